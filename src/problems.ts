@@ -1,0 +1,103 @@
+/**
+ * Every problem a caller can see (RFC 9457). Pure values: which code, which status, whether trying
+ * again makes sense. Nothing of lemlist's answers, no header and no host ever goes in here.
+ */
+
+interface ProblemKind {
+  readonly status: number
+  readonly title: string
+  /** Whether the same request may succeed later without being changed. */
+  readonly retryable: boolean
+}
+
+const kind = (status: number, title: string, retryable = false): ProblemKind => ({
+  status,
+  title,
+  retryable,
+})
+
+export const PROBLEMS = {
+  'invalid-id': kind(400, 'Not an id of lemlist'),
+  'invalid-request': kind(400, 'Malformed request'),
+  'not-found': kind(404, 'No such route'),
+  'method-not-allowed': kind(405, 'Method not allowed'),
+  'export-not-found': kind(404, 'Export not found'),
+  'campaign-not-found': kind(404, 'Campaign not found'),
+  'export-timed-out': kind(404, 'Export timed out'),
+  'export-expired': kind(410, 'Export expired'),
+  'request-timeout': kind(408, 'Request came too slowly', true),
+  'payload-too-large': kind(413, 'Body too large'),
+  'uri-too-long': kind(414, 'URL too long'),
+  'unsupported-media-type': kind(415, 'Unsupported body type'),
+  'misdirected-request': kind(421, 'Not this host'),
+  'header-too-large': kind(431, 'Headers too large'),
+  internal: kind(500, 'Internal error', true),
+  'upstream-invalid': kind(502, 'Unusable answer from lemlist', true),
+  'upstream-credentials': kind(502, 'lemlist refuses the credentials of the gateway'),
+  'upstream-unavailable': kind(503, 'lemlist is unavailable', true),
+  'budget-exhausted': kind(503, 'No call to lemlist free in time', true),
+  overloaded: kind(503, 'Overloaded', true),
+  'upstream-timeout': kind(504, 'lemlist did not answer in time', true),
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** A place in the caller's input and what is wrong there. */
+export interface InputError {
+  readonly path: string
+  readonly message: string
+}
+
+export interface ProblemOptions {
+  /** Milliseconds after which trying again makes sense; becomes `Retry-After`. */
+  readonly retryAfterMs?: number
+  readonly errors?: readonly InputError[]
+  /** For `method-not-allowed`. */
+  readonly allow?: string
+  /** For the log only. */
+  readonly cause?: unknown
+}
+
+/** An error that callers may see. Whatever else is thrown is a bug and answers `internal`. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly status: number
+  readonly title: string
+  readonly retryable: boolean
+  readonly options: ProblemOptions
+
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause })
+    const { status, title, retryable } = PROBLEMS[code]
+    this.name = 'Problem'
+    this.code = code
+    this.status = status
+    this.title = title
+    this.retryable = retryable
+    this.options = options
+  }
+}
+
+/** The members of the RFC 9457 object. */
+export interface ProblemDocument {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly instance: string
+  readonly code: ProblemCode
+  readonly retryable: boolean
+  readonly errors?: readonly InputError[]
+}
+
+/** @param requestId becomes `instance`, so that a caller's report finds its log line */
+export const toDocument = (problem: Problem, requestId: string): ProblemDocument => ({
+  type: `urn:lemlist-export-gateway:problem:${problem.code}`,
+  title: problem.title,
+  status: problem.status,
+  detail: problem.message,
+  instance: requestId,
+  code: problem.code,
+  retryable: problem.retryable,
+  ...(problem.options.errors && { errors: problem.options.errors }),
+})
