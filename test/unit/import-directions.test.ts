@@ -104,7 +104,7 @@ const rooms: readonly Room[] = [
       ...['../exports/export.ts', '../lemlist/client.ts', '../http/schemas.ts'],
       ...['../store/open.ts', '../problems.ts', '../main.ts'],
     ],
-    permitted: ['../app.ts', '../config.ts', './lemlist.ts'],
+    permitted: ['../config.ts', '../run.ts', './lemlist.ts'],
   },
 ]
 

@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import { PROBLEMS, type ProblemCode } from '../problems.ts'
+import { problemDocument } from './schemas.ts'
+
+/** Pieces of the OpenAPI document that several routes share. */
+
+interface HeaderDoc {
+  readonly description: string
+  readonly type: 'string' | 'integer'
+  readonly example?: string | number
+}
+export type HeaderDocs = Readonly<Record<string, HeaderDoc>>
+
+const text = (description: string, example?: string): HeaderDoc => ({
+  description,
+  type: 'string',
+  ...(example !== undefined && { example }),
+})
+const integer = (description: string, example: number): HeaderDoc => ({
+  description,
+  type: 'integer',
+  example,
+})
+
+export const REQUEST_ID: HeaderDocs = {
+  'X-Request-Id': text(
+    "The caller's own when it is a token of at most 64 characters, else a new one. Also in the log.",
+    'b1c9e7de-6a0c-4f0e-8a59-d2a6c9f0b7c4',
+  ),
+}
+
+export const RETRY_AFTER: HeaderDocs = {
+  'Retry-After': integer('Seconds until the next try makes sense.', 5),
+}
+
+export const STATUS_HEADERS: HeaderDocs = {
+  ETag: text('Strong, from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
+  'Cache-Control': text(
+    'A final status: `private, max-age=` seconds it is kept, at most 3600. Else `no-store`.',
+    'private, max-age=3600',
+  ),
+  Age: integer('Seconds since lemlist said so.', 0),
+  'Cache-Status': text(
+    'RFC 9211: `hit`, `fwd=miss` with `stored` or `collapsed`, or `detail=STALE` while lemlist is in trouble.',
+    'lemlist-gateway; hit; ttl=86000',
+  ),
+  'Retry-After': integer('Pending only: seconds until the next look is worthwhile.', 5),
+  Link: text(
+    'Where changes are pushed (`rel="monitor"`) and, when done, where the CSV is (`rel="enclosure"`).',
+    '</campaigns/cam_A1B2C3D4E5F6G7H8I9/export/axp_Vv6lJOc8NlVVmDud5/events>; rel="monitor"; type="text/event-stream"',
+  ),
+  ...REQUEST_ID,
+}
+
+/** An example of each problem, as a caller gets it. */
+const exampleOf = (code: ProblemCode) => ({
+  summary: PROBLEMS[code].title,
+  value: {
+    type: `urn:lemlist-export-gateway:problem:${code}`,
+    title: PROBLEMS[code].title,
+    status: PROBLEMS[code].status,
+    detail: `${PROBLEMS[code].title}.`,
+    instance: 'b1c9e7de-6a0c-4f0e-8a59-d2a6c9f0b7c4',
+    code,
+    retryable: PROBLEMS[code].retryable,
+  },
+})
+
+/** Response entries, one per status, for the problems that a route may answer. */
+export const problemResponses = (...codes: readonly ProblemCode[]) => {
+  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status)
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+        headers: { ...REQUEST_ID, ...(status === 503 && RETRY_AFTER) },
+        content: {
+          'application/problem+json': {
+            schema: problemDocument,
+            examples: Object.fromEntries(group.map((code) => [code, exampleOf(code)])),
+          },
+        },
+      },
+    ]),
+  )
+}
+
+/** Problems that any route may answer: they come from the request itself. */
+export const COMMON_PROBLEMS = [
+  'invalid-request',
+  'method-not-allowed',
+  'request-timeout',
+  'uri-too-long',
+  'misdirected-request',
+  'header-too-large',
+  'internal',
+] as const satisfies readonly ProblemCode[]
+
+/** Marks an answer without a body; taken out of the document when it is made. */
+export const NO_CONTENT = 'none/none'
+
+/** An answer without a body. */
+export const nothing = (description: string, headers: HeaderDocs) => ({
+  description,
+  headers,
+  content: { [NO_CONTENT]: { schema: z.undefined() } },
+})

@@ -1,0 +1,158 @@
+import type { Socket } from 'node:net'
+import type {
+  ConnectionError,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+} from 'fastify'
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import type { Logger } from 'pino'
+import { Problem, toDocument } from '../problems.ts'
+import { newRequestId } from './request-id.ts'
+
+/** The only place that turns an error into a reply. */
+
+export const PROBLEM_TYPE = 'application/problem+json'
+
+export const sendProblem = (request: FastifyRequest, reply: FastifyReply, problem: Problem) => {
+  request.problem = problem
+  const { retryAfterMs, allow } = problem.options
+  if (retryAfterMs !== undefined) {
+    reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
+  }
+  if (allow !== undefined) reply.header('allow', allow)
+  // Bytes, since Fastify would add a charset to the type of a string, which RFC 9457 does not know.
+  return reply
+    .code(problem.status)
+    .header('cache-control', 'no-store')
+    .header('x-request-id', request.id)
+    .type(PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(toDocument(problem, request.id))))
+}
+
+/** Fastify's own refusals, by their code. */
+const FASTIFY_PROBLEMS: Readonly<Record<string, () => Problem>> = {
+  FST_ERR_BAD_URL: () => new Problem('invalid-request', 'The URL is not well-formed.'),
+  FST_ERR_MAX_PARAM_LENGTH: () => new Problem('uri-too-long', 'A part of the path is too long.'),
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new Problem('payload-too-large', 'The body is over 16 KiB.'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    new Problem('unsupported-media-type', 'The body has a type that this route does not read.'),
+}
+
+const toProblem = (error: FastifyError | Error): Problem => {
+  if (error instanceof Problem) return error
+  if (hasZodFastifySchemaValidationErrors(error)) return invalidInput(error)
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const known = FASTIFY_PROBLEMS[code]
+  if (known !== undefined) return known()
+  // What else is wrong with a request, in Fastify's eyes: an empty or broken JSON body and the like.
+  const status = 'statusCode' in error ? error.statusCode : undefined
+  if (status !== undefined && status >= 400 && status < 500) {
+    return new Problem('invalid-request', 'The request is malformed.', { cause: error })
+  }
+  return new Problem('internal', 'Something went wrong in the gateway.', { cause: error })
+}
+
+interface ValidationError {
+  readonly validation: readonly { readonly instancePath: string; readonly message?: string }[]
+  readonly validationContext?: string
+}
+
+const invalidInput = ({ validation, validationContext }: ValidationError): Problem => {
+  const errors = validation.map(({ instancePath, message }) => ({
+    path: instancePath,
+    message: message ?? 'is not valid',
+  }))
+  return validationContext === 'params'
+    ? new Problem('invalid-id', 'An id in the path is not of the form lemlist gives.', { errors })
+    : new Problem('invalid-request', 'The request is malformed.', { errors })
+}
+
+/** Also the errors that Fastify raises before a route is found (a malformed URL). */
+export const onError = (
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => void sendProblem(request, reply, toProblem(error))
+
+export const onFrameworkError = (
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void => {
+  // One path segment that cannot be an id, even for want of correct percent-encoding.
+  const mirrored = error.code === 'FST_ERR_BAD_URL' && request.raw.url?.startsWith('/campaigns/')
+  const problem = mirrored
+    ? new Problem('invalid-id', 'An id in the path is not of the form lemlist gives.')
+    : toProblem(error)
+  sendProblem(request, reply, problem)
+}
+
+/** Unknown routes, and known ones asked with a wrong method. */
+export const handleUnknownRoutes = (app: FastifyInstance): void => {
+  const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const route = routes.get(url) ?? { pattern: patternOf(url), methods: new Set() }
+    for (const one of [method].flat()) route.methods.add(one)
+    routes.set(url, route)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const route = [...routes.values()].find(({ pattern }) => pattern.test(path))
+    const problem =
+      route === undefined || route.methods.has(request.method)
+        ? new Problem('not-found', 'There is no such route.')
+        : new Problem('method-not-allowed', 'The route does not know this method.', {
+            allow: [...route.methods].sort().join(', '),
+          })
+    return sendProblem(request, reply, problem)
+  })
+}
+
+const patternOf = (url: string): RegExp =>
+  new RegExp(`^${url.replace(/[.*+?^$()[\]\\]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]*')}$`)
+
+/** What Node's parser refuses never becomes a request: the problem is written to the socket itself. */
+export const clientErrorHandler =
+  (logger: Logger) =>
+  (error: ConnectionError, socket: Socket): void => {
+    // Node's own field (read, never set): a problem in the middle of another answer would garble it.
+    const { _httpMessage: answering } = socket as {
+      _httpMessage?: { headersSent?: boolean } | null
+    }
+    if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent === true) {
+      socket.destroy()
+      return
+    }
+    const problem = clientProblem(error)
+    const requestId = newRequestId()
+    const body = JSON.stringify(toDocument(problem, requestId))
+    logger.info(
+      { requestId, route: 'unknown', status: problem.status, problem: problem.code },
+      'malformed request',
+    )
+    const head = [
+      `HTTP/1.1 ${problem.status} ${problem.title}`,
+      `Content-Type: ${PROBLEM_TYPE}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Cache-Control: no-store',
+      `X-Request-Id: ${requestId}`,
+      'Connection: close',
+    ]
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon())
+  }
+
+const clientProblem = ({ code, rawPacket }: ConnectionError): Problem => {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new Problem('request-timeout', 'The request did not arrive in time.')
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    // Typed as the JSON of a Buffer, but a Buffer.
+    const packet: unknown = rawPacket
+    return Buffer.isBuffer(packet) && packet.subarray(0, 4096).indexOf('\r\n') === -1
+      ? new Problem('uri-too-long', 'The URL is too long.')
+      : new Problem('header-too-large', 'The headers are over 16 KiB.')
+  }
+  return new Problem('invalid-request', 'This is not an HTTP request that the gateway can read.')
+}

@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import { Problem } from '../problems.ts'
+
+interface GuardOptions {
+  /** Whether the gateway listens on loopback only, and so has only the names of loopback. */
+  readonly loopback: boolean
+}
+
+const MAX_URL_BYTES = 2 * 1024
+const LOOPBACK_HOST =
+  /^(localhost|[a-z0-9.-]{1,200}\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i
+
+/** What is refused before any route: over-long URLs and requests that are meant for another host. */
+export const guardRequests = (app: FastifyInstance, { loopback }: GuardOptions): void => {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { raw } = request
+    if (raw.url !== undefined && raw.url.length > MAX_URL_BYTES) {
+      done(new Problem('uri-too-long', 'The path and query are over 2 KiB.'))
+    } else if (isMisdirected(raw, loopback)) {
+      done(new Problem('misdirected-request', 'The Host is not one that this gateway serves.'))
+    } else done()
+  })
+}
+
+/**
+ * A second `Host` or a URL that names another host lets two servers in a row disagree about who is
+ * meant. A gateway on loopback that answered to any name would be open to every web page whose name
+ * is made to resolve to loopback (DNS rebinding).
+ */
+const isMisdirected = (
+  { url, headers, rawHeaders }: IncomingMessage,
+  loopback: boolean,
+): boolean => {
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  const { host } = headers
+  if (hosts > 1) return true
+  if (url !== undefined && url[0] !== '/' && url !== '*') {
+    if (!URL.canParse(url) || new URL(url).host !== host) return true
+  }
+  return loopback && host !== undefined && !LOOPBACK_HOST.test(host)
+}

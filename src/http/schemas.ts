@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { PROBLEMS, type ProblemCode } from '../problems.ts'
+
+/** The shapes of what comes in and goes out. Mirrored bodies are loose: lemlist may add fields. */
+
+export const campaignId = z
+  .string()
+  .regex(/^cam_[A-Za-z0-9]{1,64}$/)
+  .meta({ description: 'Id of the campaign.', example: 'cam_A1B2C3D4E5F6G7H8I9' })
+
+export const exportId = z
+  .string()
+  .regex(/^[a-z]{3}_[A-Za-z0-9]{1,64}$/)
+  .meta({
+    description: 'Id of the export, as the start of it answered.',
+    example: 'axp_Vv6lJOc8NlVVmDud5',
+  })
+
+export const exportParams = z.object({ campaignId, exportId })
+export type ExportParams = z.infer<typeof exportParams>
+
+const wholeNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+const date = (description: string) =>
+  z.string().meta({ description, format: 'date-time' }).optional()
+
+/** lemlist's own JSON. Nothing but `status.status` is required, and every other field may come. */
+export const exportStatus = z
+  .looseObject({
+    ok: z.boolean().optional(),
+    status: z.looseObject({
+      _id: z.string().optional().meta({ description: 'Same as `id`; often absent.' }),
+      id: z.string().optional().meta({ description: 'Id of the export.' }),
+      teamId: z.string().optional(),
+      campaignId: z.string().optional(),
+      campaignName: z.string().optional(),
+      status: z.string().meta({
+        description:
+          '`pending`, `done` or `error`; a word that lemlist has not documented is passed through.',
+        examples: ['pending', 'done', 'error'],
+      }),
+      startedAt: date('When lemlist says that the export began.'),
+      endedAt: date('Only when it is over.'),
+      progressIndex: wholeNumber.optional().meta({ description: 'Step, 0 to 6 in every example.' }),
+      progressTime: wholeNumber.optional().meta({ description: 'Epoch milliseconds.' }),
+      progressLastStepDuration: wholeNumber.optional().meta({ description: 'Milliseconds.' }),
+      progressType: z
+        .string()
+        .optional()
+        .meta({ description: 'Name of the step. Not the state: a pending export may say `done`.' }),
+      progress: wholeNumber.optional().meta({ description: 'Items done in this step.' }),
+      total: wholeNumber
+        .optional()
+        .meta({ description: 'Items to do in this step; 0 at the start and again at the end.' }),
+      fileSize: wholeNumber.optional().meta({ description: 'Bytes of the CSV, when done.' }),
+      url: z.string().optional().meta({ description: 'Where lemlist has the CSV, when done.' }),
+    }),
+  })
+  .meta({ id: 'ExportStatus', description: "lemlist's answer, byte for byte." })
+
+export const problemDocument = z
+  .object({
+    type: z.string().meta({ description: 'urn:lemlist-export-gateway:problem:<code>' }),
+    title: z.string(),
+    status: z.number().int().min(400).max(599),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'The request id, as in `X-Request-Id`.' }),
+    // The keys of the catalogue are its codes; Object.keys cannot say so.
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+    retryable: z.boolean().meta({ description: 'Whether the same request may succeed later.' }),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'What is wrong where in the input.' }),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' })

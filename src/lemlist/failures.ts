@@ -1,0 +1,37 @@
+import { Problem } from '../problems.ts'
+
+/** What can go wrong on the way to lemlist, as the problem that callers are told. */
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+
+/** The other side closed the socket before it answered. */
+export const isReset = (error: unknown): boolean =>
+  ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(codeOf(error))
+
+const isTimeout = (error: unknown): boolean =>
+  codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ||
+  (error instanceof Error && error.name === 'TimeoutError')
+
+/** Not HTTP, or HTTP beyond its own rules. */
+const isMalformed = (error: unknown): boolean =>
+  /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_NOT_SUPPORTED|UND_ERR_INVALID_ARG)/.test(
+    codeOf(error),
+  )
+
+/** Problems pass through; the cause is kept for the log. */
+export const toProblem = (error: unknown): Problem => {
+  if (error instanceof Problem) return error
+  if (isTimeout(error)) {
+    return new Problem('upstream-timeout', 'lemlist did not answer in time.', { cause: error })
+  }
+  if (isMalformed(error)) {
+    return new Problem('upstream-invalid', 'lemlist gave an answer that cannot be used.', {
+      cause: error,
+    })
+  }
+  return new Problem('upstream-unavailable', 'lemlist cannot be reached.', {
+    retryAfterMs: 5_000,
+    cause: error,
+  })
+}

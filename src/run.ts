@@ -1,0 +1,83 @@
+import closeWithGrace from 'close-with-grace'
+import type { Logger } from 'pino'
+import { type App, createApp } from './app.ts'
+import type { Config, Secret } from './config.ts'
+import { createLogger } from './log.ts'
+
+/** What a program needs of its process; a test brings its own. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly argv: readonly string[]
+  /** Whether somebody reads along. */
+  readonly terminal: boolean
+  print(text: string): void
+  complain(text: string): void
+  /** Ends the process once what it holds open is gone. */
+  exitWith(code: number): void
+  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. */
+  onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>): void
+  onHangup(handler: () => void): void
+}
+
+/** sysexits.h: EX_CONFIG. */
+export const EXIT_CONFIG = 78
+
+/** The process itself as a host. */
+export const processHost = (): Host => ({
+  env: process.env,
+  argv: process.argv.slice(2),
+  terminal: process.stdout.isTTY === true,
+  print: (text) => void process.stdout.write(`${text}\n`),
+  complain: (text) => void process.stderr.write(`${text}\n`),
+  exitWith: (code) => {
+    process.exitCode = code
+  },
+  onStop: (timeoutMs, logger, stop) => {
+    closeWithGrace({ delay: timeoutMs, logger: false }, async ({ signal, err }) => {
+      if (err === undefined) logger.info({ signal }, 'stopping')
+      else logger.fatal({ err }, 'a bug: stopping')
+      await stop()
+    })
+  },
+  onHangup: (handler) => void process.on('SIGHUP', handler),
+})
+
+interface Running {
+  readonly app: App
+  readonly url: string
+}
+
+/** Starts a gateway and ties it to the signals of its process. */
+export const runGateway = async (
+  host: Host,
+  config: Config,
+  readKey?: () => Secret,
+  alsoStop: () => Promise<void> = async () => {},
+): Promise<Running | undefined> => {
+  const logger = createLogger({ level: config.logLevel, terminal: host.terminal })
+  let apiKey = config.lemlist.apiKey
+  try {
+    const app = await createApp({ config, logger, apiKey: () => apiKey.reveal() })
+    host.onStop(config.shutdownTimeoutMs, logger, async () => {
+      await app.close()
+      await alsoStop()
+    })
+    const url = await app.listen()
+    logger.info({ url, ...(config.docs && { docs: `${url}/docs/` }) }, 'listening')
+    host.onHangup(() => {
+      if (readKey === undefined) return
+      try {
+        apiKey = readKey()
+        logger.info('the lemlist key was read again')
+      } catch (error) {
+        logger.error({ err: error }, 'the lemlist key could not be read again: the old one stays')
+      }
+    })
+    return { app, url }
+  } catch (error) {
+    // Before it serves, all that can be wrong is the place it runs in: a line helps, a stack does not.
+    host.complain(`The gateway cannot start: ${error instanceof Error ? error.message : error}`)
+    host.exitWith(1)
+    return undefined
+  }
+}
