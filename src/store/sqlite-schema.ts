@@ -1,0 +1,50 @@
+import { DatabaseSync } from 'node:sqlite'
+
+/** "lemg": tells a store of ours from the database of somebody else. */
+export const APPLICATION_ID = 0x6c656d67
+
+/**
+ * Entry n leads from schema version n to n + 1. Entries are added, never changed: files in the
+ * field were made by them.
+ */
+const MIGRATIONS: readonly string[] = [
+  // `record` is JSON and verified by `checksum` before it is parsed. `due_at`: when the sweep has
+  // something to do on the row, epoch milliseconds.
+  `create table results (
+    export text primary key,
+    due_at integer not null,
+    record text not null,
+    body blob,
+    checksum blob not null
+  ) strict, without rowid;
+  create index results_due on results (due_at);
+  create table meta (name text primary key, value integer not null) strict, without rowid;`,
+]
+
+/** The schema version that this code writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/** Brings a file of version `from` to `SCHEMA_VERSION`, each step whole or not at all. */
+export const migrate = (db: DatabaseSync, from: number): void => {
+  for (const [step, sql] of MIGRATIONS.entries()) {
+    if (step < from) continue
+    db.exec(`begin immediate; ${sql}
+      pragma application_id = ${APPLICATION_ID};
+      pragma user_version = ${step + 1};
+      commit`)
+  }
+}
+
+const schemaOf = (db: DatabaseSync): string =>
+  JSON.stringify(
+    db.prepare('select type, name, tbl_name, sql from sqlite_schema order by name').all(),
+  )
+
+/** Whether the tables are those that the migrations make: a flipped byte may sit in their text. */
+export const hasOurSchema = (db: DatabaseSync): boolean => {
+  const fresh = new DatabaseSync(':memory:')
+  migrate(fresh, 0)
+  const expected = schemaOf(fresh)
+  fresh.close()
+  return schemaOf(db) === expected
+}

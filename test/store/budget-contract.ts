@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import type { BudgetLimits, Store } from '../../src/exports/ports.ts'
+import { type Clock, closedAfterTest, createClock } from './fixtures.ts'
+
+/** What every `Budget` promises. `open` makes a fresh store on the given monotonic clock. */
+export const describeBudget = (
+  name: string,
+  open: (limits: BudgetLimits, clock: Clock) => Store,
+): void => {
+  const setUp = (calls: number, windowMs: number) => {
+    const clock = createClock(0.25)
+    const { budget } = closedAfterTest(open({ calls, windowMs }, clock))
+    /** Takes until told to wait. */
+    const drain = async (account = 'default') => {
+      for (let taken = 0; ; taken++) {
+        const waitMs = await budget.take(account)
+        if (waitMs > 0) return { taken, waitMs }
+      }
+    }
+    return { clock, budget, drain }
+  }
+
+  describe(`budget of ${name}`, () => {
+    it('starts free and lets a quarter of the calls leave in a quarter of the window', async () => {
+      const { drain } = setUp(16, 2000)
+      expect((await drain()).taken).toBe(4)
+    })
+
+    it('lets a call leave after the wait it named, and not a moment before', async () => {
+      const { budget, clock, drain } = setUp(16, 2000)
+      const { waitMs } = await drain()
+      clock.advance(waitMs - 1)
+      expect(await budget.take('default')).toBe(1)
+      clock.advance(1)
+      expect(await budget.take('default')).toBe(0)
+    })
+
+    it('does not count a refused call', async () => {
+      const { budget, drain } = setUp(16, 2000)
+      const { waitMs } = await drain()
+      for (let n = 0; n < 100; n++) expect(await budget.take('default')).toBe(waitMs)
+    })
+
+    it('holds the limit of the whole window when its quarters would give more', async () => {
+      const { clock, drain } = setUp(3, 2000)
+      let taken = 0
+      for (let quarter = 0; quarter < 3; quarter++) {
+        taken += (await drain()).taken
+        clock.advance(501)
+      }
+      expect(taken).toBe(3)
+      expect(await drain()).toEqual({ taken: 0, waitMs: 2001 - 3 * 501 })
+    })
+
+    it('gives one call per window when that is all there is', async () => {
+      const { clock, drain } = setUp(1, 1000)
+      expect(await drain()).toEqual({ taken: 1, waitMs: 1001 })
+      clock.advance(1001)
+      expect((await drain()).taken).toBe(1)
+    })
+
+    it('counts each account by itself', async () => {
+      const { drain } = setUp(16, 2000)
+      expect((await drain('one')).taken).toBe(4)
+      expect((await drain('two')).taken).toBe(4)
+    })
+  })
+}

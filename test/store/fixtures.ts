@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { Store } from '../../src/exports/ports.ts'
+import { START } from './records.ts'
+
+export interface Clock {
+  readonly now: () => number
+  advance(ms: number): void
+}
+
+/** A clock that only a test moves. */
+export const createClock = (start = START): Clock => {
+  let time = start
+  return {
+    now: () => time,
+    advance(ms) {
+      time += ms
+    },
+  }
+}
+
+/** A directory of its own, removed after the test. */
+export const tempDirectory = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), 'store-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Closed after the test, if the test did not. */
+export const closedAfterTest = (store: Store): Store => {
+  onTestFinished(() => store.close())
+  return store
+}

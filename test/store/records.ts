@@ -1,0 +1,29 @@
+/** Apart from `fixtures.ts`, which imports vitest: a child process uses these too. */
+import type { ExportRef } from '../../src/exports/export.ts'
+import type { FinalRecord, TimedOutRecord } from '../../src/exports/ports.ts'
+
+export const HOUR = 3_600_000
+/** Where the tests' wall clock starts. */
+export const START = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
+export const LIMITS = { calls: 16, windowMs: 2000 }
+
+export const refOf = (exportId: string, account = 'default'): ExportRef => ({
+  account,
+  campaignId: 'cam_A1',
+  exportId,
+})
+
+/** A final record that ended at `START`: 24 h of life, 24 h more of memory. */
+export const finalOf = (text: string, state: 'done' | 'error' = 'done'): FinalRecord => ({
+  kind: 'final',
+  forgetAt: START + 48 * HOUR,
+  snapshot: {
+    body: Buffer.from(text),
+    state,
+    version: `v-${text}`,
+    observedAt: START,
+    endOfLife: START + 24 * HOUR,
+  },
+})
+
+export const timedOut: TimedOutRecord = { kind: 'timed-out', forgetAt: START + 24 * HOUR }

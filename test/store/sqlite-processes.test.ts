@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSqliteStore } from '../../src/store/sqlite.ts'
+import { StoreInUse } from '../../src/store/sqlite-errors.ts'
+import { closedAfterTest, tempDirectory } from './fixtures.ts'
+import { finalOf, LIMITS, refOf, START } from './records.ts'
+
+const script = join(import.meta.dirname, 'sqlite-child.ts')
+
+const startChild = (path: string, from = 0) => {
+  const child = spawn(process.execPath, [script, path, String(from)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  return { child, lines: createInterface({ input: child.stdout }) }
+}
+
+const killed = async (child: ChildProcess): Promise<void> => {
+  const gone = once(child, 'close')
+  child.kill('SIGKILL')
+  await gone
+}
+
+const openStore = (path: string) =>
+  closedAfterTest(createSqliteStore({ path, limits: LIMITS, now: () => START }))
+
+describe('sqlite store and processes', () => {
+  it('refuses a second process on its file, by name and with what to do', async () => {
+    const path = join(tempDirectory(), 'gateway.sqlite')
+    const store = openStore(path)
+    await store.results.put(refOf('exp_A'), finalOf('ours'))
+    const { lines } = startChild(path)
+    const [line] = await once(lines, 'line')
+    expect(line).toMatch(/^StoreInUse: /)
+    expect(line).toContain(path)
+    expect(line).toContain('STORE_URL')
+    expect(await store.results.get(refOf('exp_A'))).toMatchObject({ kind: 'final' })
+  })
+
+  it('is refused while another process has the file, and opens once that one was killed', async () => {
+    const path = join(tempDirectory(), 'gateway.sqlite')
+    const { child, lines } = startChild(path)
+    await once(lines, 'line')
+    expect(() => openStore(path)).toThrow(StoreInUse)
+    await killed(child)
+    expect(await openStore(path).healthy()).toBe(true)
+  })
+
+  it('keeps every final it promised when it is killed while writing', async () => {
+    const path = join(tempDirectory(), 'gateway.sqlite')
+    const promised: number[] = []
+    for (let round = 0; round < 5; round++) {
+      const { child, lines } = startChild(path, round * 1_000_000)
+      const enough = Promise.withResolvers<void>()
+      let answers = 0
+      lines.on('line', (line: string) => {
+        if (line === 'open') return
+        promised.push(Number(line))
+        if (++answers === 20 + round) enough.resolve()
+      })
+      await enough.promise
+      await killed(child)
+
+      const store = createSqliteStore({ path, limits: LIMITS, now: () => START })
+      for (const n of promised) {
+        const record = await store.results.get(refOf(`exp_${n}`))
+        if (record?.kind !== 'final') throw new Error(`final ${n} was promised and is lost`)
+        expect(Buffer.from(record.snapshot.body).toString()).toBe(`answer ${n}`)
+      }
+      await store.close()
+    }
+    expect(promised.length).toBeGreaterThanOrEqual(5 * 20)
+  })
+})
