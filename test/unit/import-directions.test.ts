@@ -85,7 +85,12 @@ const rooms: readonly Room[] = [
       ...['fastify', 'zod'],
     ],
   },
-  ...['src/config.ts', 'src/problems.ts', 'src/metrics.ts'].map((file) => ({
+  {
+    file: 'src/config.ts',
+    forbidden: ['./app.ts', './problems.ts', './exports/export.ts', './store/open.ts'],
+    permitted: ['./variables.ts', 'zod', 'node:fs'],
+  },
+  ...['src/variables.ts', 'src/problems.ts', 'src/metrics.ts'].map((file) => ({
     file,
     forbidden: ['./app.ts', './exports/export.ts', './http/access.ts', './store/open.ts'],
     permitted: ['zod', 'node:fs'],
