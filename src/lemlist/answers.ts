@@ -84,11 +84,8 @@ const parseJson = (body: Uint8Array): unknown => {
 }
 
 /** The problem behind an answer other than 200. Its body is read for a few words and never passed on. */
-const refusal = ({ status, body }: RawAnswer): Problem => {
-  const text = Buffer.from(body).toString('latin1')
+const refusal = ({ status, headers, body }: RawAnswer): Problem => {
   if (status === 401 || status === 403) return credentials(status)
-  if (status === 400) return badRequest(text)
-  if (status === 404) return notFound(text)
   if (status === 429) {
     return new Problem('budget-exhausted', 'lemlist asks the gateway to wait.', {
       retryAfterMs: 1_000,
@@ -100,6 +97,11 @@ const refusal = ({ status, body }: RawAnswer): Problem => {
       cause: new Error(`status ${status}`),
     })
   }
+  const text = Buffer.from(body).toString().trimStart()
+  // A page comes from something in between: it knows nothing of campaigns and exports.
+  const isPage = text.startsWith('<') || essence(headers['content-type']) === 'text/html'
+  if (status === 400 && !isPage) return badRequest(text)
+  if (status === 404 && !isPage) return notFound(text)
   return invalid(`status ${status}`)
 }
 
@@ -110,17 +112,19 @@ const credentials = (status: number): Problem =>
 
 const badRequest = (text: string): Problem => {
   if (/no api key/i.test(text)) return credentials(400)
-  if (/bad (team|params)/i.test(text)) return campaignNotFound()
+  if (/bad (team|params)/i.test(text)) return campaignNotFound(400)
   return invalid('status 400')
 }
 
-const campaignNotFound = (): Problem =>
-  new Problem('campaign-not-found', 'lemlist knows no such campaign for this account.')
+const campaignNotFound = (upstreamStatus: number): Problem =>
+  new Problem('campaign-not-found', 'lemlist knows no such campaign for this account.', {
+    upstreamStatus,
+  })
 
 const notFound = (text: string): Problem => {
   if (/no user found/i.test(text)) return credentials(404)
   if (/campaign not found/i.test(text)) return campaignNotFound()
-  // A page in place of lemlist's short answer comes from something in between.
-  if (/^\s*</.test(text)) return invalid('status 404 with a page')
-  return new Problem('export-not-found', 'lemlist knows no such export, or not any more.')
+  return new Problem('export-not-found', 'lemlist knows no such export, or not any more.', {
+    upstreamStatus: 404,
+  })
 }
