@@ -123,7 +123,7 @@ const campaignNotFound = (upstreamStatus: number): Problem =>
 
 const notFound = (text: string): Problem => {
   if (/no user found/i.test(text)) return credentials(404)
-  if (/campaign not found/i.test(text)) return campaignNotFound()
+  if (/campaign not found/i.test(text)) return campaignNotFound(404)
   return new Problem('export-not-found', 'lemlist knows no such export, or not any more.', {
     upstreamStatus: 404,
   })
