@@ -47,6 +47,8 @@ export const supersedes = (next: Snapshot, previous: Snapshot | undefined): bool
 
 /** No export of lemlist ended before lemlist existed; an earlier date is a default, not a fact. */
 const FIRST_PLAUSIBLE_END = Date.UTC(2018, 0, 1)
+/** Date.parse alone finds a year in nearly any text. */
+const ISO_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d/
 
 /**
  * When a final status loses its file: `endedAt` + 24 h. Without a usable `endedAt`, or with one in
@@ -56,7 +58,8 @@ const FIRST_PLAUSIBLE_END = Date.UTC(2018, 0, 1)
  * @param fileTtlMs lemlist's 24 h in milliseconds
  */
 export const endOfLife = (endedAt: unknown, observedAt: number, fileTtlMs: number): number => {
-  const ended = typeof endedAt === 'string' ? Date.parse(endedAt) : Number.NaN
+  const isDate = typeof endedAt === 'string' && ISO_DATE.test(endedAt)
+  const ended = isDate ? Date.parse(endedAt) : Number.NaN
   const usable = ended >= FIRST_PLAUSIBLE_END && ended <= observedAt
   return (usable ? ended : observedAt) + fileTtlMs
 }
