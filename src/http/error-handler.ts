@@ -10,6 +10,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { Problem, toDocument } from '../problems.ts'
 import { newRequestId } from './request-id.ts'
+import { logRequest } from './request-log.ts'
 
 /** The only place that turns an error into a reply. */
 
@@ -69,49 +70,59 @@ const invalidInput = ({ validation, validationContext }: ValidationError): Probl
     : new Problem('invalid-request', 'The request is malformed.', { errors })
 }
 
-/** Also the errors that Fastify raises before a route is found (a malformed URL). */
-export const onError = (
-  error: FastifyError | Error,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => void sendProblem(request, reply, toProblem(error))
+/** What Fastify refuses before it has a route, a malformed URL: no hook runs, so it is logged here. */
+export const frameworkErrorHandler =
+  (logger: Logger) =>
+  (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    // One path segment that cannot be an id, even for want of correct percent-encoding.
+    const mirrored =
+      error.code === 'FST_ERR_BAD_URL' && pathOf(request.raw.url ?? '').startsWith('/campaigns/')
+    const problem = mirrored
+      ? new Problem('invalid-id', 'An id in the path is not of the form lemlist gives.')
+      : toProblem(error)
+    reply.raw.once('close', () => logRequest(logger, request, reply))
+    sendProblem(request, reply, problem)
+  }
 
-export const onFrameworkError = (
-  error: FastifyError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void => {
-  // One path segment that cannot be an id, even for want of correct percent-encoding.
-  const mirrored = error.code === 'FST_ERR_BAD_URL' && request.raw.url?.startsWith('/campaigns/')
-  const problem = mirrored
-    ? new Problem('invalid-id', 'An id in the path is not of the form lemlist gives.')
-    : toProblem(error)
-  sendProblem(request, reply, problem)
-}
-
-/** Unknown routes, and known ones asked with a wrong method. */
-export const handleUnknownRoutes = (app: FastifyInstance): void => {
+/** Every error of a request, unknown routes, and known ones asked with a wrong method. */
+export const handleErrors = (app: FastifyInstance): void => {
   const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
     const route = routes.get(url) ?? { pattern: patternOf(url), methods: new Set() }
     for (const one of [method].flat()) route.methods.add(one)
     routes.set(url, route)
   })
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? ''
-    const route = [...routes.values()].find(({ pattern }) => pattern.test(path))
-    const problem =
-      route === undefined || route.methods.has(request.method)
-        ? new Problem('not-found', 'There is no such route.')
-        : new Problem('method-not-allowed', 'The route does not know this method.', {
-            allow: [...route.methods].sort().join(', '),
-          })
-    return sendProblem(request, reply, problem)
+  const unknownRoute = (request: FastifyRequest): Problem => {
+    const path = pathOf(request.url)
+    const methods = new Set(
+      [...routes.values()].flatMap((route) => (route.pattern.test(path) ? [...route.methods] : [])),
+    )
+    return methods.size === 0 || methods.has(request.method)
+      ? new Problem('not-found', 'There is no such route.')
+      : new Problem('method-not-allowed', 'The route does not know this method.', {
+          allow: [...methods].sort().join(', '),
+        })
+  }
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, unknownRoute(request)))
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => {
+    const problem = toProblem(error)
+    // Fastify reads the body before it says that nobody wants it: its form is beside the point then.
+    const besideThePoint = request.is404 && problem.code === 'invalid-request' && error !== problem
+    return sendProblem(request, reply, besideThePoint ? unknownRoute(request) : problem)
   })
 }
 
+/** The path of a request target, which may name the host as well (RFC 9112, 3.2.2). */
+const pathOf = (target: string): string =>
+  target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? ''
+
 const patternOf = (url: string): RegExp =>
-  new RegExp(`^${url.replace(/[.*+?^$()[\]\\]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]*')}$`)
+  new RegExp(
+    `^${url
+      .replace(/[.+?^$()[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replace(/:[A-Za-z]+/g, '[^/]*')}$`,
+  )
 
 /** What Node's parser refuses never becomes a request: the problem is written to the socket itself. */
 export const clientErrorHandler =

@@ -11,17 +11,34 @@ const MAX_URL_BYTES = 2 * 1024
 const LOOPBACK_HOST =
   /^(localhost|[a-z0-9.-]{1,200}\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i
 
-/** What is refused before any route: over-long URLs and requests that are meant for another host. */
+/**
+ * What is refused before any route: over-long URLs, requests that are meant for another host, and what
+ * Node's parser lets through though RFC 9110 and 9112 do not.
+ */
 export const guardRequests = (app: FastifyInstance, { loopback }: GuardOptions): void => {
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
     if (raw.url !== undefined && raw.url.length > MAX_URL_BYTES) {
       done(new Problem('uri-too-long', 'The path and query are over 2 KiB.'))
     } else if (isMisdirected(raw, loopback)) {
       done(new Problem('misdirected-request', 'The Host is not one that this gateway serves.'))
+    } else if (!isHttp1(raw)) {
+      done(new Problem('invalid-request', 'This is not a request of HTTP/1.1 with a Host.'))
+    } else if (hasNeedlessBody(raw)) {
+      // Nobody reads it: what comes next on this connection would be a guess.
+      reply.header('connection', 'close')
+      done(new Problem('invalid-request', 'A GET or HEAD has no body here.'))
     } else done()
   })
 }
+
+/** HTTP/1.0 may come without a `Host`; other versions are not spoken here, whatever the parser takes. */
+const isHttp1 = ({ httpVersion, headers }: IncomingMessage): boolean =>
+  httpVersion === '1.0' || (httpVersion === '1.1' && headers.host !== undefined)
+
+const hasNeedlessBody = ({ method, headers }: IncomingMessage): boolean =>
+  (method === 'GET' || method === 'HEAD') &&
+  (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
 
 /**
  * A second `Host` or a URL that names another host lets two servers in a row disagree about who is

@@ -46,10 +46,15 @@ const line = (request: FastifyRequest, reply: FastifyReply) => ({
 export const logRequests = (app: FastifyInstance, logger: Logger): void => {
   app.decorateRequest('problem', undefined)
   app.addHook('onResponse', (request, reply, done) => {
-    const level = reply.statusCode >= 500 ? 'warn' : quiet(request) ? 'debug' : 'info'
-    if (logger.isLevelEnabled(level)) logger[level](line(request, reply), 'request')
+    logRequest(logger, request, reply)
     done()
   })
+}
+
+/** For a request that no hook sees; all others are logged by themselves. */
+export const logRequest = (logger: Logger, request: FastifyRequest, reply: FastifyReply): void => {
+  const level = reply.statusCode >= 500 ? 'warn' : quiet(request) ? 'debug' : 'info'
+  if (logger.isLevelEnabled(level)) logger[level](line(request, reply), 'request')
 }
 
 /** Probes come every few seconds and say nothing new. */

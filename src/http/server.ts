@@ -1,12 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
-import {
-  clientErrorHandler,
-  handleUnknownRoutes,
-  onError,
-  onFrameworkError,
-} from './error-handler.ts'
+import { clientErrorHandler, frameworkErrorHandler, handleErrors } from './error-handler.ts'
 import { guardRequests } from './request-guard.ts'
 import { requestIdOf } from './request-id.ts'
 import { logRequests } from './request-log.ts'
@@ -37,15 +32,18 @@ export const createServer = ({ logger, loopback }: ServerOptions): FastifyInstan
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: 4_000,
       connectionsCheckingInterval: 1_000,
+      // The guard asks for it, and answers with a problem; Node would answer with nothing.
+      requireHostHeader: false,
     },
     clientErrorHandler: clientErrorHandler(logger),
-    frameworkErrors: onFrameworkError,
+    frameworkErrors: frameworkErrorHandler(logger),
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.setErrorHandler(onError)
+  // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node's own 417 is no problem document.
+  app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   logRequests(app, logger)
   guardRequests(app, { loopback })
-  handleUnknownRoutes(app)
+  handleErrors(app)
   return app
 }
