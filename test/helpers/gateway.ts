@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { type Logger, pino } from 'pino'
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { type App, createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createLemlist, type Lemlist, type LemlistOptions } from '../../src/sandbox/lemlist.ts'
@@ -21,16 +21,19 @@ export const KEY = 'test-key'
 interface Options {
   readonly env?: Readonly<Record<string, string>>
   readonly lemlist?: LemlistOptions
+  /** What ends it; the end of the test unless a suite shares one. */
+  readonly onEnd?: (end: () => Promise<void>) => void
 }
 
 /** A gateway in this process on a free port, with an emulated lemlist behind it; both end with the test. */
 export const startGateway = async ({
   env = {},
   lemlist = {},
+  onEnd = onTestFinished,
 }: Options = {}): Promise<TestGateway> => {
   const upstream = createLemlist({ apiKeys: [KEY], ...lemlist })
   const baseUrl = await upstream.listen()
-  onTestFinished(() => upstream.close())
+  onEnd(() => upstream.close())
   const { logger, text } = memoryLogger()
   const config = loadConfig({
     LEMLIST_API_KEY: KEY,
@@ -40,7 +43,7 @@ export const startGateway = async ({
     ...env,
   })
   const app = await createApp({ config, logger })
-  onTestFinished(() => app.close())
+  onEnd(() => app.close())
   const url = await app.listen()
   return { url, lemlist: upstream, app, logs: text, close: () => app.close() }
 }
@@ -58,3 +61,26 @@ export const statusPath = (ref: {
   readonly campaignId: string
   readonly exportId: string
 }): string => `/campaigns/${ref.campaignId}/export/${ref.exportId}/status`
+
+/** One gateway for all tests of a suite that leave no trace in it; to be called where suites are declared. */
+export const sharedGateway = (options: Omit<Options, 'onEnd'> = {}): (() => TestGateway) => {
+  let gateway: TestGateway | undefined
+  const ends: (() => Promise<void>)[] = []
+  beforeAll(async () => {
+    gateway = await startGateway({ ...options, onEnd: (end) => void ends.unshift(end) })
+  })
+  afterAll(async () => {
+    for (const end of ends) await end()
+  })
+  return () => {
+    if (gateway === undefined) throw new Error('the gateway is there once the tests run')
+    return gateway
+  }
+}
+
+/** The lines that a gateway logged, parsed. */
+export const logLines = (logs: string): Record<string, unknown>[] =>
+  logs
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
