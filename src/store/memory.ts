@@ -2,11 +2,15 @@ import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf } from '../exports/export.ts'
 import type { BudgetLimits, ResultRecord, Results, Store } from '../exports/ports.ts'
 import { changesAt, keptAt, prevails } from './kept.ts'
+import { createLocalUpdates } from './local-updates.ts'
+import { createMemorySchedule } from './memory-schedule.ts'
 import { createSlidingWindow } from './sliding-window.ts'
 import { startSweep } from './sweep.ts'
 
 export interface MemoryStoreOptions {
   readonly limits: BudgetLimits
+  /** How long a claim on a tracked export holds, milliseconds: longer than any look takes. */
+  readonly visibilityMs: number
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   /** Monotonic milliseconds, for the budget. */
@@ -26,6 +30,7 @@ const bytesOf = (record: ResultRecord): number =>
 /** A store of one process; nothing survives it. */
 export const createMemoryStore = ({
   limits,
+  visibilityMs,
   now = Date.now,
   monotonic = () => performance.now(),
   maxBytes = 64 * 1024 * 1024,
@@ -68,6 +73,8 @@ export const createMemoryStore = ({
 
   return {
     results,
+    schedule: createMemorySchedule({ visibilityMs }),
+    updates: createLocalUpdates(),
     budget: createSlidingWindow(limits, { now: monotonic }),
     async healthy() {
       return open

@@ -43,12 +43,16 @@ export const createSlidingWindow = (
   const pacedMs = windowMs / QUARTERS
   // One log per account of the configuration, each at most `calls` long: no further bound needed.
   const logs = new Map<string, number[]>()
+  const pauses = new Map<string, number>()
+
+  /** The last moment of the longest pause so far. */
+  const pausedUntil = (account: string): number => pauses.get(account) ?? quietUntil
 
   /** The last moment at which no call may leave. */
-  const blockedUntil = (log: readonly number[]): number => {
+  const blockedUntil = (account: string, log: readonly number[]): number => {
     const lastOfWindow = log.at(-calls) ?? Number.NEGATIVE_INFINITY
     const lastOfQuarter = log.at(-pacedCalls) ?? Number.NEGATIVE_INFINITY
-    return Math.max(quietUntil, lastOfWindow + windowMs, lastOfQuarter + pacedMs)
+    return Math.max(pausedUntil(account), lastOfWindow + windowMs, lastOfQuarter + pacedMs)
   }
 
   return {
@@ -56,12 +60,17 @@ export const createSlidingWindow = (
       const log = logs.get(account) ?? []
       logs.set(account, log)
       const time = now()
-      const blocked = blockedUntil(log)
+      const blocked = blockedUntil(account, log)
       if (time <= blocked) return waitPast(blocked, time)
       // By age, not by length: with a limit of 10^9 the log stays as long as its traffic.
       while (log[0] !== undefined && log[0] + windowMs < time) log.shift()
       log.push(time)
       return 0
+    },
+    async pause(account, ms) {
+      const until = now() + ms
+      // So asked, NaN changes nothing either.
+      if (until > pausedUntil(account)) pauses.set(account, until)
     },
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { SQLOutputValue } from 'node:sqlite'
 import type { ExpiredRecord, FinalRecord, ResultRecord, TimedOutRecord } from '../exports/ports.ts'
+import type { Tracked } from './tracked.ts'
 
 /** A record as it lies in the file, less its key and due time. */
 export interface RecordRow {
@@ -44,6 +45,24 @@ export const decodeRecord = (
   const record: Bodiless = JSON.parse(text)
   if (record.kind !== 'final') return record
   return body === null ? undefined : { ...record, snapshot: { ...record.snapshot, body } }
+}
+
+/** @param key the export's `keyOf` */
+export const encodeTracked = (key: string, tracked: Tracked): Omit<RecordRow, 'body'> => {
+  const text = JSON.stringify(tracked)
+  return { record: text, checksum: checksumOf(key, text, null) }
+}
+
+/** `undefined` when the row is not, bit for bit, what `encodeTracked` made for this key. */
+export const decodeTracked = (
+  key: string,
+  { due_at: dueAt, record: text, checksum }: Record<string, SQLOutputValue>,
+): Tracked | undefined => {
+  if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
+  if (!checksumOf(key, text, null).equals(checksum)) return undefined
+  // The checksum proves that we wrote it.
+  const tracked: Tracked = JSON.parse(text)
+  return tracked.dueAt === dueAt ? tracked : undefined
 }
 
 const takeBodyOut = (record: ResultRecord): { bodiless: Bodiless; body: Uint8Array | null } => {

@@ -4,6 +4,7 @@ import type { Observer, ResultRecord, Results } from '../exports/ports.ts'
 import { changesAt, keptAt, prevails } from './kept.ts'
 import { isDamage } from './sqlite-errors.ts'
 import { decodeRecord, encodeRecord } from './sqlite-record.ts'
+import { inTransaction } from './sqlite-transaction.ts'
 
 export interface SqliteResultsOptions {
   /** Wall clock, epoch milliseconds. */
@@ -101,19 +102,5 @@ export const createSqliteResults = (
         return false
       }
     },
-  }
-}
-
-/** One flush for all of it. */
-const inTransaction = <T>(db: DatabaseSync, work: () => T): T => {
-  db.exec('begin immediate')
-  try {
-    const result = work()
-    db.exec('commit')
-    return result
-  } catch (error) {
-    // On a full disk SQLite has already rolled back.
-    if (db.isTransaction) db.exec('rollback')
-    throw error
   }
 }

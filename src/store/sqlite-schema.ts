@@ -19,6 +19,16 @@ const MIGRATIONS: readonly string[] = [
   ) strict, without rowid;
   create index results_due on results (due_at);
   create table meta (name text primary key, value integer not null) strict, without rowid;`,
+  // `record` is JSON and verified by `checksum` before it is parsed. `due_at` and `deadline` repeat
+  // what it says, for the index.
+  `create table schedule (
+    export text primary key,
+    due_at integer not null,
+    deadline integer not null,
+    record text not null,
+    checksum blob not null
+  ) strict, without rowid;
+  create index schedule_due on schedule (due_at, deadline);`,
 ]
 
 /** The schema version that this code writes. */

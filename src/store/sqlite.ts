@@ -1,15 +1,18 @@
 import { resolve } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
-import type { Budget, BudgetLimits, Observer, Store } from '../exports/ports.ts'
-import { createSlidingWindow } from './sliding-window.ts'
-import { openSqliteFile, type SqliteFile } from './sqlite-file.ts'
+import type { BudgetLimits, Observer, Store } from '../exports/ports.ts'
+import { createLocalUpdates } from './local-updates.ts'
+import { createSurvivingBudget, writeLastTake } from './sqlite-budget.ts'
+import { openSqliteFile } from './sqlite-file.ts'
 import { createSqliteResults } from './sqlite-results.ts'
+import { createSqliteSchedule } from './sqlite-schedule.ts'
 import { startSweep } from './sweep.ts'
 
 export interface SqliteStoreOptions {
   /** Absolute, or from the working directory. */
   readonly path: string
   readonly limits: BudgetLimits
+  /** How long a claim on a tracked export holds, milliseconds: longer than any look takes. */
+  readonly visibilityMs: number
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   /** Monotonic milliseconds, for the budget. */
@@ -33,6 +36,7 @@ export interface SqliteStoreOptions {
 export const createSqliteStore = ({
   path,
   limits,
+  visibilityMs,
   now = Date.now,
   monotonic = () => performance.now(),
   maxBytes = 1024 ** 3,
@@ -48,6 +52,8 @@ export const createSqliteStore = ({
 
   return {
     results,
+    schedule: createSqliteSchedule(db, { visibilityMs, storeFailed }),
+    updates: createLocalUpdates(),
     budget,
     async healthy() {
       try {
@@ -67,50 +73,4 @@ export const createSqliteStore = ({
       }
     },
   }
-}
-
-type BudgetClocks = Required<Pick<SqliteStoreOptions, 'limits' | 'now' | 'monotonic'>>
-
-/** The sliding window, which does not forget over a restart what the process before it spent. */
-const createSurvivingBudget = (
-  { db, origin }: SqliteFile,
-  { limits, now, monotonic }: BudgetClocks,
-): { budget: Budget; lastTake: () => number } => {
-  const openedAt = now()
-  let last = lastTakeBefore(db, origin, openedAt)
-  // One more: a wall clock tells whole milliseconds only.
-  const quietMs = last + limits.windowMs - openedAt + 1
-  const window = createSlidingWindow(limits, { now: monotonic, quietUntil: monotonic() + quietMs })
-  return {
-    budget: {
-      async take(account) {
-        const waitMs = await window.take(account)
-        if (waitMs === 0) last = now()
-        return waitMs
-      },
-    },
-    lastTake: () => last,
-  }
-}
-
-/** When a call may have left last, epoch milliseconds; 0 for never. */
-const lastTakeBefore = (
-  db: DatabaseSync,
-  origin: SqliteFile['origin'],
-  openedAt: number,
-): number => {
-  if (origin === 'new') return 0
-  // A process that was killed wrote nothing down: it may have spent all of it a moment ago.
-  if (origin === 'abandoned') return openedAt
-  const noted = db.prepare(`select value from meta where name = 'last-take'`).get()?.value
-  // Nothing noted, or a clock that was set back: as good as killed.
-  return typeof noted === 'number' && noted <= openedAt ? noted : openedAt
-}
-
-/** Rejects the close on a full disk: then the next open may trust an older note. */
-const writeLastTake = (db: DatabaseSync, at: number): void => {
-  db.prepare(
-    `insert into meta (name, value) values ('last-take', ?)
-     on conflict do update set value = excluded.value`,
-  ).run(at)
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { closedAfterTest, createClock } from './fixtures.ts'
-import { finalOf, HOUR, LIMITS, refOf, timedOut } from './records.ts'
+import { finalOf, HOUR, LIMITS, refOf, timedOut, VISIBILITY_MS } from './records.ts'
 
 const body = 'm'.repeat(10_000)
 
@@ -9,7 +9,9 @@ const setUp = (maxBytes: number) => {
   const clock = createClock()
   return {
     clock,
-    store: closedAfterTest(createMemoryStore({ limits: LIMITS, now: clock.now, maxBytes })),
+    store: closedAfterTest(
+      createMemoryStore({ limits: LIMITS, visibilityMs: VISIBILITY_MS, now: clock.now, maxBytes }),
+    ),
   }
 }
 

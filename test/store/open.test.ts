@@ -3,9 +3,10 @@ import { join, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openStore } from '../../src/store/open.ts'
 import { closedAfterTest, tempDirectory } from './fixtures.ts'
-import { LIMITS } from './records.ts'
+import { LIMITS, VISIBILITY_MS } from './records.ts'
 
-const open = (url: string) => closedAfterTest(openStore(url, { limits: LIMITS }))
+const open = (url: string) =>
+  closedAfterTest(openStore(url, { limits: LIMITS, visibilityMs: VISIBILITY_MS }))
 
 describe('STORE_URL', () => {
   it('memory: opens a store in memory', async () => {

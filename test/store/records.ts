@@ -6,6 +6,8 @@ export const HOUR = 3_600_000
 /** Where the tests' wall clock starts. */
 export const START = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 export const LIMITS = { calls: 16, windowMs: 2000 }
+/** How long a claim holds. */
+export const VISIBILITY_MS = 20_000
 
 export const refOf = (exportId: string, account = 'default'): ExportRef => ({
   account,

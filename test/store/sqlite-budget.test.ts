@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { closedAfterTest, createClock, tempDirectory } from './fixtures.ts'
-import { LIMITS } from './records.ts'
+import { LIMITS, VISIBILITY_MS } from './records.ts'
 
 const setUp = () => {
   const path = join(tempDirectory(), 'gateway.sqlite')
@@ -12,7 +12,15 @@ const setUp = () => {
   const open = () => {
     const start = clock.now()
     const monotonic = () => clock.now() - start
-    return closedAfterTest(createSqliteStore({ path, limits: LIMITS, now: clock.now, monotonic }))
+    return closedAfterTest(
+      createSqliteStore({
+        path,
+        limits: LIMITS,
+        visibilityMs: VISIBILITY_MS,
+        now: clock.now,
+        monotonic,
+      }),
+    )
   }
   return { path, clock, open }
 }

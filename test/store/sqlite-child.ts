@@ -1,7 +1,7 @@
 /** A process of its own on a store file: `node sqlite-child.ts PATH`. Writes a line for each final it was promised. */
 import { writeSync } from 'node:fs'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
-import { finalOf, LIMITS, refOf } from './records.ts'
+import { finalOf, LIMITS, refOf, VISIBILITY_MS } from './records.ts'
 
 const [, , path = '', from = '0'] = process.argv
 
@@ -10,6 +10,7 @@ try {
   const store = createSqliteStore({
     path,
     limits: LIMITS,
+    visibilityMs: VISIBILITY_MS,
     now: () => finalOf('').snapshot.observedAt,
   })
   writeSync(1, 'open\n')

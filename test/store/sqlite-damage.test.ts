@@ -14,7 +14,7 @@ import type { Store } from '../../src/exports/ports.ts'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { StoreRefused } from '../../src/store/sqlite-errors.ts'
 import { closedAfterTest, tempDirectory } from './fixtures.ts'
-import { finalOf, LIMITS, refOf, START, timedOut } from './records.ts'
+import { finalOf, LIMITS, refOf, START, timedOut, VISIBILITY_MS } from './records.ts'
 
 const RECORDS = 60
 const textOf = (n: number): string => `answer ${n} ${'x'.repeat(n * 10)}`
@@ -25,7 +25,14 @@ const setUp = () => {
   const onCorrupt = vi.fn<(movedTo: string) => void>()
   const storeFailed = vi.fn<(operation: string, error: unknown) => void>()
   const open = () =>
-    createSqliteStore({ path, limits: LIMITS, now: () => START, onCorrupt, storeFailed })
+    createSqliteStore({
+      path,
+      limits: LIMITS,
+      visibilityMs: VISIBILITY_MS,
+      now: () => START,
+      onCorrupt,
+      storeFailed,
+    })
   return { directory, path, onCorrupt, storeFailed, open }
 }
 

@@ -4,12 +4,14 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { closedAfterTest, tempDirectory } from './fixtures.ts'
-import { finalOf, LIMITS, refOf, START } from './records.ts'
+import { finalOf, LIMITS, refOf, START, VISIBILITY_MS } from './records.ts'
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o7777).toString(8)
 
 const open = (path: string) =>
-  closedAfterTest(createSqliteStore({ path, limits: LIMITS, now: () => START }))
+  closedAfterTest(
+    createSqliteStore({ path, limits: LIMITS, visibilityMs: VISIBILITY_MS, now: () => START }),
+  )
 
 describe('sqlite file', () => {
   let umask: number

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { StoreInUse } from '../../src/store/sqlite-errors.ts'
 import { closedAfterTest, tempDirectory } from './fixtures.ts'
-import { finalOf, LIMITS, refOf, START } from './records.ts'
+import { finalOf, LIMITS, refOf, START, VISIBILITY_MS } from './records.ts'
 
 const script = join(import.meta.dirname, 'sqlite-child.ts')
 
@@ -27,7 +27,9 @@ const killed = async (child: ChildProcess): Promise<void> => {
 }
 
 const openStore = (path: string) =>
-  closedAfterTest(createSqliteStore({ path, limits: LIMITS, now: () => START }))
+  closedAfterTest(
+    createSqliteStore({ path, limits: LIMITS, visibilityMs: VISIBILITY_MS, now: () => START }),
+  )
 
 describe('sqlite store and processes', () => {
   it('refuses a second process on its file, by name and with what to do', async () => {
@@ -66,7 +68,12 @@ describe('sqlite store and processes', () => {
       await enough.promise
       await killed(child)
 
-      const store = createSqliteStore({ path, limits: LIMITS, now: () => START })
+      const store = createSqliteStore({
+        path,
+        limits: LIMITS,
+        visibilityMs: VISIBILITY_MS,
+        now: () => START,
+      })
       for (const n of promised) {
         const record = await store.results.get(refOf(`exp_${n}`))
         if (record?.kind !== 'final') throw new Error(`final ${n} was promised and is lost`)

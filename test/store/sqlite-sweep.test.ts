@@ -6,7 +6,7 @@ import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { openSqliteFile } from '../../src/store/sqlite-file.ts'
 import { createSqliteResults } from '../../src/store/sqlite-results.ts'
 import { closedAfterTest, createClock, tempDirectory } from './fixtures.ts'
-import { finalOf, HOUR, LIMITS, refOf, timedOut } from './records.ts'
+import { finalOf, HOUR, LIMITS, refOf, timedOut, VISIBILITY_MS } from './records.ts'
 
 const MINUTE = 60_000
 
@@ -15,7 +15,14 @@ const setUp = (options: { maxBytes?: number } = {}) => {
   const clock = createClock()
   const storeFailed = vi.fn<(operation: string, error: unknown) => void>()
   const store = closedAfterTest(
-    createSqliteStore({ path, limits: LIMITS, now: clock.now, storeFailed, ...options }),
+    createSqliteStore({
+      path,
+      limits: LIMITS,
+      visibilityMs: VISIBILITY_MS,
+      now: clock.now,
+      storeFailed,
+      ...options,
+    }),
   )
   /** What lies in the file once the store is closed. */
   const rows = async () => {
@@ -84,7 +91,13 @@ describe('sweep of the sqlite store', () => {
     db.exec(`update results set record = replace(record, 'timed-out', 'timed-oat'), due_at = 0`)
     db.close()
     const storeFailed = vi.fn<(operation: string, error: unknown) => void>()
-    const again = createSqliteStore({ path, limits: LIMITS, now: clock.now, storeFailed })
+    const again = createSqliteStore({
+      path,
+      limits: LIMITS,
+      visibilityMs: VISIBILITY_MS,
+      now: clock.now,
+      storeFailed,
+    })
     vi.advanceTimersByTime(2 * MINUTE)
     await again.close()
     expect(storeFailed.mock.calls.map(([operation]) => operation)).toEqual(['corrupt-record'])
