@@ -51,7 +51,8 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     clientTtl: CLIENT_TTL_MS,
-    connect: { timeout: CONNECT_TIMEOUT_MS, rejectUnauthorized: true },
+    // undici sees a deadline that passes during a handshake only after it.
+    connect: { timeout: Math.min(CONNECT_TIMEOUT_MS, timeoutMs), rejectUnauthorized: true },
     // The deadline of the whole call is the only one: these two would only cut it in odd places.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -112,7 +113,10 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       // An idle socket is used before a new one is opened.
       const reusesSocket = pool.stats.free > 0
       try {
-        return await get(`/campaigns/${ref.campaignId}/export/${ref.exportId}/status`)
+        const raw = await get(`/campaigns/${ref.campaignId}/export/${ref.exportId}/status`)
+        // Before its place is free: whoever is next must find the pause.
+        obey(raw)
+        return raw
       } catch (error) {
         if (!mayRetry || !reusesSocket || !isReset(error)) throw toProblem(error)
       } finally {
@@ -123,10 +127,7 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       place = line.enter({ due: turn.due, giveUpAt: performance.now() + timeoutMs / 2 })
       return attempt(false)
     }
-    const answer = attempt(true).then((raw) => {
-      obey(raw)
-      return toSnapshot(ref, raw, fileTtlMs)
-    })
+    const answer = attempt(true).then((raw) => toSnapshot(ref, raw, fileTtlMs))
     return {
       answer,
       isWaiting: () => place.isWaiting(),

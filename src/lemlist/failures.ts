@@ -13,9 +13,10 @@ const isTimeout = (error: unknown): boolean =>
   codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ||
   (error instanceof Error && error.name === 'TimeoutError')
 
-/** Not HTTP, or HTTP beyond its own rules. */
+/** Not HTTP, or HTTP beyond its own rules. Errors of undici's parser often have no code, only a name. */
 const isMalformed = (error: unknown): boolean =>
-  /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_NOT_SUPPORTED|UND_ERR_INVALID_ARG)/.test(
+  (error instanceof Error && error.name === 'HTTPParserError') ||
+  /^UND_ERR_(HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH|NOT_SUPPORTED|INVALID_ARG)/.test(
     codeOf(error),
   )
 
