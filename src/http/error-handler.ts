@@ -97,6 +97,8 @@ export const handleErrors = (app: FastifyInstance): void => {
     const methods = new Set(
       [...routes.values()].flatMap((route) => (route.pattern.test(path) ? [...route.methods] : [])),
     )
+    // Fastify tells of one half of a route that has a twin with a slash: HEAD comes with its GET.
+    if (methods.has('HEAD')) methods.add('GET')
     return methods.size === 0 || methods.has(request.method)
       ? new Problem('not-found', 'There is no such route.')
       : new Problem('method-not-allowed', 'The route does not know this method.', {
@@ -124,10 +126,15 @@ const patternOf = (url: string): RegExp =>
       .replace(/:[A-Za-z]+/g, '[^/]*')}$`,
   )
 
+/** How long what is still on its way from a refused sender is read and thrown away. */
+const LINGER_MS = 1_000
+
 /** What Node's parser refuses never becomes a request: the problem is written to the socket itself. */
-export const clientErrorHandler =
-  (logger: Logger) =>
-  (error: ConnectionError, socket: Socket): void => {
+export const clientErrorHandler = (logger: Logger) => {
+  const refused = new WeakSet<Socket>()
+  return (error: ConnectionError, socket: Socket): void => {
+    // The parser complains anew of every byte that follows.
+    if (refused.has(socket)) return
     // Node's own field (read, never set): a problem in the middle of another answer would garble it.
     const { _httpMessage: answering } = socket as {
       _httpMessage?: { headersSent?: boolean } | null
@@ -151,8 +158,15 @@ export const clientErrorHandler =
       `X-Request-Id: ${requestId}`,
       'Connection: close',
     ]
-    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon())
+    const answer = `${head.join('\r\n')}\r\n\r\n${body}`
+    if (error.code?.startsWith('HPE_')) {
+      // Closing with bytes unread is a reset, which overtakes the answer.
+      refused.add(socket)
+      socket.end(answer)
+      setTimeout(() => socket.destroy(), LINGER_MS).unref()
+    } else socket.end(answer, () => socket.destroySoon())
   }
+}
 
 const clientProblem = ({ code, rawPacket }: ConnectionError): Problem => {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
