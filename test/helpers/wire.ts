@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -32,10 +31,10 @@ export const exchange = async (
   socket.on('error', () => {})
   socket.write(bytes)
   if (thenEnd) socket.end()
-  const closed = once(socket, 'close')
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   const timeUp = new AbortController()
   const late = delay(deadlineMs, 'late' as const, { signal: timeUp.signal, ref: false })
-  const first = await Promise.race([closed, late.catch(() => 'closed' as const)])
+  const first = await Promise.race([closed, late.catch(() => undefined)])
   timeUp.abort()
   const text = Buffer.concat(chunks).toString('latin1')
   if (first !== 'late') return text

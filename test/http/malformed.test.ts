@@ -1,0 +1,226 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { sharedGateway, type TestGateway } from '../helpers/gateway.ts'
+import { expectProblem } from '../helpers/problem.ts'
+import { ask, exchange, rawRequest, readAnswer } from '../helpers/wire.ts'
+
+/** What is no HTTP, or not quite. Nothing of it may reach lemlist, break the server or be answered with 5xx. */
+
+const HOST = 'Host: 127.0.0.1'
+const STATUS = '/campaigns/cam_A1B2C3/export/axp_D4E5F6/status'
+const LIVE = '/health/live'
+
+const lines = (...all: readonly string[]): string => `${all.join('\r\n')}\r\n\r\n`
+const get = (...headers: readonly string[]): string =>
+  lines(`GET ${STATUS} HTTP/1.1`, ...headers, 'Connection: close')
+const post = (...headers: readonly string[]): string =>
+  lines(`POST ${STATUS} HTTP/1.1`, ...headers, 'Connection: close')
+
+const expectUnharmed = async ({ url, lemlist }: TestGateway): Promise<void> => {
+  expect(lemlist.calls).toEqual([])
+  const answer = await ask(url, rawRequest(LIVE))
+  expect(answer).toMatchObject({ status: 200, body: '{"status":"ok"}' })
+}
+
+const NOT_HTTP: Readonly<Record<string, string | Uint8Array>> = {
+  'a method in lower case': lines(`get ${STATUS} HTTP/1.1`, HOST),
+  'a method that nobody has': lines(`FETCH ${STATUS} HTTP/1.1`, HOST),
+  'a method with a space': lines(`G ET ${STATUS} HTTP/1.1`, HOST),
+  'an empty method': lines(` ${STATUS} HTTP/1.1`, HOST),
+  'no target': lines('GET HTTP/1.1', HOST),
+  'a target with a space': lines('GET /a b HTTP/1.1', HOST),
+  'a target with a tab': lines('GET /a\tb HTTP/1.1', HOST),
+  'a target with a zero byte': lines('GET /a\0b HTTP/1.1', HOST),
+  'a target of raw UTF-8': lines('GET /campaigns/cam_\u00c3\u00a9 HTTP/1.1', HOST),
+  'a target without a slash': lines('GET status HTTP/1.1', HOST),
+  'no version but a Host': lines(`GET ${STATUS}`, HOST),
+  'HTTP/0.9': lines(`GET ${STATUS}`),
+  'HTTP/1.2': lines(`GET ${STATUS} HTTP/1.2`, HOST),
+  'HTTP/2.0 spoken as text': lines(`GET ${STATUS} HTTP/2.0`, HOST, 'Connection: close'),
+  'HTTP/3': lines(`GET ${STATUS} HTTP/3`, HOST),
+  'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  'another protocol': lines(`GET ${STATUS} SPDY/1.1`, HOST),
+  'an answer': lines('HTTP/1.1 200 OK', 'Content-Length: 0'),
+  'a TLS hello': Buffer.from('160301008f0100008b0303', 'hex'),
+  'an SSH hello': 'SSH-2.0-OpenSSH_9.2\r\n',
+  'a SOCKS hello': Buffer.from('050100', 'hex'),
+  'a Redis command': '*1\r\n$4\r\nPING\r\n',
+  'random bytes': Buffer.from('00ff17fe80c302a90d0a0d0a', 'hex'),
+  'zero bytes': Buffer.alloc(64),
+  'line ends of LF alone': `GET ${STATUS} HTTP/1.1\n${HOST}\n\n`,
+  'line ends of CR alone': `GET ${STATUS} HTTP/1.1\r${HOST}\r\r`,
+  'one header that ends in LF': `GET ${STATUS} HTTP/1.1\r\n${HOST}\nX-A: b\r\n\r\n`,
+  'a folded header': get(HOST, 'X-A: b', ' c'),
+  'a first header that is folded': lines(`GET ${STATUS} HTTP/1.1`, ' X-A: b', HOST),
+  'a space before the colon': get('Host : 127.0.0.1'),
+  'a header without a colon': get(HOST, 'X-A'),
+  'a header without a name': get(HOST, ': b'),
+  'a header name with a space': get(HOST, 'X A: b'),
+  'a header name with a control': get(HOST, 'X\u0001A: b'),
+  'a header value with a zero byte': get(HOST, 'X-A: b\0c'),
+  'a header value with a CR': get(HOST, 'X-A: b\rX-C: d'),
+  'a length and chunks': post(HOST, 'Content-Length: 5', 'Transfer-Encoding: chunked'),
+  'chunks and a length': post(HOST, 'Transfer-Encoding: chunked', 'Content-Length: 5'),
+  'two lengths': post(HOST, 'Content-Length: 0', 'Content-Length: 5'),
+  'two equal lengths': post(HOST, 'Content-Length: 0', 'Content-Length: 0'),
+  'a list of lengths': post(HOST, 'Content-Length: 0, 5'),
+  'a negative length': post(HOST, 'Content-Length: -1'),
+  'a length with a sign': post(HOST, 'Content-Length: +0'),
+  'a length in hexadecimal': post(HOST, 'Content-Length: 0x5'),
+  'a length beyond 64 bits': post(HOST, 'Content-Length: 99999999999999999999'),
+  'an empty length': post(HOST, 'Content-Length: '),
+  'chunks that are not last': post(HOST, 'Transfer-Encoding: chunked, identity'),
+}
+
+/** Cases that are fine with the parser, so that nothing but the guard refuses them. */
+const REFUSED: Readonly<Record<string, string>> = {
+  'no Host': get(),
+  'a body on a GET': `${get(HOST, 'Content-Length: 5')}hello`,
+  'chunks on a GET': `${get(HOST, 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
+  'a body on a GET that never comes': get(HOST, 'Content-Length: 5'),
+  'a body on a GET over the limit': `${get(HOST, 'Content-Length: 20000')}${'a'.repeat(20_000)}`,
+  'a smuggled second request': `${get(HOST, 'Content-Length: 40')}${get(HOST)}`,
+}
+
+const BODY = [HOST, 'Content-Type: application/json']
+const chunked = (chunks: string): string =>
+  `${post(...BODY, 'Transfer-Encoding: chunked')}${chunks}`
+
+/** Begun well, so that it is on its way to a route when the rest turns out wrong. */
+const BROKEN_BODIES: Readonly<Record<string, string>> = {
+  'a chunk without a size': chunked('x\r\n'),
+  'a chunk of a negative size': chunked('-1\r\n'),
+  'a chunk size beyond 64 bits': chunked('fffffffffffffffff\r\n'),
+  'a chunk longer than it says': chunked('1\r\nab\r\n0\r\n\r\n'),
+  'a chunk that ends early': chunked('5\r\nab'),
+  'a body that ends early': `${post(...BODY, 'Content-Length: 5')}ab`,
+  'a coding that only looks like chunks': post(...BODY, 'Transfer-Encoding: xchunked'),
+}
+
+describe('what is no HTTP', () => {
+  const gateway = sharedGateway()
+
+  it.each(Object.entries({ ...NOT_HTTP, ...REFUSED }))('%s: 400, and closed', async (_, bytes) => {
+    // The sending side ends too: some of this only waits for more.
+    const answer = await ask(gateway().url, bytes, { thenEnd: true })
+    expectProblem(answer, 'invalid-request')
+    expect(answer.headers.get('connection')).toBe('close')
+    await expectUnharmed(gateway())
+  })
+
+  it.each(Object.entries(BROKEN_BODIES))('%s: refused, and closed', async (_, bytes) => {
+    const answer = await ask(gateway().url, bytes, { thenEnd: true })
+    expect(['invalid-request', 'method-not-allowed']).toContain(JSON.parse(answer.body).code)
+    expectProblem(answer, JSON.parse(answer.body).code)
+    expect(answer.headers.get('connection')).toBe('close')
+    await expectUnharmed(gateway())
+  })
+
+  it('a body on a HEAD is refused without one', async () => {
+    const bytes = rawRequest(LIVE, { method: 'HEAD', headers: [HOST, 'Content-Length: 2'] })
+    const answer = await ask(gateway().url, `${bytes}{}`)
+    expect(answer).toMatchObject({ status: 400, body: '', rest: '' })
+  })
+
+  it('a proxy tunnel is not opened', async () => {
+    const bytes = lines('CONNECT 127.0.0.1:6379 HTTP/1.1', 'Host: 127.0.0.1:6379')
+    expect(await exchange(gateway().url, bytes)).toBe('')
+    await expectUnharmed(gateway())
+  })
+
+  it('nothing at all is closed without a word', async () => {
+    expect(await exchange(gateway().url, '', { thenEnd: true })).toBe('')
+    await expectUnharmed(gateway())
+  })
+
+  it('what follows a good request on its connection does not harm its answer', async () => {
+    const bytes = `${lines(`GET ${LIVE} HTTP/1.1`, HOST)}NONSENSE\r\n\r\n`
+    const text = await exchange(gateway().url, bytes)
+    expect(readAnswer(text)).toMatchObject({ status: 200, body: '{"status":"ok"}', rest: '' })
+  })
+
+  it.each([
+    ['of HTTP/1.0 without a Host', `GET ${LIVE} HTTP/1.0\r\n\r\n`],
+    ['with an unknown expectation', rawRequest(LIVE, { headers: [HOST, 'Expect: wonders'] })],
+    ['that asks before it sends', rawRequest(LIVE, { headers: [HOST, 'Expect: 100-continue'] })],
+    ['that would rather speak HTTP/2', rawRequest(LIVE, { headers: [HOST, 'Upgrade: h2c'] })],
+    ['that would rather be a socket', rawRequest(LIVE, { headers: [HOST, 'Upgrade: websocket'] })],
+    ['with a length of nothing', rawRequest(LIVE, { headers: [HOST, 'Content-Length: 0'] })],
+    ['with empty lines before it', `\r\n\r\n${rawRequest(LIVE)}`],
+    ['in absolute form', rawRequest(`http://127.0.0.1${LIVE}`)],
+  ])('a request %s is answered all the same', async (_, bytes) => {
+    expect(await ask(gateway().url, bytes)).toMatchObject({ status: 200, rest: '' })
+  })
+})
+
+describe('mutations of requests', () => {
+  const gateway = sharedGateway()
+  const BAD_ID = '/campaigns/..%2f..%2fteam/export/%00%00/status?a=b'
+  const SEEDS = [
+    rawRequest(LIVE, { headers: [HOST, 'Accept: application/json', 'X-A: b'] }),
+    rawRequest(BAD_ID, { headers: [HOST, 'X-Request-Id: abc', 'If-None-Match: "a", W/"b"'] }),
+    `${rawRequest(LIVE, { method: 'POST', headers: [HOST, 'Content-Type: application/json', 'Content-Length: 7'] })}{"a":1}`,
+    `${rawRequest('/nowhere', { method: 'PUT', headers: [HOST, 'Transfer-Encoding: chunked'] })}5\r\nhello\r\n0\r\n\r\n`,
+  ].map((text) => Buffer.from(text, 'latin1'))
+
+  type Mutation = readonly [kind: 'flip' | 'cut' | 'add' | 'twice', at: number, bytes: Uint8Array]
+
+  const mutated = (seed: Buffer, [kind, at, bytes]: Mutation): Buffer => {
+    const place = Math.floor(at * seed.length)
+    const head = seed.subarray(0, place)
+    const tail = seed.subarray(place)
+    if (kind === 'flip') return Buffer.concat([head, bytes, tail.subarray(bytes.length)])
+    if (kind === 'cut') return Buffer.concat([head, tail.subarray(bytes.length)])
+    if (kind === 'add') return Buffer.concat([head, bytes, tail])
+    return Buffer.concat([seed.subarray(0, place), seed])
+  }
+
+  const telling = fc.constantFrom(
+    ' ',
+    '\r',
+    '\n',
+    '\r\n',
+    '\r\n\r\n',
+    '\0',
+    ':',
+    '%',
+    '/',
+    '..',
+    '?',
+  )
+  const mutation: fc.Arbitrary<Mutation> = fc.tuple(
+    fc.constantFrom('flip', 'cut', 'add', 'twice'),
+    fc.double({ min: 0, max: 1, noNaN: true }),
+    fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 4 }),
+      telling.map((text) => Buffer.from(text, 'latin1')),
+    ),
+  )
+
+  it('1 000 of them are refused or served, never with a 5xx, and never passed on', async () => {
+    const { url, lemlist, logs } = gateway()
+    const seen = new Map<number, number>()
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...SEEDS),
+        fc.array(mutation, { minLength: 1, maxLength: 4 }),
+        async (seed, mutations) => {
+          const bytes = mutations.reduce(mutated, seed)
+          const text = await exchange(url, bytes, { thenEnd: true })
+          const answer = readAnswer(text, bytes.toString('latin1').split(' ', 1)[0])
+          if (answer === undefined) return
+          seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1)
+          expect(answer.status).toBeLessThan(500)
+          if (answer.status >= 400 && answer.body !== '') {
+            expectProblem({ ...answer, rest: '' }, JSON.parse(answer.body).code)
+          }
+        },
+      ),
+      { seed: 20_260_101, numRuns: 1_000 },
+    )
+    // Served, refused by the parser, by the guard and by the router: none of it went untried.
+    expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 400, 404, 405]))
+    expect(logs()).not.toMatch(/"level":[56]0/)
+    await expectUnharmed({ ...gateway(), lemlist })
+  }, 60_000)
+})

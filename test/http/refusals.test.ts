@@ -1,0 +1,215 @@
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createServer } from '../../src/http/server.ts'
+import { sharedGateway } from '../helpers/gateway.ts'
+import { expectProblem } from '../helpers/problem.ts'
+import { ask, rawRequest } from '../helpers/wire.ts'
+
+/** Well-formed requests that get no further than the door. */
+
+const HOST = 'Host: 127.0.0.1'
+const STATUS = '/campaigns/cam_A1B2C3/export/axp_D4E5F6/status'
+
+describe('a request over a limit', () => {
+  const gateway = sharedGateway()
+  const refused = async (bytes: string, code: string) => {
+    const { url, lemlist } = gateway()
+    const problem = expectProblem(await ask(url, bytes), code)
+    expect(lemlist.calls).toEqual([])
+    return problem
+  }
+
+  it.each([2_049, 4_000, 10_000, 16_300, 17_000, 40_000, 200_000])(
+    'a URL of %d bytes is too long',
+    async (length) => {
+      const target = `${STATUS}?`.padEnd(length, 'q')
+      await refused(rawRequest(target), 'uri-too-long')
+    },
+  )
+
+  it('a URL of 2 048 bytes is not', async () => {
+    const answer = await ask(gateway().url, rawRequest('/health/live?'.padEnd(2_048, 'q')))
+    expect(answer.status).toBe(200)
+  })
+
+  it('a URL in absolute form is as long as it is', async () => {
+    await refused(rawRequest(`http://127.0.0.1/${'a'.repeat(2_048)}`), 'uri-too-long')
+  })
+
+  it.each([
+    ['one header of 17 000 bytes', [`X-A: ${'a'.repeat(17_000)}`]],
+    ['one header of 200 000 bytes', [`X-A: ${'a'.repeat(200_000)}`]],
+    ['many small headers', Array.from({ length: 4_000 }, (_, n) => `X-${n}: a`)],
+    ['a long name', [`X-${'a'.repeat(17_000)}: a`]],
+    ['a long cookie', [`Cookie: a=${'b'.repeat(17_000)}`]],
+  ])('%s: too much', async (_, headers) => {
+    await refused(rawRequest(STATUS, { headers: [HOST, ...headers] }), 'header-too-large')
+  })
+
+  it('15 000 bytes of headers are not', async () => {
+    const headers = [HOST, `X-A: ${'a'.repeat(15_000)}`]
+    expect((await ask(gateway().url, rawRequest('/health/live', { headers }))).status).toBe(200)
+  })
+
+  it.each([
+    ['announced', ['Content-Length: 16385'], 'a'.repeat(16_385)],
+    ['in chunks', ['Transfer-Encoding: chunked'], `5000\r\n${'a'.repeat(20_480)}\r\n0\r\n\r\n`],
+  ])('a body over 16 KiB, %s, is too large', async (_, framing, body) => {
+    const headers = [HOST, 'Content-Type: application/json', ...framing]
+    await refused(rawRequest(STATUS, { method: 'POST', headers, body }), 'payload-too-large')
+  })
+})
+
+describe('a request for another host', () => {
+  const gateway = sharedGateway()
+
+  it.each([
+    ['two Hosts', '/health/live', [HOST, 'Host: evil.example']],
+    ['the same Host twice', '/health/live', [HOST, HOST]],
+    ['a foreign name', '/health/live', ['Host: evil.example']],
+    ['a name that only begins like ours', '/health/live', ['Host: localhost.evil.example']],
+    ['an address that only begins like ours', '/health/live', ['Host: 127.0.0.1.evil.example']],
+    ['a name that only ends like ours', '/health/live', ['Host: evillocalhost']],
+    ['a user in the Host', '/health/live', ['Host: 127.0.0.1@evil.example']],
+    ['a path in the Host', '/health/live', ['Host: 127.0.0.1/evil']],
+    ['a list of Hosts', '/health/live', ['Host: 127.0.0.1, evil.example']],
+    ['an address of everybody', '/health/live', ['Host: 0.0.0.0']],
+    ['an empty Host', '/health/live', ['Host: ']],
+    ['a foreign host in the URL', 'http://evil.example/health/live', [HOST]],
+    ['a foreign port in the URL', 'http://127.0.0.1:1/health/live', [HOST]],
+    ['a foreign host everywhere', 'http://evil.example/', ['Host: evil.example']],
+    ['a host only in the URL', 'http://evil.example/health/live', ['Host: ']],
+  ])('%s: misdirected', async (_, target, headers) => {
+    const { url, logs } = gateway()
+    const answer = await ask(url, rawRequest(target, { headers }))
+    expectProblem(answer, 'misdirected-request')
+    expect(answer.body).not.toContain('evil')
+    expect(logs()).not.toContain('evil')
+  })
+
+  it.each([
+    '127.0.0.1',
+    '127.0.0.1:8080',
+    'localhost',
+    'LocalHost:3000',
+    'app.localhost',
+    '[::1]:8080',
+  ])('loopback is also called %s', async (host) => {
+    const answer = await ask(
+      gateway().url,
+      rawRequest('/health/live', { headers: [`Host: ${host}`] }),
+    )
+    expect(answer.status).toBe(200)
+  })
+
+  it('beyond loopback a gateway may have any name, but one at a time', async () => {
+    const server = createServer({ logger: pino({ level: 'silent' }), loopback: false })
+    onTestFinished(() => server.close())
+    server.get('/here', (_, reply) => reply.send('ok'))
+    await server.listen({ host: '127.0.0.1', port: 0 })
+    // Of a server that listens on TCP.
+    const { port } = server.server.address() as AddressInfo
+    const url = `http://127.0.0.1:${port}`
+    const named = (...names: string[]) => ({ headers: names.map((name) => `Host: ${name}`) })
+    expect((await ask(url, rawRequest('/here', named('gateway.example')))).status).toBe(200)
+    for (const request of [
+      rawRequest('/here', named('gateway.example', 'gateway.example')),
+      rawRequest('http://other.example/here', named('gateway.example')),
+    ]) {
+      expectProblem(await ask(url, request), 'misdirected-request')
+    }
+  })
+})
+
+describe('a wrong method', () => {
+  const gateway = sharedGateway()
+  const METHODS = [
+    ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'MKCOL', 'REPORT'],
+    ...['SEARCH', 'M-SEARCH', 'LOCK', 'UNLOCK', 'BIND', 'ACL', 'PURGE', 'SUBSCRIBE', 'SOURCE'],
+    ...['QUERY', 'LINK', 'MERGE'],
+  ]
+
+  it.each(METHODS)('%s of a status is not allowed, and Allow says what is', async (method) => {
+    const { url, lemlist } = gateway()
+    const answer = await ask(url, rawRequest(STATUS, { method }))
+    expectProblem(answer, 'method-not-allowed')
+    expect(answer.headers.get('allow')).toBe('GET, HEAD')
+    expect(lemlist.calls).toEqual([])
+  })
+
+  // Allow was once taken from the first of several routes with that path: `/docs/` knew HEAD alone.
+  it.each([
+    '/health/live',
+    '/health/ready',
+    '/openapi.json',
+    '/docs',
+    '/docs/',
+    '/docs/static/x.js',
+  ])('POST of %s is not allowed either', async (target) => {
+    const answer = await ask(gateway().url, rawRequest(target, { method: 'POST' }))
+    expectProblem(answer, 'method-not-allowed')
+    expect(answer.headers.get('allow')).toBe('GET, HEAD')
+  })
+
+  // A URL that names its host was once a 404: its path was compared as a whole.
+  it('also where the URL names the host', async () => {
+    const target = `http://127.0.0.1${STATUS}?a=b`
+    const answer = await ask(gateway().url, rawRequest(target, { method: 'DELETE' }))
+    expectProblem(answer, 'method-not-allowed')
+  })
+
+  // Fastify parses a body before it says that nobody wants it; a broken one was a 400.
+  it.each([
+    ['JSON that is broken', 'application/json', '{x'],
+    ['no JSON at all', 'application/json', ''],
+    ['a type that nobody reads', 'text/xml', '<a/>'],
+    ['a prototype', 'application/json', '{"__proto__":{"a":1}}'],
+  ])('whatever its body is: %s', async (_, type, body) => {
+    const headers = [HOST, `Content-Type: ${type}`, `Content-Length: ${body.length}`]
+    const request = rawRequest(STATUS, { method: 'POST', headers, body })
+    expectProblem(await ask(gateway().url, request), 'method-not-allowed')
+    const elsewhere = rawRequest('/nowhere', { method: 'POST', headers, body })
+    expectProblem(await ask(gateway().url, elsewhere), 'not-found')
+  })
+
+  it('of what is no id is still a wrong method', async () => {
+    const target = '/campaigns/tea_1/export/../status'
+    const answer = await ask(gateway().url, rawRequest(target, { method: 'POST' }))
+    expectProblem(answer, 'method-not-allowed')
+  })
+})
+
+describe('an unknown route', () => {
+  const gateway = sharedGateway()
+
+  it.each([
+    '/nowhere',
+    '/campaigns',
+    '/campaigns/cam_A1B2C3/export',
+    '/campaigns/cam_A1B2C3/export/axp_D4E5F6/email/someone@example.com',
+    '/campaigns/cam_A1B2C3/export/leads',
+    '/api/campaigns/cam_A1B2C3/export/axp_D4E5F6/status',
+    '/health',
+    '/docs/static/..%2f..%2f..%2fpackage.json',
+    '/docs/static/nothing.js',
+    '/.env',
+    '*',
+  ])('%s: not found', async (target) => {
+    const { url, lemlist } = gateway()
+    expectProblem(await ask(url, rawRequest(target)), 'not-found')
+    expect(lemlist.calls).toEqual([])
+  })
+
+  it('with whatever method', async () => {
+    const answer = await ask(gateway().url, rawRequest('/nowhere', { method: 'MKCOL' }))
+    expectProblem(answer, 'not-found')
+  })
+
+  it.each(['/%zz', '/nowhere%', '/docs/static/%ff', '/docs/static/%2e%2e/package.json'])(
+    '%s: malformed',
+    async (target) => {
+      expectProblem(await ask(gateway().url, rawRequest(target)), 'invalid-request')
+    },
+  )
+})
