@@ -13,6 +13,13 @@ export interface RawAnswer {
   readonly receivedAt: number
 }
 
+/** Small buffers are slices of Node's pool: kept for a day, each would hold on to 8 KiB of it. */
+const copyOf = (bytes: Uint8Array): Uint8Array => {
+  const copy = Buffer.allocUnsafeSlow(bytes.byteLength)
+  copy.set(bytes)
+  return copy
+}
+
 /** 128 bits of SHA-256 as 22 URL-safe characters: fits an ETag and an SSE id. */
 const versionOf = (body: Uint8Array): string =>
   createHash('sha256').update(body).digest('base64url').slice(0, 22)
@@ -42,7 +49,7 @@ export const toSnapshot = (ref: ExportRef, answer: RawAnswer, fileTtlMs: number)
   const state = status.status
   if (typeof state !== 'string') throw invalid('status.status is missing or no string')
   const snapshot = {
-    body: answer.body,
+    body: copyOf(answer.body),
     state,
     version: versionOf(answer.body),
     observedAt: answer.receivedAt,
