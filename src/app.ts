@@ -4,13 +4,22 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { createCache } from './exports/cache.ts'
 import { DEFAULT_ACCOUNT } from './exports/export.ts'
+import { createFollower } from './exports/follower.ts'
+import { createHub } from './exports/hub.ts'
 import { createLatest } from './exports/latest.ts'
+import { createLooker } from './exports/looker.ts'
 import type { Observer } from './exports/ports.ts'
 import { createReader } from './exports/reader.ts'
+import { createTracker } from './exports/tracker.ts'
+import { createWatch } from './exports/watch.ts'
+import { gracefulStop } from './http/graceful-stop.ts'
 import { documentRoutes } from './http/openapi.ts'
+import { eventsRoute } from './http/routes/events.ts'
 import { healthRoutes } from './http/routes/health.ts'
+import { manyEventsRoute } from './http/routes/many-events.ts'
 import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
+import { createStreams } from './http/streams.ts'
 import { createLemlist } from './lemlist/client.ts'
 import { openStore } from './store/open.ts'
 
@@ -32,48 +41,86 @@ interface AppOptions {
 /** The composition root: builds every object and registers every route, in order. */
 export const createApp = async (options: AppOptions): Promise<App> => {
   const { config, logger } = options
-  const { lemlist, fileTtlMs, poll } = config
+  const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
   const apiKey = options.apiKey ?? (() => lemlist.apiKey.reveal())
+  const observer = observerOf(logger)
 
   const store = openStore(config.storeUrl, {
     limits: { calls: lemlist.calls, windowMs: lemlist.windowMs },
+    visibilityMs: lemlist.timeoutMs + VISIBILITY_SLACK_MS,
     onCorrupt: (movedTo) =>
       logger.error({ movedTo }, 'the store was corrupt: moved aside, a new one begins'),
+    storeFailed: observer.storeFailed,
   })
+  const { results, schedule, updates, budget } = store
   const upstream = createLemlist({
     baseUrl: lemlist.baseUrl,
     apiKey,
     account: DEFAULT_ACCOUNT,
-    budget: store.budget,
+    budget,
     timeoutMs: lemlist.timeoutMs,
     fileTtlMs,
   })
-  const cache = createCache({
-    results: store.results,
-    latest: createLatest(),
-    observer: observerOf(logger),
+
+  const hub = createHub()
+  const cache = createCache({ results, latest: createLatest(), observer, fileTtlMs })
+  const looker = createLooker({ upstream, cache, updates, observer })
+  const follower = createFollower({
+    schedule,
+    results,
+    updates,
+    observer,
+    intervals,
+    isWatched: hub.isWatched,
+    onDue: (dueAt) => tracker.onDue(dueAt),
+    watchedForMs: 2 * sse.heartbeatMs,
+    exportTtlMs,
     fileTtlMs,
   })
-  const reader = createReader({ upstream, cache, patienceMs: lemlist.timeoutMs * PATIENCE })
+  const places = Math.max(1, Math.floor(lemlist.calls / PACED_QUARTERS))
+  const tracker = createTracker({ schedule, looker, follower, observer, places })
+  const patienceMs = lemlist.timeoutMs * PATIENCE
+  const reader = createReader({ cache, looker, follower, patienceMs })
+  const watch = createWatch({ hub, reader, cache, follower, results, observer, intervals })
+  // The ring is closed here: whatever is observed, here or on another replica, reaches who watches here.
+  updates.listen(hub.dispatch)
 
-  let stopping: Promise<void> | undefined
-  const server = createServer({ logger, loopback: config.loopback })
-  await documentRoutes(server, { ui: config.docs })
-  statusRoute(server, { reader, intervals: poll })
-  healthRoutes(server, {
-    storeHealthy: () => store.healthy(),
-    stopping: () => stopping !== undefined,
+  const streams = createStreams({
+    max: sse.maxStreams,
+    heartbeatMs: sse.heartbeatMs,
+    maxAgeMs: sse.maxAgeMs,
+    drainMs: LONGEST_DRAIN_MS,
   })
+  const heartbeat = setInterval(() => void watch.renew(), sse.heartbeatMs)
+  let stopping: Promise<void> | undefined
+  const isStopping = (): boolean => stopping !== undefined
+
+  const server = createServer({ logger, loopback: config.loopback, draining: isStopping })
+  await documentRoutes(server, { ui: config.docs })
+  statusRoute(server, { reader, watch, streams, intervals })
+  eventsRoute(server, { watch, reader, streams, logger })
+  manyEventsRoute(server, { watch, reader, streams, logger })
+  healthRoutes(server, { storeHealthy: () => store.healthy(), stopping: isStopping })
 
   const stop = async (): Promise<void> => {
-    await server.close()
-    await upstream.close()
-    await store.close()
+    // Told here whatever fails: the phases after it are not to be skipped.
+    await gracefulStop({
+      server,
+      streams,
+      tracker,
+      drainDelayMs: config.drainDelayMs,
+      letGo: async () => {
+        clearInterval(heartbeat)
+        await upstream.close()
+        await store.close()
+      },
+    })
   }
   return {
     server,
     listen: async () => {
       await server.listen({ host: config.host, port: config.port, backlog: BACKLOG })
+      tracker.start()
       return urlOf(config.host, server.server.address())
     },
     close: () => {
@@ -85,12 +132,19 @@ export const createApp = async (options: AppOptions): Promise<App> => {
 
 /** Of the deadline of a call: half, less what it takes to answer, so that "within half" is true. */
 const PATIENCE = 0.5 * 0.95
+/** The budget is paced by quarters of its window: more polls would only stand in line. */
+const PACED_QUARTERS = 4
+/** A claim is given up for dead when its call must be over, and a little later. */
+const VISIBILITY_SLACK_MS = 5_000
+/** The rest of the shutdown time-out is for the load balancer and for requests under way. */
+const LONGEST_DRAIN_MS = 10_000
 /** Connections that wait for accept(2) when thousands of clients reconnect at once. */
 const BACKLOG = 4_096
 
 const observerOf = (logger: Logger): Observer => ({
   drift: (kind) => logger.warn({ kind }, 'lemlist said something that it has not documented'),
   storeFailed: (operation, error) => logger.error({ operation, err: error }, 'the store failed'),
+  failed: (operation, error) => logger.error({ operation, err: error }, 'a bug'),
 })
 
 const urlOf = (host: string, address: AddressInfo | string | null): string => {

@@ -55,8 +55,20 @@ export interface Config {
   readonly port: number
   readonly loopback: boolean
   readonly storeUrl: string
-  readonly poll: { readonly intervalMs: number; readonly maxIntervalMs: number }
+  readonly poll: {
+    readonly firstMs: number
+    readonly intervalMs: number
+    readonly maxIntervalMs: number
+    readonly idleIntervalMs: number
+  }
+  readonly sse: {
+    readonly heartbeatMs: number
+    readonly maxAgeMs: number
+    readonly maxStreams: number
+  }
+  readonly exportTtlMs: number
   readonly fileTtlMs: number
+  readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
   readonly docs: boolean
   readonly logLevel: Values['LOG_LEVEL']
@@ -122,8 +134,20 @@ export const loadConfig = (env: Environment): Config => {
     port: values.PORT,
     loopback,
     storeUrl: values.STORE_URL,
-    poll: { intervalMs: values.POLL_INTERVAL_MS, maxIntervalMs: values.POLL_MAX_INTERVAL_MS },
+    poll: {
+      firstMs: values.POLL_FIRST_MS,
+      intervalMs: values.POLL_INTERVAL_MS,
+      maxIntervalMs: values.POLL_MAX_INTERVAL_MS,
+      idleIntervalMs: values.POLL_IDLE_INTERVAL_MS,
+    },
+    sse: {
+      heartbeatMs: values.SSE_HEARTBEAT_MS,
+      maxAgeMs: values.SSE_MAX_AGE_MS,
+      maxStreams: values.SSE_MAX_STREAMS,
+    },
+    exportTtlMs: values.EXPORT_TTL_MS,
     fileTtlMs: values.FILE_TTL_MS,
+    drainDelayMs: values.DRAIN_DELAY_MS,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
     docs: values.DOCS,
     logLevel: values.LOG_LEVEL,

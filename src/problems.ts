@@ -19,6 +19,7 @@ const kind = (status: number, title: string, retryable = false): ProblemKind => 
 export const PROBLEMS = {
   'invalid-id': kind(400, 'Not an id of lemlist'),
   'invalid-request': kind(400, 'Malformed request'),
+  'not-acceptable': kind(406, 'Only an event stream is served here'),
   'not-found': kind(404, 'No such route'),
   'method-not-allowed': kind(405, 'Method not allowed'),
   'export-not-found': kind(404, 'Export not found'),
@@ -54,6 +55,8 @@ export interface ProblemOptions {
   readonly errors?: readonly InputError[]
   /** For `method-not-allowed`. */
   readonly allow?: string
+  /** The status of lemlist's answer behind it. For decisions, never shown. */
+  readonly upstreamStatus?: number
   /** For the log only. */
   readonly cause?: unknown
 }

@@ -96,6 +96,11 @@ export const VARIABLES = {
     about:
       'How callers prove themselves: `none`. Unset is `none` on loopback and refused elsewhere.',
   },
+  POLL_FIRST_MS: {
+    schema: duration(10),
+    default: '1000',
+    about: 'First look at a watched export after it became known as pending, milliseconds.',
+  },
   POLL_INTERVAL_MS: {
     schema: duration(10),
     default: '5000',
@@ -106,10 +111,42 @@ export const VARIABLES = {
     default: '15000',
     about: 'Interval that looks grow to, milliseconds. At least `POLL_INTERVAL_MS`.',
   },
+  POLL_IDLE_INTERVAL_MS: {
+    schema: duration(10),
+    default: '60000',
+    about: 'Interval of looks at an export that nobody watches, milliseconds.',
+  },
+  SSE_HEARTBEAT_MS: {
+    schema: duration(10),
+    default: '15000',
+    about: 'Comments keep streams awake this often, milliseconds. Less than any proxy waits.',
+  },
+  SSE_MAX_AGE_MS: {
+    schema: duration(10),
+    default: '600000',
+    about: 'A stream is cut and comes back after 80 to 100 % of this, milliseconds.',
+  },
+  SSE_MAX_STREAMS: {
+    schema: whole(1, LARGEST_LIMIT),
+    default: '20000',
+    about: 'Open streams, and as many waits of `Prefer`, at once.',
+  },
+  EXPORT_TTL_MS: {
+    schema: duration(1),
+    default: '7200000',
+    about:
+      "lemlist's 2 h. An export that nobody watches is followed for an eighth longer, milliseconds.",
+  },
   FILE_TTL_MS: {
     schema: duration(1),
     default: '86400000',
     about: "lemlist's 24 h between the end of an export and the end of its file, milliseconds.",
+  },
+  DRAIN_DELAY_MS: {
+    schema: duration(0),
+    default: '0',
+    about:
+      'Between saying "not ready" and closing the port, milliseconds: what a load balancer needs to notice. 5000 in the image.',
   },
   SHUTDOWN_TIMEOUT_MS: {
     schema: duration(1),

@@ -122,6 +122,7 @@ export interface Schedule {
   claim(now: number, limit: number): Promise<{ claims: Claim[]; nextDueAt: number | undefined }>
   /** Says when it is looked at next. False when the claim is lost: then nothing has changed. */
   reschedule(claim: Pick<Claim, 'ref' | 'token'>, plan: Plan): Promise<boolean>
+  find(ref: ExportRef): Promise<Tracking | undefined>
   /** Stops following it; with a token only while that claim holds. */
   untrack(ref: ExportRef, token?: string): Promise<boolean>
 }
@@ -165,4 +166,6 @@ export interface Observer {
   drift(kind: 'unknown-state' | 'shape' | 'past-life'): void
   /** The store failed; the gateway goes on without it. */
   storeFailed(operation: string, error: unknown): void
+  /** A bug: something was thrown that nobody foresaw. */
+  failed(operation: string, error: unknown): void
 }

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { Problem } from '../problems.ts'
 import { type Cache, type Kept, timedOut } from './cache.ts'
-import { type ExportRef, keyOf } from './export.ts'
-import type { Look, Upstream } from './ports.ts'
-import { createSingleFlight } from './single-flight.ts'
+import type { ExportRef } from './export.ts'
+import type { Follower } from './follower.ts'
+import { type Flight, isUnknown, type Looker } from './looker.ts'
 
 /** A status and how the gateway came by it. `stale`: lemlist is in trouble, this is what it last said. */
 export interface Reading extends Kept {
@@ -13,22 +13,18 @@ export interface Reading extends Kept {
 export interface Reader {
   /** A final answer held in memory: the shortest way. */
   peek(ref: ExportRef): Reading | undefined
+  /** The cached answer without asking lemlist. @throws Problem when it is an end other than a status */
+  lookup(ref: ExportRef): Promise<Reading | undefined>
   /** The cached answer, else what lemlist says now. @throws Problem */
   read(ref: ExportRef): Promise<Reading>
-  /** A look at lemlist, shared with whoever looks at the same time. @throws Problem */
-  refresh(ref: ExportRef): Promise<Reading>
 }
 
 export interface ReaderOptions {
-  readonly upstream: Upstream
   readonly cache: Cache
+  readonly looker: Looker
+  readonly follower: Pick<Follower, 'note' | 'follows'>
   /** How long a caller stands in line for lemlist, milliseconds. */
   readonly patienceMs: number
-}
-
-interface Flight {
-  readonly look: Look
-  readonly answer: Promise<Kept>
 }
 
 /** Trouble of lemlist that passes; any other problem is an answer. */
@@ -38,20 +34,20 @@ const PASSING: ReadonlySet<string> = new Set([
   'upstream-timeout',
 ])
 
-/** Reads exports: from the cache what is final, from lemlist the rest, in one call for all who ask at once. */
-export const createReader = ({ upstream, cache, patienceMs }: ReaderOptions): Reader => {
-  const flights = createSingleFlight<Flight>()
+/** Reads exports for callers: from the cache what is final, from lemlist the rest. */
+export const createReader = (options: ReaderOptions): Reader => {
+  const { cache, looker, follower, patienceMs } = options
 
-  const takeOff = (ref: ExportRef): Flight => {
-    const look = upstream.status(ref, turn(patienceMs))
-    const answer = look.answer.then(
-      (snapshot) => cache.keep(ref, snapshot),
-      (error) => {
-        const gone = error instanceof Problem && error.code === 'export-not-found'
-        throw gone && cache.stale(ref) !== undefined ? timedOut() : error
-      },
-    )
-    return { look, answer }
+  /** A look for a caller. Whoever takes off also sees to it that the export is followed from now on. */
+  const look = (ref: ExportRef): { flight: Flight; joined: boolean } => {
+    const due = performance.now()
+    const { flight, joined } = looker.look(ref, { due, giveUpAt: due + patienceMs })
+    if (joined) return { flight, joined }
+    const answer = flight.answer.then(async (kept) => {
+      await follower.note(ref, kept)
+      return kept
+    })
+    return { flight: { ...flight, answer }, joined }
   }
 
   /** Rejects when the look still stands in line after this caller's patience; the look goes on. */
@@ -67,41 +63,33 @@ export const createReader = ({ upstream, cache, patienceMs }: ReaderOptions): Re
     }
   }
 
-  const refresh: Reader['refresh'] = async (ref) => {
-    const key = keyOf(ref)
-    const joined = flights.current(key)
-    joined?.look.hurry(turn(patienceMs))
-    const flight =
-      joined ??
-      flights.start(key, () => {
-        const work = takeOff(ref)
-        return { work, settled: work.answer }
-      })
+  const wasPending = async (ref: ExportRef): Promise<boolean> =>
+    cache.stale(ref) !== undefined || (await follower.follows(ref))
+
+  const refresh = async (ref: ExportRef): Promise<Reading> => {
+    const { flight, joined } = look(ref)
     try {
-      return { ...(await patiently(flight)), how: joined === undefined ? 'miss' : 'collapsed' }
+      return { ...(await patiently(flight)), how: joined ? 'collapsed' : 'miss' }
     } catch (error) {
+      if (isUnknown(error) && (await wasPending(ref))) throw timedOut()
       const known = isPassing(error) ? cache.stale(ref) : undefined
       if (known === undefined) throw error
       return { ...known, how: 'stale' }
     }
   }
 
+  const lookup: Reader['lookup'] = async (ref) => asHit(await cache.lookup(ref))
+
   return {
     peek: (ref) => asHit(cache.peek(ref)),
-    read: async (ref) => asHit(await cache.lookup(ref)) ?? refresh(ref),
-    refresh,
+    lookup,
+    read: async (ref) => (await lookup(ref)) ?? refresh(ref),
   }
 }
 
 const isPassing = (error: unknown): boolean => error instanceof Problem && PASSING.has(error.code)
 
 const asHit = (kept: Kept | undefined): Reading | undefined => kept && { ...kept, how: 'hit' }
-
-/** A caller is due when it arrives. */
-const turn = (patienceMs: number) => {
-  const due = performance.now()
-  return { due, giveUpAt: due + patienceMs }
-}
 
 const noSlot = (): Problem =>
   new Problem('budget-exhausted', 'No call to lemlist was free in time.', { retryAfterMs: 1_000 })

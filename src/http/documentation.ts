@@ -106,3 +106,13 @@ export const nothing = (description: string, headers: HeaderDocs) => ({
   headers,
   content: { [NO_CONTENT]: { schema: z.undefined() } },
 })
+
+/** What every event stream promises, for the descriptions of its routes. */
+export const EVENT_STREAM = `| event | data | then |
+|---|---|---|
+| \`status\` | lemlist's JSON (schema \`ExportStatus\`); \`id:\` is its version | at connect and at every change |
+| \`problem\` | a \`Problem\` with \`campaignId\` and \`exportId\`: trouble that passes | the stream goes on; a \`status\` ends the trouble |
+| \`gone\` | as \`problem\`: \`export-not-found\`, \`export-timed-out\` or \`export-expired\` | \`end\` follows |
+| \`end\` | \`{"reason": "done"}\`, \`"error"\`, \`"gone"\` or, with many exports, \`"complete"\` | the stream ends cleanly |
+
+A clean end is final; a reconnect is then answered 204. An abrupt end means: come back, after the time that \`retry:\` said. Whatever passes is told in the stream and never by a status, since any status but 200 ends a browser's EventSource for good.`

@@ -45,3 +45,28 @@ export const STATUS_EXAMPLES = {
     },
   },
 } as const
+
+const { pending, done } = STATUS_EXAMPLES
+const status = (id: string, data: unknown) =>
+  `event: status\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
+const end = (reason: string) => `event: end\ndata: ${JSON.stringify({ reason })}\n\n`
+
+/** What a client reads while an export goes from pending to done. */
+export const SINGLE_STREAM_EXAMPLES = {
+  done: {
+    summary: 'Pending, then done, then the end',
+    value: `retry: 3127\n\n${status('Qz2kq3N1sZbq1bqXn0q9y0', pending.value)}:\n\n${status('o9wkq3N1sZbq1bqXn0q9y0', done.value)}${end('done')}`,
+  },
+}
+
+/** The same for several exports on one connection. */
+export const MANY_STREAM_EXAMPLES = {
+  done: {
+    summary: 'One export, done',
+    value: `retry: 3127\n\n${status('over.Qz2kq3N1sZbq1bqXn0q9y0', {
+      campaignId: done.value.status.campaignId,
+      exportId: done.value.status.id,
+      body: done.value,
+    })}${end('complete')}`,
+  },
+}

@@ -5,9 +5,13 @@ import { Problem } from '../problems.ts'
 interface GuardOptions {
   /** Whether the gateway listens on loopback only, and so has only the names of loopback. */
   readonly loopback: boolean
+  /** Whether the gateway is on its way out. */
+  readonly draining: () => boolean
 }
 
 const MAX_URL_BYTES = 2 * 1024
+/** A hundred exports with ids of the usual length. */
+const MAX_EVENTS_URL_BYTES = 8 * 1024
 const LOOPBACK_HOST =
   /^(localhost|[a-z0-9.-]{1,200}\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i
 
@@ -15,11 +19,13 @@ const LOOPBACK_HOST =
  * What is refused before any route: over-long URLs, requests that are meant for another host, and what
  * Node's parser lets through though RFC 9110 and 9112 do not.
  */
-export const guardRequests = (app: FastifyInstance, { loopback }: GuardOptions): void => {
+export const guardRequests = (app: FastifyInstance, { loopback, draining }: GuardOptions): void => {
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
-    if (raw.url !== undefined && raw.url.length > MAX_URL_BYTES) {
-      done(new Problem('uri-too-long', 'The path and query are over 2 KiB.'))
+    // So that callers open their next connection elsewhere, and this process can end.
+    if (draining()) reply.header('connection', 'close')
+    if (isTooLong(raw.url)) {
+      done(new Problem('uri-too-long', 'The path and query are too long.'))
     } else if (isMisdirected(raw, loopback)) {
       done(new Problem('misdirected-request', 'The Host is not one that this gateway serves.'))
     } else if (!isHttp1(raw)) {
@@ -31,6 +37,9 @@ export const guardRequests = (app: FastifyInstance, { loopback }: GuardOptions):
     } else done()
   })
 }
+
+const isTooLong = (url = ''): boolean =>
+  url.length > (url.startsWith('/events?') ? MAX_EVENTS_URL_BYTES : MAX_URL_BYTES)
 
 /** HTTP/1.0 may come without a `Host`; other versions are not spoken here, whatever the parser takes. */
 const isHttp1 = ({ httpVersion, headers }: IncomingMessage): boolean =>

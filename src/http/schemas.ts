@@ -57,6 +57,45 @@ export const exportStatus = z
   })
   .meta({ id: 'ExportStatus', description: "lemlist's answer, byte for byte." })
 
+/** Headers of the status route. */
+export const statusHeaders = z.object({
+  prefer: z.string().optional().meta({
+    description:
+      'RFC 7240 `wait=N`: a pending export is held until it is final or N seconds (at most 60) have passed.',
+    example: 'wait=20',
+  }),
+  'if-none-match': z
+    .string()
+    .optional()
+    .meta({ description: 'An `ETag` of before: answers 304 when nothing has changed.' }),
+})
+
+/** Headers of the event routes. Anything a client sends as the last id is taken; what is not ours is ignored. */
+export const eventHeaders = z.object({
+  'last-event-id': z
+    .string()
+    .optional()
+    .meta({ description: 'The `id:` of the last event; EventSource sends it when it comes back.' }),
+})
+
+const exportName = z
+  .string()
+  .regex(/^cam_[A-Za-z0-9]{1,64}\/[a-z]{3}_[A-Za-z0-9]{1,64}$/, 'must be campaignId/exportId')
+
+/** `?export=cam_x/axp_y&export=…`, 1 to 100 of them. */
+export const manyExportsQuery = z.object({
+  export: z
+    .union([exportName.transform((name) => [name]), z.array(exportName).min(1).max(100)])
+    .meta({
+      description: 'Campaign id and export id, joined by `/`; 1 to 100 times.',
+      example: ['cam_A1B2C3D4E5F6G7H8I9/axp_Vv6lJOc8NlVVmDud5'],
+    }),
+})
+
+export const eventStreamText = z
+  .string()
+  .meta({ id: 'EventStream', description: 'Server-sent events (WHATWG HTML, 9.2).' })
+
 export const problemDocument = z
   .object({
     type: z.string().meta({ description: 'urn:lemlist-export-gateway:problem:<code>' }),

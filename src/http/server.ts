@@ -9,13 +9,15 @@ import { logRequests } from './request-log.ts'
 export interface ServerOptions {
   readonly logger: Logger
   readonly loopback: boolean
+  /** Whether the gateway is on its way out. */
+  readonly draining: () => boolean
 }
 
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_BODY_BYTES = 16 * 1024
 
 /** A Fastify instance with every limit set, every error a problem, and no route yet. */
-export const createServer = ({ logger, loopback }: ServerOptions): FastifyInstance => {
+export const createServer = ({ logger, loopback, draining }: ServerOptions): FastifyInstance => {
   const app = Fastify({
     // Our own line a request is cheaper than Fastify's two, and never holds a raw URL.
     logger: false,
@@ -43,7 +45,7 @@ export const createServer = ({ logger, loopback }: ServerOptions): FastifyInstan
   // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node's own 417 is no problem document.
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   logRequests(app, logger)
-  guardRequests(app, { loopback })
+  guardRequests(app, { loopback, draining })
   handleErrors(app)
   return app
 }

@@ -60,16 +60,21 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
   const line = createWaitingLine({ take: () => budget.take(account), maxRunning: SOCKETS })
   let throttlesInARow = 0
 
+  /** A budget that cannot be told loses nothing: the next 429 says it again. */
+  const pause = (ms: number): void => {
+    budget.pause(account, ms).catch(() => {})
+  }
+
   const obey = ({ status, headers, receivedAt }: RawAnswer): void => {
     if (status !== 429 && status !== 503) {
       throttlesInARow = 0
       return
     }
     const asked = retryAfterMs(headers, receivedAt)
-    if (asked !== undefined) line.pause(asked + Math.random() * 1_000)
+    if (asked !== undefined) pause(asked + Math.random() * 1_000)
     else if (status === 429) {
       const longest = Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** throttlesInARow)
-      line.pause(longest * Math.random())
+      pause(longest * Math.random())
     }
     throttlesInARow += 1
   }
@@ -128,8 +133,10 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       return attempt(false)
     }
     const answer = attempt(true).then((raw) => toSnapshot(ref, raw, fileTtlMs))
+    const left = () => {}
     return {
       answer,
+      started: place.slot.then(left, left),
       isWaiting: () => place.isWaiting(),
       hurry: (sooner) => place.hurry(sooner),
     }

@@ -5,8 +5,6 @@ import { Problem } from '../problems.ts'
 /** The line in front of one lemlist key. Every call to lemlist stands in it. */
 export interface WaitingLine {
   enter(turn: Turn): Place
-  /** No call leaves before this many milliseconds have passed: what a 429 or 503 asked for. */
-  pause(ms: number): void
   /** How many stand in line. */
   length(): number
   /** Turns everybody away and lets nobody in. */
@@ -49,14 +47,15 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   const { take, maxRunning, maxWaiting = MAX_WAITING } = options
   const waiters = new Set<Waiter>()
   let running = 0
-  let pausedUntil = 0
+  /** When the budget said to ask again; far off while lemlist has paused the key. */
+  let restsUntil = 0
   let serving = false
   let closed = false
   let wake: () => void = () => {}
 
   const refusal = (detail: string): Problem => {
-    const pauseMs = Math.max(0, pausedUntil - performance.now())
-    return new Problem('budget-exhausted', detail, { retryAfterMs: Math.max(1_000, pauseMs) })
+    const restMs = restsUntil - performance.now()
+    return new Problem('budget-exhausted', detail, { retryAfterMs: Math.max(1_000, restMs) })
   }
 
   const leave = (waiter: Waiter): void => {
@@ -98,13 +97,12 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   }
 
   const serveNext = async (): Promise<void> => {
-    const pauseMs = pausedUntil - performance.now()
-    if (pauseMs > 0) return rest(pauseMs)
     if (running >= maxRunning) return rest(Number.POSITIVE_INFINITY)
     const waitMs = await take()
-    if (waitMs > 0) return rest(waitMs)
-    // A pause that came while the budget was asked wins over the slot, which is lost.
-    if (pausedUntil > performance.now()) return
+    if (waitMs > 0) {
+      restsUntil = performance.now() + waitMs
+      return rest(waitMs)
+    }
     const next = head()
     if (next === undefined) return
     leave(next)
@@ -159,9 +157,6 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
           giveUpLater(waiter)
         },
       }
-    },
-    pause: (ms) => {
-      pausedUntil = Math.max(pausedUntil, performance.now() + ms)
     },
     length: () => waiters.size,
     close: () => {

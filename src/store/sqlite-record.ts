@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { SQLOutputValue } from 'node:sqlite'
 import type { ExpiredRecord, FinalRecord, ResultRecord, TimedOutRecord } from '../exports/ports.ts'
-import type { Tracked } from './tracked.ts'
+import { deadlineOf, type Tracked } from './tracked.ts'
 
 /** A record as it lies in the file, less its key and due time. */
 export interface RecordRow {
@@ -56,13 +56,13 @@ export const encodeTracked = (key: string, tracked: Tracked): Omit<RecordRow, 'b
 /** `undefined` when the row is not, bit for bit, what `encodeTracked` made for this key. */
 export const decodeTracked = (
   key: string,
-  { due_at: dueAt, record: text, checksum }: Record<string, SQLOutputValue>,
+  { due_at: dueAt, deadline, record: text, checksum }: Record<string, SQLOutputValue>,
 ): Tracked | undefined => {
   if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
   if (!checksumOf(key, text, null).equals(checksum)) return undefined
   // The checksum proves that we wrote it.
   const tracked: Tracked = JSON.parse(text)
-  return tracked.dueAt === dueAt ? tracked : undefined
+  return tracked.dueAt === dueAt && deadlineOf(tracked) === deadline ? tracked : undefined
 }
 
 const takeBodyOut = (record: ResultRecord): { bodiless: Bodiless; body: Uint8Array | null } => {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { keyOf } from '../exports/export.ts'
 import type { Claim, Observer, Schedule } from '../exports/ports.ts'
 import { decodeTracked, encodeTracked } from './sqlite-record.ts'
+import { DamagedRow, repairSchedule } from './sqlite-repair.ts'
 import { inTransaction } from './sqlite-transaction.ts'
 import {
   claimed,
@@ -30,7 +31,10 @@ export const createSqliteSchedule = (
   db: DatabaseSync,
   { visibilityMs, storeFailed }: SqliteScheduleOptions,
 ): Schedule => {
-  const find = db.prepare('select due_at, record, checksum from schedule where export = ?')
+  repairSchedule(db, storeFailed)
+  const find = db.prepare(
+    'select due_at, deadline, record, checksum from schedule where export = ?',
+  )
   const write = db.prepare(
     `insert into schedule (export, due_at, deadline, record, checksum) values (?, ?, ?, ?, ?)
      on conflict do update set due_at = excluded.due_at, deadline = excluded.deadline,
@@ -51,7 +55,7 @@ export const createSqliteSchedule = (
     if (row === undefined) return undefined
     const tracked = decodeTracked(key, row)
     if (tracked !== undefined) return tracked
-    storeFailed('corrupt-record', new Error('A tracked export is damaged'))
+    storeFailed('corrupt-record', new DamagedRow())
     remove.run(key)
     return undefined
   }

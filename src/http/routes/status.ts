@@ -1,15 +1,20 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
+import { DEFAULT_ACCOUNT, type ExportRef } from '../../exports/export.ts'
 import type { PollIntervals } from '../../exports/poll-policy.ts'
 import type { Reader } from '../../exports/reader.ts'
+import type { Watch } from '../../exports/watch.ts'
 import { COMMON_PROBLEMS, nothing, problemResponses, STATUS_HEADERS } from '../documentation.ts'
 import { STATUS_EXAMPLES } from '../examples.ts'
-import { exportParams, exportStatus } from '../schemas.ts'
+import { waitPreference } from '../preference.ts'
+import { exportParams, exportStatus, statusHeaders } from '../schemas.ts'
 import { sendStatus } from '../status-answer.ts'
+import type { Streams } from '../streams.ts'
 
 interface StatusRouteOptions {
   readonly reader: Reader
+  readonly watch: Watch
+  readonly streams: Pick<Streams, 'draining' | 'max'>
   readonly intervals: PollIntervals
 }
 
@@ -20,6 +25,7 @@ const schema = {
   description:
     'The mirror of lemlist: its JSON byte for byte, from the cache when it is final, else from lemlist. Concurrent reads of one export share one call.',
   params: exportParams,
+  headers: statusHeaders,
   response: {
     200: {
       description: 'What lemlist says, or said last.',
@@ -44,13 +50,31 @@ const schema = {
 } as const
 
 /** The mirror. Its hit path is one look-up and a reply with prepared bytes. */
-export const statusRoute = (app: FastifyInstance, { reader, intervals }: StatusRouteOptions) => {
+export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) => {
+  const { reader, watch, streams, intervals } = options
+  let waiting = 0
+
+  /** Holds the answer for `seconds` or until it is final, the caller leaves or the gateway stops. */
+  const held = async (request: FastifyRequest, ref: ExportRef, seconds: number) => {
+    waiting += 1
+    try {
+      return await watch.wait(ref, seconds * 1_000, [request.signal, streams.draining])
+    } finally {
+      waiting -= 1
+    }
+  }
+
   app
     .withTypeProvider<ZodTypeProvider>()
     .get('/campaigns/:campaignId/export/:exportId/status', { schema }, async (request, reply) => {
       const { params } = request
       const ref = { account: DEFAULT_ACCOUNT, ...params }
-      const reading = reader.peek(ref) ?? (await reader.read(ref))
+      const wait = waitPreference(request.headers.prefer)
+      // As many may wait as may stream; whoever comes later is answered at once.
+      const holds = wait !== undefined && waiting < streams.max
+      if (holds) reply.header('preference-applied', `wait=${wait}`)
+      const reading =
+        reader.peek(ref) ?? (await (holds ? held(request, ref, wait) : reader.read(ref)))
       sendStatus(request, reply, params, reading, intervals)
       return reply
     })

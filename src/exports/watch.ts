@@ -1,0 +1,161 @@
+import { Problem } from '../problems.ts'
+import type { Cache } from './cache.ts'
+import { type ExportRef, keyOf } from './export.ts'
+import type { Follower } from './follower.ts'
+import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
+import { type PollIntervals, watchedIntervalMs } from './poll-policy.ts'
+import type { Observer, Results } from './ports.ts'
+import type { Reader, Reading } from './reader.ts'
+
+/** Watching exports: what a subscriber is told first, and what keeps the telling going. */
+export interface Watch {
+  /** Joins before anything is read, so that no change falls in between. */
+  join(ref: ExportRef, subscriber: Subscriber): Topic
+  leave(ref: ExportRef, subscriber: Subscriber): void
+  /**
+   * Resolves when the topic of a joined export holds something to tell; a young observation serves, so
+   * that 10 000 who join cost lemlist one call or none. @throws Problem when it is unknown or over for good
+   */
+  first(ref: ExportRef): Promise<void>
+  /** Resolves when it is over, `ms` have passed or a signal aborts. @throws Problem as `first` */
+  wait(ref: ExportRef, ms: number, signals: readonly AbortSignal[]): Promise<Reading>
+  /** At each heartbeat: keeps what is watched here watched, and reads the finals the bus may have lost. */
+  renew(): Promise<void>
+}
+
+interface WatchOptions {
+  readonly hub: Hub
+  readonly reader: Reader
+  readonly cache: Pick<Cache, 'stale'>
+  readonly follower: Pick<Follower, 'adopt' | 'hasten' | 'renew' | 'isTracked' | 'follows'>
+  readonly results: Pick<Results, 'getMany'>
+  readonly observer: Observer
+  readonly intervals: PollIntervals
+  readonly now?: () => number
+}
+
+/** Of the longest interval: whoever was not heard of for so long may have fallen out of the schedule. */
+const SILENT_INTERVALS = 3
+
+export const createWatch = (options: WatchOptions): Watch => {
+  const { hub, reader, cache, follower, results, observer, intervals } = options
+  const now = options.now ?? Date.now
+  /** What is being read for the first subscriber of a topic; the others wait for the same. */
+  const firsts = new Map<string, Promise<void>>()
+
+  const young = (ref: ExportRef): Reading | undefined => {
+    const known = cache.stale(ref)
+    if (known === undefined) return undefined
+    const { firstSeenAt, snapshot } = known
+    const intervalMs = watchedIntervalMs(now() - firstSeenAt, intervals)
+    return now() - snapshot.observedAt < intervalMs ? { ...known, how: 'collapsed' } : undefined
+  }
+
+  const tell = (ref: ExportRef, { snapshot }: Reading): void =>
+    hub.dispatch(ref, { kind: 'status', snapshot })
+
+  /** An end that is known, a young observation, else a look. */
+  const open = async (ref: ExportRef): Promise<void> => {
+    const known = await reader.lookup(ref)
+    if (known !== undefined) return tell(ref, known)
+    const recent = young(ref)
+    if (recent === undefined) return look(ref)
+    tell(ref, recent)
+    const { firstSeenAt, snapshot } = recent
+    await follower.hasten(ref, { firstSeenAt, observedAt: snapshot.observedAt })
+  }
+
+  const look = async (ref: ExportRef): Promise<void> => {
+    try {
+      tell(ref, await reader.read(ref))
+    } catch (thrown) {
+      const error = thrown instanceof Problem ? thrown : bug(thrown)
+      const passes = error.status !== 404 && error.status !== 410
+      // One 404 for an export that is followed may be a hiccup: the next looks decide.
+      const undecided = error.code === 'export-timed-out' && (await follower.follows(ref))
+      if (!passes && !undecided) throw error
+      if (passes) hub.dispatch(ref, { kind: 'trouble', code: error.code, detail: error.message })
+      if (await follower.isTracked(ref)) {
+        await follower.hasten(ref, { firstSeenAt: 0, observedAt: now() })
+      } else await follower.adopt(ref)
+    }
+  }
+
+  const bug = (cause: unknown): Problem => {
+    observer.failed('watch', cause)
+    return new Problem('internal', 'Something went wrong in the gateway.', { cause })
+  }
+
+  const begin = (ref: ExportRef): Promise<void> => {
+    const key = keyOf(ref)
+    const underWay = firsts.get(key)
+    if (underWay !== undefined) return underWay
+    const begun = open(ref)
+      .catch((error) => {
+        if (error instanceof Problem) {
+          hub.dispatch(ref, { kind: 'gone', code: error.code, detail: error.message })
+        }
+        throw error
+      })
+      .finally(() => firsts.delete(key))
+    firsts.set(key, begun)
+    return begun
+  }
+
+  const isTold = ({ snapshot, word }: Topic): boolean =>
+    snapshot !== undefined || word !== undefined
+
+  /** Watched, not over, and nothing heard for long: perhaps the store lost it. */
+  const rescue = async (topic: Topic): Promise<void> => {
+    if (now() - topic.heardAt < intervals.maxIntervalMs * SILENT_INTERVALS) return
+    if (!(await follower.isTracked(topic.ref))) await follower.adopt(topic.ref)
+  }
+
+  return {
+    join: hub.subscribe,
+    leave: hub.unsubscribe,
+    first: (ref) => {
+      const topic = hub.topic(ref)
+      return topic !== undefined && isTold(topic) ? Promise.resolve() : begin(ref)
+    },
+    wait: async (ref, ms, signals) => {
+      const over = Promise.withResolvers<void>()
+      const subscriber = {
+        changed: (topic: Topic) => {
+          if (isOver(topic)) over.resolve()
+        },
+      }
+      const timer = setTimeout(over.resolve, ms)
+      const stop = () => over.resolve()
+      for (const signal of signals) signal.addEventListener('abort', stop)
+      if (signals.some(({ aborted }) => aborted)) stop()
+      const topic = hub.subscribe(ref, subscriber)
+      try {
+        if (!isTold(topic)) await Promise.race([begin(ref), over.promise])
+        const now = hub.topic(ref)
+        if (now === undefined || !isOver(now)) await over.promise
+      } finally {
+        clearTimeout(timer)
+        for (const signal of signals) signal.removeEventListener('abort', stop)
+        hub.unsubscribe(ref, subscriber)
+      }
+      return (await reader.lookup(ref)) ?? young(ref) ?? (await reader.read(ref))
+    },
+    renew: async () => {
+      const topics = hub.open()
+      if (topics.length === 0) return
+      const refs = topics.map(({ ref }) => ref)
+      await follower.renew(refs)
+      try {
+        for (const [index, record] of (await results.getMany(refs)).entries()) {
+          const ref = refs[index]
+          if (ref === undefined || record?.kind !== 'final') continue
+          hub.dispatch(ref, { kind: 'status', snapshot: record.snapshot })
+        }
+      } catch (error) {
+        observer.storeFailed('results.getMany', error)
+      }
+      for (const topic of topics) await rescue(topic)
+    },
+  }
+}

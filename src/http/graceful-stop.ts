@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify'
+import type { Streams } from './streams.ts'
+
+interface GracefulStopOptions {
+  readonly server: FastifyInstance
+  readonly streams: Streams
+  /** Makes no new looks. */
+  readonly tracker: { stop(): void }
+  /** How long a load balancer needs to notice that readiness is off, milliseconds. */
+  readonly drainDelayMs: number
+  /** Lets go of lemlist and the store. */
+  readonly letGo: () => Promise<void>
+}
+
+/** A connection whose request has just been answered is idle a moment later. */
+const IDLE_CHECK_MS = 50
+
+/**
+ * Ends a gateway so that no request is cut and every stream's client finds its way to another one. The
+ * port closes before any stream does: whoever comes back must not meet us again, since what a server
+ * answers while it closes (503) ends an EventSource for good.
+ */
+export const gracefulStop = async (options: GracefulStopOptions): Promise<void> => {
+  const { server, streams, tracker, drainDelayMs, letGo } = options
+  await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
+  const listener = server.server
+  const closed = new Promise<void>((resolve) => listener.close(() => resolve()))
+  tracker.stop()
+  await streams.drain()
+  // Connections kept alive carry no request: nobody misses them, and they would hold up the end.
+  const idle = setInterval(() => listener.closeIdleConnections(), IDLE_CHECK_MS)
+  await closed
+  clearInterval(idle)
+  streams.close()
+  await server.close()
+  await letGo()
+}

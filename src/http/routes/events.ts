@@ -1,0 +1,98 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { DEFAULT_ACCOUNT, type ExportRef, isFinal } from '../../exports/export.ts'
+import { Problem } from '../../problems.ts'
+import {
+  COMMON_PROBLEMS,
+  EVENT_STREAM,
+  nothing,
+  problemResponses,
+  REQUEST_ID,
+} from '../documentation.ts'
+import { goneId, singleFrames } from '../event-frames.ts'
+import {
+  admits,
+  begin,
+  type EventRouteOptions,
+  FIRST_READ_MS,
+  lastEventId,
+  noContent,
+  openStream,
+  requireEventStream,
+  within,
+} from '../event-route.ts'
+import { SINGLE_STREAM_EXAMPLES } from '../examples.ts'
+import { eventHeaders, eventStreamText, exportParams } from '../schemas.ts'
+
+const schema = {
+  operationId: 'watchExport',
+  tags: ['exports'],
+  summary: 'Changes of an export, pushed',
+  description: `Server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer when it is complete, which for a pending export takes until it ends: \`curl -N\` and EventSource show it as it comes.
+
+${EVENT_STREAM}`,
+  params: exportParams,
+  headers: eventHeaders,
+  response: {
+    200: {
+      description:
+        'A stream of `status`, `problem`, `gone` and `end` events, with comments between.',
+      headers: REQUEST_ID,
+      content: {
+        'text/event-stream': { schema: eventStreamText, examples: SINGLE_STREAM_EXAMPLES },
+      },
+    },
+    204: nothing(
+      'A reconnect whose `Last-Event-ID` is the end: there is nothing more.',
+      REQUEST_ID,
+    ),
+    ...problemResponses(
+      'invalid-id',
+      ...COMMON_PROBLEMS,
+      'export-not-found',
+      'campaign-not-found',
+      'export-timed-out',
+      'not-acceptable',
+      'export-expired',
+    ),
+  },
+} as const
+
+/** One export on one stream. Only what will not pass is told by a status; HEAD would hang and is not served. */
+export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
+  const { reader, streams, watch } = options
+  const frames = singleFrames()
+
+  /** Whether a client that was told `id` last has been told everything. Costs no call to lemlist. */
+  const hasSeenTheEnd = async (ref: ExportRef, id: string | undefined): Promise<boolean> => {
+    if (id === undefined) return false
+    try {
+      const known = await reader.lookup(ref)
+      if (known === undefined) return id.startsWith(goneId(''))
+      return isFinal(known.snapshot) && known.snapshot.version === id
+    } catch (error) {
+      return error instanceof Problem && id === goneId(error.code)
+    }
+  }
+
+  app
+    .withTypeProvider<ZodTypeProvider>()
+    .get(
+      '/campaigns/:campaignId/export/:exportId/events',
+      { schema, exposeHeadRoute: false },
+      async (request, reply) => {
+        requireEventStream(request.headers.accept)
+        const ref = { account: DEFAULT_ACCOUNT, ...request.params }
+        if (await hasSeenTheEnd(ref, lastEventId(request))) return noContent(request, reply)
+        if (!admits(request, reply, streams)) return reply
+        const stream = openStream(request, reply, [ref], frames, options)
+        const refusal = await within(FIRST_READ_MS, watch.first(ref))
+        if (refusal instanceof Problem) {
+          stream.abandon()
+          throw refusal
+        }
+        begin(request, reply, stream)
+        return reply
+      },
+    )
+}

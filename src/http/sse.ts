@@ -1,0 +1,56 @@
+/**
+ * The wire format of server-sent events (WHATWG HTML, 9.2.5). No string, whatever is in it, can forge a
+ * field or an event: names and ids are refused when they could, data is split at every line end that
+ * the format knows.
+ */
+
+export interface ServerSentEvent {
+  readonly event: string
+  readonly data: string
+  readonly id?: string
+}
+
+const UNSAFE_IN_FIELD = /[\r\n\0]/
+const LINE_END = /\r\n|\r|\n/
+
+/** @throws TypeError for CR, LF or NUL */
+const field = (name: 'event' | 'id', value: string): string => {
+  if (UNSAFE_IN_FIELD.test(value)) throw new TypeError(`${name} must not hold CR, LF or NUL`)
+  return `${name}: ${value}\n`
+}
+
+/**
+ * One event, blank line included.
+ *
+ * @throws TypeError for CR, LF or NUL in `event` or `id`
+ */
+export const encodeEvent = ({ event, data, id }: ServerSentEvent): string => {
+  const lines = data
+    .toWellFormed()
+    .split(LINE_END)
+    .map((line) => `data: ${line}\n`)
+  const idLine = id === undefined ? '' : field('id', id)
+  return `${field('event', event)}${idLine}${lines.join('')}\n`
+}
+
+/** The id line alone, to stand in front of an encoded event. @throws TypeError for CR, LF or NUL */
+export const encodeId = (id: string): string => field('id', id)
+
+/**
+ * How long a client waits before it comes back.
+ *
+ * @param ms a whole number from 1; 0 would make browsers come back without a pause
+ * @throws RangeError for anything else
+ */
+export const encodeRetry = (ms: number): string => {
+  if (!Number.isSafeInteger(ms) || ms < 1)
+    throw new RangeError('retry must be a whole number from 1')
+  return `retry: ${ms}\n\n`
+}
+
+/** Keeps proxies awake; clients do not see it. */
+export const COMMENT = ':\n\n'
+
+/** A random whole number from `min` to `max`, so that clients do not all come back at one moment. */
+export const spread = (min: number, max: number): number =>
+  min + Math.floor(Math.random() * (max - min + 1))
