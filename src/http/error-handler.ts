@@ -10,7 +10,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { Problem, toDocument } from '../problems.ts'
 import { newRequestId } from './request-id.ts'
-import { logRequest } from './request-log.ts'
+import { logAtEnd } from './request-log.ts'
 
 /** The only place that turns an error into a reply. */
 
@@ -80,7 +80,7 @@ export const frameworkErrorHandler =
     const problem = mirrored
       ? new Problem('invalid-id', 'An id in the path is not of the form lemlist gives.')
       : toProblem(error)
-    reply.raw.once('close', () => logRequest(logger, request, reply))
+    logAtEnd(logger, request, reply)
     sendProblem(request, reply, problem)
   }
 
