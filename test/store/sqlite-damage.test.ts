@@ -13,7 +13,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Store } from '../../src/exports/ports.ts'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { StoreRefused } from '../../src/store/sqlite-errors.ts'
-import { closedAfterTest, tempDirectory } from './fixtures.ts'
+import { closedAfterTest, createRandom, tempDirectory } from './fixtures.ts'
 import { finalOf, LIMITS, refOf, START, timedOut, VISIBILITY_MS } from './records.ts'
 
 const RECORDS = 60
@@ -58,17 +58,6 @@ const countRight = async (store: Store): Promise<number> => {
     right++
   }
   return right
-}
-
-/** Numbers from 0 to 1, the same in every run (mulberry32). */
-const createRandom = (seed: number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 describe('damaged sqlite file', () => {
