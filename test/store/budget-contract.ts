@@ -64,5 +64,52 @@ export const describeBudget = (
       expect((await drain('one')).taken).toBe(4)
       expect((await drain('two')).taken).toBe(4)
     })
+
+    it('lets no call leave before a pause is over, and then as many as ever', async () => {
+      const { budget, clock, drain } = setUp(16, 2000)
+      await budget.pause('default', 5000)
+      const { taken, waitMs } = await drain()
+      expect(taken).toBe(0)
+      // The whole millisecond after.
+      expect(waitMs).toBeGreaterThanOrEqual(5000)
+      expect(waitMs).toBeLessThanOrEqual(5001)
+      clock.advance(4000)
+      expect(await budget.take('default')).toBe(waitMs - 4000)
+      clock.advance(waitMs - 4001)
+      expect(await budget.take('default')).toBe(1)
+      clock.advance(1)
+      expect((await drain()).taken).toBe(4)
+    })
+
+    it('counts the calls before a pause when the pause is the shorter wait', async () => {
+      const { budget, drain } = setUp(16, 2000)
+      const { waitMs } = await drain()
+      await budget.pause('default', 10)
+      expect(await budget.take('default')).toBe(waitMs)
+    })
+
+    it('keeps the longest pause, whichever came last', async () => {
+      const { budget, clock } = setUp(16, 2000)
+      await budget.pause('default', 5000)
+      await budget.pause('default', 1000)
+      expect(await budget.take('default')).toBeGreaterThanOrEqual(5000)
+      clock.advance(4500)
+      await budget.pause('default', 1000)
+      expect(await budget.take('default')).toBeGreaterThanOrEqual(1000)
+    })
+
+    it.each([0, -1000, Number.NaN])('takes a pause of %d ms for none', async (ms) => {
+      const { budget, clock, drain } = setUp(16, 2000)
+      await budget.pause('default', ms)
+      clock.advance(1)
+      expect((await drain()).taken).toBe(4)
+    })
+
+    it('pauses one account and no other', async () => {
+      const { budget, drain } = setUp(16, 2000)
+      await budget.pause('one', 5000)
+      expect((await drain('one')).taken).toBe(0)
+      expect((await drain('two')).taken).toBe(4)
+    })
   })
 }

@@ -1,23 +1,33 @@
 import { join } from 'node:path'
+import type { BudgetLimits } from '../../src/exports/ports.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { describeBudget } from './budget-contract.ts'
 import { tempDirectory } from './fixtures.ts'
 import { LIMITS, VISIBILITY_MS } from './records.ts'
 import { describeResults } from './results-contract.ts'
+import { describeSchedule } from './schedule-contract.ts'
+import { describeUpdates } from './updates-contract.ts'
 
-const newPath = () => join(tempDirectory(), 'gateway.sqlite')
+interface Given {
+  readonly limits?: BudgetLimits
+  readonly now?: () => number
+  readonly monotonic?: () => number
+}
 
-describeResults('memory', ({ now }) =>
-  createMemoryStore({ limits: LIMITS, visibilityMs: VISIBILITY_MS, now }),
-)
-describeResults('sqlite', ({ now }) =>
-  createSqliteStore({ path: newPath(), limits: LIMITS, visibilityMs: VISIBILITY_MS, now }),
-)
+const options = { limits: LIMITS, visibilityMs: VISIBILITY_MS }
+const memory = (given: Given = {}) => createMemoryStore({ ...options, ...given })
+const sqlite = (given: Given = {}) =>
+  createSqliteStore({ ...options, ...given, path: join(tempDirectory(), 'gateway.sqlite') })
 
-describeBudget('memory', (limits, { now }) =>
-  createMemoryStore({ limits, visibilityMs: VISIBILITY_MS, monotonic: now }),
-)
-describeBudget('sqlite', (limits, { now }) =>
-  createSqliteStore({ path: newPath(), limits, visibilityMs: VISIBILITY_MS, monotonic: now }),
-)
+describeResults('memory', ({ now }) => memory({ now }))
+describeResults('sqlite', ({ now }) => sqlite({ now }))
+
+describeBudget('memory', (limits, { now }) => memory({ limits, monotonic: now }))
+describeBudget('sqlite', (limits, { now }) => sqlite({ limits, monotonic: now }))
+
+describeSchedule('memory', memory)
+describeSchedule('sqlite', sqlite)
+
+describeUpdates('memory', memory)
+describeUpdates('sqlite', sqlite)

@@ -1,6 +1,6 @@
 /** Apart from `fixtures.ts`, which imports vitest: a child process uses these too. */
 import type { ExportRef } from '../../src/exports/export.ts'
-import type { FinalRecord, TimedOutRecord } from '../../src/exports/ports.ts'
+import type { FinalRecord, TimedOutRecord, Tracking } from '../../src/exports/ports.ts'
 
 export const HOUR = 3_600_000
 /** Where the tests' wall clock starts. */
@@ -29,3 +29,16 @@ export const finalOf = (text: string, state: 'done' | 'error' = 'done'): FinalRe
 })
 
 export const timedOut: TimedOutRecord = { kind: 'timed-out', forgetAt: START + 24 * HOUR }
+
+/** An export that was seen pending at `START` and is due then; nobody watches it. */
+export const trackingOf = (exportId: string, but: Partial<Tracking> = {}): Tracking => ({
+  ref: refOf(exportId),
+  dueAt: START,
+  intervalMs: 60_000,
+  origin: 'pending',
+  misses: 0,
+  failures: 0,
+  firstSeenAt: START,
+  watchedUntil: 0,
+  ...but,
+})

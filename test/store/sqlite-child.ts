@@ -1,7 +1,10 @@
-/** A process of its own on a store file: `node sqlite-child.ts PATH`. Writes a line for each final it was promised. */
+/**
+ * A process of its own on a store file: `node sqlite-child.ts PATH [FROM]`. Tracks
+ * an export, claims it when its number is even, puts its final, writes a line; and so on.
+ */
 import { writeSync } from 'node:fs'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
-import { finalOf, LIMITS, refOf, VISIBILITY_MS } from './records.ts'
+import { finalOf, HOUR, LIMITS, refOf, START, trackingOf, VISIBILITY_MS } from './records.ts'
 
 const [, , path = '', from = '0'] = process.argv
 
@@ -11,10 +14,14 @@ try {
     path,
     limits: LIMITS,
     visibilityMs: VISIBILITY_MS,
-    now: () => finalOf('').snapshot.observedAt,
+    now: () => START,
   })
   writeSync(1, 'open\n')
   for (let n = Number(from); ; n++) {
+    const dueAt = n % 2 === 0 ? START : START + HOUR
+    await store.schedule.track(trackingOf(`exp_${n}`, { dueAt }))
+    // None but an even one is due: it is claimed, and the claim never ends.
+    await store.schedule.claim(START, 1)
     await store.results.put(refOf(`exp_${n}`), finalOf(`answer ${n}`))
     writeSync(1, `${n}\n`)
   }

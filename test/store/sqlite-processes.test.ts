@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { StoreInUse } from '../../src/store/sqlite-errors.ts'
 import { closedAfterTest, tempDirectory } from './fixtures.ts'
-import { finalOf, LIMITS, refOf, START, VISIBILITY_MS } from './records.ts'
+import { finalOf, HOUR, LIMITS, refOf, START, VISIBILITY_MS } from './records.ts'
 
 const script = join(import.meta.dirname, 'sqlite-child.ts')
 
@@ -53,7 +53,7 @@ describe('sqlite store and processes', () => {
     expect(await openStore(path).healthy()).toBe(true)
   })
 
-  it('keeps every final it promised when it is killed while writing', async () => {
+  it('keeps every final, tracked export and claim it promised when it is killed while writing', async () => {
     const path = join(tempDirectory(), 'gateway.sqlite')
     const promised: number[] = []
     for (let round = 0; round < 5; round++) {
@@ -78,6 +78,9 @@ describe('sqlite store and processes', () => {
         const record = await store.results.get(refOf(`exp_${n}`))
         if (record?.kind !== 'final') throw new Error(`final ${n} was promised and is lost`)
         expect(Buffer.from(record.snapshot.body).toString()).toBe(`answer ${n}`)
+        const tracked = await store.schedule.find(refOf(`exp_${n}`))
+        // A claim is kept too: what the dead process was looking at is due when its time is out.
+        expect(tracked?.dueAt).toBe(START + (n % 2 === 0 ? VISIBILITY_MS : HOUR))
       }
       await store.close()
     }

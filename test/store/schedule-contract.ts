@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest'
+import type { Origin, Schedule, Store, Tracking } from '../../src/exports/ports.ts'
+import { refOf, START, trackingOf, VISIBILITY_MS } from './records.ts'
+import { describeClaims } from './schedule-claims-contract.ts'
+import { claimOne, plan, setUpSchedule } from './schedule-fixtures.ts'
+import { describeScheduleModel } from './schedule-model.ts'
+
+const ref = refOf('exp_A')
+
+/**
+ * What every `Schedule` promises. `open` makes an empty store whose claims hold for `VISIBILITY_MS`.
+ */
+export const describeSchedule = (name: string, open: () => Store): void => {
+  const setUp = (...tracked: Tracking[]) => setUpSchedule(open(), tracked)
+
+  describeClaims(name, open)
+  describeScheduleModel(name, open)
+
+  describe(`tracking on the schedule of ${name}`, () => {
+    it('finds what is tracked, without the token of a claim on it', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A'))
+      expect(await schedule.find(refOf('exp_B'))).toBeUndefined()
+      expect(await schedule.find(ref)).toEqual(trackingOf('exp_A'))
+      await claimOne(schedule, START)
+      expect(await schedule.find(ref)).toEqual(
+        trackingOf('exp_A', { dueAt: START + VISIBILITY_MS }),
+      )
+      expect(await schedule.find(ref)).not.toHaveProperty('token')
+    })
+
+    it('takes what the newest look says of the next one', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A', { misses: 3, failures: 4 }))
+      const look = trackingOf('exp_A', { dueAt: START + 1000, intervalMs: 5000 })
+      await schedule.track(look)
+      expect(await schedule.find(ref)).toEqual(look)
+    })
+
+    it('keeps the earliest first sight and the latest watch', async () => {
+      const { schedule } = await setUp(
+        trackingOf('exp_A', { firstSeenAt: START, watchedUntil: START + 40_000 }),
+        trackingOf('exp_A', { firstSeenAt: START + 9, watchedUntil: 0 }),
+      )
+      const kept = { firstSeenAt: START, watchedUntil: START + 40_000 }
+      expect(await schedule.find(ref)).toMatchObject(kept)
+      const more = { firstSeenAt: START - 9, watchedUntil: START + 50_000 }
+      await schedule.track(trackingOf('exp_A', more))
+      expect(await schedule.find(ref)).toMatchObject(more)
+    })
+
+    const weakestFirst: readonly Origin[] = ['watched', 'started', 'pending']
+    it.each(
+      weakestFirst.flatMap((weak, n) => weakestFirst.slice(n).map((strong) => [weak, strong])),
+    )(
+      'keeps the stronger of the origins %s and %s, whichever comes first',
+      async (weak, strong) => {
+        const { schedule } = await setUp(
+          trackingOf('exp_A', { origin: weak }),
+          trackingOf('exp_A', { origin: strong }),
+          trackingOf('exp_B', { origin: strong }),
+          trackingOf('exp_B', { origin: weak }),
+        )
+        expect(await schedule.find(ref)).toMatchObject({ origin: strong })
+        expect(await schedule.find(refOf('exp_B'))).toMatchObject({ origin: strong })
+      },
+    )
+
+    it('says whether there was something to stop following', async () => {
+      const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
+      expect(await schedule.untrack(refOf('exp_B'))).toBe(false)
+      expect(await schedule.untrack(ref)).toBe(true)
+      expect(await schedule.untrack(ref)).toBe(false)
+      expect(await claimIds(START)).toEqual([])
+    })
+
+    it('stops following with the token of a claim that holds', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A'))
+      const claim = await claimOne(schedule, START)
+      expect(await schedule.untrack(ref, claim.token)).toBe(true)
+      expect(await schedule.find(ref)).toBeUndefined()
+    })
+  })
+
+  describe(`watching on the schedule of ${name}`, () => {
+    it('tracks nothing that is not tracked', async () => {
+      const { schedule } = await setUp()
+      await schedule.watch([ref], START + 50_000, START)
+      expect(await schedule.claim(START, 1)).toEqual({ claims: [], nextDueAt: undefined })
+      await schedule.watch([], START + 50_000, START)
+    })
+
+    it('raises the time of the watched and never lowers it', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A'), trackingOf('exp_B'))
+      await schedule.watch([ref, refOf('exp_unknown'), refOf('exp_B')], START + 50_000)
+      await schedule.watch([ref], START + 40_000)
+      for (const id of ['exp_A', 'exp_B']) {
+        expect(await schedule.find(refOf(id))).toEqual(
+          trackingOf(id, { watchedUntil: START + 50_000 }),
+        )
+      }
+    })
+
+    it('pulls the due time forward when asked to, and never back', async () => {
+      const { schedule, claimIds } = await setUp(
+        trackingOf('exp_A', { dueAt: START + 60_000 }),
+        trackingOf('exp_B', { dueAt: START + 500 }),
+      )
+      await schedule.watch([ref, refOf('exp_B')], START + 50_000, START + 1000)
+      expect(await claimIds(START + 999)).toEqual(['exp_B'])
+      expect(await claimIds(START + 1000)).toEqual(['exp_A'])
+    })
+
+    it('leaves the due time of a claimed one, and the claim', async () => {
+      const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
+      const claim = await claimOne(schedule, START)
+      await schedule.watch([ref], START + 50_000, START + 1)
+      expect(await claimIds(START + VISIBILITY_MS - 1)).toEqual([])
+      expect(await schedule.find(ref)).toMatchObject({ watchedUntil: START + 50_000 })
+      expect(await schedule.reschedule(claim, plan)).toBe(true)
+    })
+
+    it('pulls one forward again whose claim is over', async () => {
+      const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
+      await schedule.reschedule(await claimOne(schedule, START), plan)
+      await schedule.watch([ref], START + 50_000, START + 1000)
+      expect(await claimIds(START + 1000)).toEqual(['exp_A'])
+    })
+
+    it('leaves one due whose claim was never told', async () => {
+      const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
+      await claimOne(schedule, START)
+      const now = START + VISIBILITY_MS + 5
+      await schedule.watch([ref], START + 90_000, now)
+      expect(await claimIds(now)).toEqual(['exp_A'])
+    })
+  })
+
+  describe(`what is due next on the schedule of ${name}`, () => {
+    const nextDueAt = async (schedule: Schedule) => (await schedule.claim(START - 1, 1)).nextDueAt
+
+    it('is the earliest of those that were not claimed', async () => {
+      const { schedule } = await setUp(
+        trackingOf('exp_A'),
+        trackingOf('exp_B', { dueAt: START + 9000 }),
+        trackingOf('exp_C', { dueAt: START + 8000 }),
+      )
+      expect((await schedule.claim(START, 5)).nextDueAt).toBe(START + 8000)
+    })
+
+    it('has passed when not all that was due was asked for', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A'), trackingOf('exp_B'))
+      expect((await schedule.claim(START + 5000, 1)).nextDueAt).toBe(START)
+    })
+
+    it('is when the claims come back when nothing is due before', async () => {
+      const { schedule } = await setUp(
+        trackingOf('exp_A'),
+        trackingOf('exp_B', { dueAt: START + VISIBILITY_MS + 1 }),
+      )
+      expect((await schedule.claim(START, 5)).nextDueAt).toBe(START + VISIBILITY_MS)
+      expect((await schedule.claim(START + 1, 5)).nextDueAt).toBe(START + VISIBILITY_MS)
+    })
+
+    it('follows whatever moves a due time', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A', { dueAt: START + 5000 }))
+      expect(await nextDueAt(schedule)).toBe(START + 5000)
+      await schedule.watch([ref], START + 50_000, START + 1000)
+      expect(await nextDueAt(schedule)).toBe(START + 1000)
+      await schedule.track(trackingOf('exp_A', { dueAt: START + 3000 }))
+      expect(await nextDueAt(schedule)).toBe(START + 3000)
+      await schedule.reschedule(await claimOne(schedule, START + 3000), plan)
+      expect(await nextDueAt(schedule)).toBe(plan.dueAt)
+      await schedule.untrack(ref)
+      expect(await nextDueAt(schedule)).toBeUndefined()
+    })
+  })
+}
