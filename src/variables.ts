@@ -87,7 +87,10 @@ export const VARIABLES = {
     about: 'Port to listen on; 0 = any free one.',
   },
   STORE_URL: {
-    schema: z.string().regex(/^(memory:|sqlite:.+)$/s, 'must be memory: or sqlite:PATH'),
+    schema: z
+      .string()
+      // sqlite://data/x reads as a host to some and as a path to others; sqlite:///data/x is clear.
+      .regex(/^(memory:|sqlite:(?!:memory:$|\/\/[^/]).+)$/s, 'must be memory: or sqlite:PATH'),
     default: 'sqlite:data/gateway.sqlite',
     about: 'Where final answers are kept: `memory:` or `sqlite:PATH`.',
   },
