@@ -104,7 +104,8 @@ describe('a request for another host', () => {
   })
 
   it('beyond loopback a gateway may have any name, but one at a time', async () => {
-    const server = createServer({ logger: pino({ level: 'silent' }), loopback: false })
+    const logger = pino({ level: 'silent' })
+    const server = createServer({ logger, loopback: false, draining: () => false })
     onTestFinished(() => server.close())
     server.get('/here', (_, reply) => reply.send('ok'))
     await server.listen({ host: '127.0.0.1', port: 0 })
