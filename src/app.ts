@@ -131,7 +131,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
 }
 
 /** Of the deadline of a call: half, less what it takes to answer, so that "within half" is true. */
-const PATIENCE = 0.5 * 0.95
+const PATIENCE = 0.5 * 0.9
 /** The budget is paced by quarters of its window: more polls would only stand in line. */
 const PACED_QUARTERS = 4
 /** A claim is given up for dead when its call must be over, and a little later. */

@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+
+export interface GatewayProcess {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string
+  readonly child: ChildProcess
+  /** All of stdout and stderr so far. */
+  readonly output: () => string
+  /** Ends it by a signal and resolves with its exit code, or the signal, once it is gone. */
+  readonly end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<number | string>
+}
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts')
+
+/** A directory of its own, removed after the test. */
+export const tempDirectory = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), 'gateway-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** A real gateway process on a free port, with this environment and no other; it ends with the test. */
+export const spawnGateway = async (
+  env: Readonly<Record<string, string>>,
+): Promise<GatewayProcess> => {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env.PATH, PORT: '0', ...env },
+    // Elsewhere than the project, whose `.env` is no part of a test.
+    cwd: tempDirectory(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const closed = once(child, 'close')
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await closed
+  })
+  let output = ''
+  const listening = Promise.withResolvers<string>()
+  const read = (chunk: Buffer) => {
+    output += chunk.toString()
+    const [, url] = /"url":"(http:[^"]+)"[^\n]*"msg":"listening"/.exec(output) ?? []
+    if (url !== undefined) listening.resolve(url)
+  }
+  child.stdout.on('data', read)
+  child.stderr.on('data', read)
+  child.once('close', () => listening.reject(new Error(`the gateway did not start:\n${output}`)))
+  const end: GatewayProcess['end'] = async (signal) => {
+    child.kill(signal)
+    const [code, endedBy] = await closed
+    return code ?? endedBy
+  }
+  return { url: await listening.promise, child, output: () => output, end }
+}
