@@ -1,5 +1,8 @@
 /** The words of the domain: which export, what lemlist said of it, and which of two sayings wins. */
 
+/** Names one campaign of an account. */
+export type CampaignRef = Omit<ExportRef, 'exportId'>
+
 /** Names one export. The account is part of every key, so that two lemlist teams never share an answer. */
 export interface ExportRef {
   /** The lemlist account (API key) it belongs to; `default` when the gateway serves one. */

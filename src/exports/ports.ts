@@ -1,5 +1,5 @@
 import type { ProblemCode } from '../problems.ts'
-import type { ExportRef, Snapshot } from './export.ts'
+import type { CampaignRef, ExportRef, Snapshot } from './export.ts'
 
 /** What the domain needs from outside. `lemlist/` and `store/` implement these. */
 
@@ -23,7 +23,16 @@ export interface Look {
   hurry(turn: Turn): void
 }
 
+/** An export that lemlist has just begun. */
+export interface Started {
+  /** lemlist's bare object, byte for byte. */
+  readonly body: Uint8Array
+  readonly exportId: string
+}
+
 export interface Upstream {
+  /** Begins an export: one call, never repeated, whatever becomes of it. @throws Problem */
+  start(campaign: CampaignRef, turn: Turn): Promise<Started>
   /** Asks lemlist for the status of an export. Never throws itself; the answer rejects. */
   status(ref: ExportRef, turn: Turn): Look
 }
@@ -149,7 +158,32 @@ export interface BudgetLimits {
   readonly windowMs: number
 }
 
+/** What became of a piece of work that is to be done once. */
+export type Begun =
+  /** It is the caller's to do; he finishes or forgets it. */
+  | { readonly state: 'yours' }
+  | { readonly state: 'in-progress' }
+  /** It was begun, and how it ended was never learnt. */
+  | { readonly state: 'unknown' }
+  | { readonly state: 'finished'; readonly answer: Uint8Array }
+
+/** Work that is done once per key, for 24 h, over restarts and replicas. Keys are hashes of one length. */
+export interface Idempotency {
+  /** Takes the key, or says what became of it. In progress turns to unknown at `inProgressUntil`. */
+  begin(
+    key: string,
+    until: { readonly inProgressUntil: number; readonly forgetAt: number },
+  ): Promise<Begun>
+  /** At most 16 KiB. Keeps the time at which it is forgotten. */
+  finish(key: string, answer: Uint8Array): Promise<void>
+  /** Nobody will ever learn how it ended: unknown from now on. */
+  giveUp(key: string): Promise<void>
+  /** Nothing was done: the key is free again. */
+  forget(key: string): Promise<void>
+}
+
 export interface Store {
+  readonly idempotency: Idempotency
   readonly results: Results
   readonly schedule: Schedule
   readonly updates: Updates
