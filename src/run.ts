@@ -14,8 +14,8 @@ export interface Host {
   complain(text: string): void
   /** Ends the process once what it holds open is gone. */
   exitWith(code: number): void
-  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. */
-  onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>): void
+  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. On SIGHUP too, if it has no other meaning. */
+  onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>, hangupStops: boolean): void
   onHangup(handler: () => void): void
 }
 
@@ -32,8 +32,9 @@ export const processHost = (): Host => ({
   exitWith: (code) => {
     process.exitCode = code
   },
-  onStop: (timeoutMs, logger, stop) => {
-    closeWithGrace({ delay: timeoutMs, logger: false }, async ({ signal, err }) => {
+  onStop: (timeoutMs, logger, stop, hangupStops) => {
+    const skip = hangupStops ? [] : ['SIGHUP' as const]
+    closeWithGrace({ delay: timeoutMs, logger: false, skip }, async ({ signal, err }) => {
       if (err === undefined) logger.info({ signal }, 'stopping')
       else logger.fatal({ err }, 'a bug: stopping')
       await stop()
@@ -58,21 +59,22 @@ export const runGateway = async (
   let apiKey = config.lemlist.apiKey
   try {
     const app = await createApp({ config, logger, apiKey: () => apiKey.reveal() })
-    host.onStop(config.shutdownTimeoutMs, logger, async () => {
+    const stop = async () => {
       await app.close()
       await alsoStop()
-    })
+    }
+    host.onStop(config.shutdownTimeoutMs, logger, stop, readKey === undefined)
     const url = await app.listen()
     logger.info({ url, ...(config.docs && { docs: `${url}/docs/` }) }, 'listening')
-    host.onHangup(() => {
-      if (readKey === undefined) return
+    const readAgain = (read: () => Secret) => {
       try {
-        apiKey = readKey()
+        apiKey = read()
         logger.info('the lemlist key was read again')
       } catch (error) {
         logger.error({ err: error }, 'the lemlist key could not be read again: the old one stays')
       }
-    })
+    }
+    if (readKey !== undefined) host.onHangup(() => readAgain(readKey))
     return { app, url }
   } catch (error) {
     // Before it serves, all that can be wrong is the place it runs in: a line helps, a stack does not.

@@ -1,0 +1,43 @@
+/** Looks for a secret in bytes, in the forms in which it could have got there. */
+
+const SHORTEST = 8
+
+/** The characters of base64 that depend on the secret alone, when it starts at this offset of three. */
+const base64At = (secret: Buffer, offset: number, encoding: 'base64' | 'base64url'): string => {
+  const text = Buffer.concat([Buffer.alloc(offset), secret]).toString(encoding)
+  const first = Math.ceil((offset * 8) / 6)
+  return text.slice(first, Math.floor(((offset + secret.length) * 8) / 6))
+}
+
+const formsOf = (name: string, text: string): [string, string][] => {
+  const bytes = Buffer.from(text)
+  const hex = bytes.toString('hex')
+  return [
+    [`${name}, plain`, text],
+    [`${name}, percent-encoded`, encodeURIComponent(text)],
+    [`${name}, in JSON`, JSON.stringify(text).slice(1, -1)],
+    [`${name}, hex`, hex],
+    [`${name}, HEX`, hex.toUpperCase()],
+    ...[0, 1, 2].flatMap((offset): [string, string][] => [
+      [`${name}, base64 at ${offset}`, base64At(bytes, offset, 'base64')],
+      [`${name}, base64url at ${offset}`, base64At(bytes, offset, 'base64url')],
+    ]),
+  ]
+}
+
+/** What of the secret is in there, by name; nothing when it is clean. Halves count: logs cut their lines. */
+export const findSecret = (haystack: Uint8Array | string, secret: string): string[] => {
+  const half = Math.ceil(secret.length / 2)
+  const parts: [string, string][] = [
+    ['all', secret],
+    ['as a password', `:${secret}`],
+    ['first half', secret.slice(0, half)],
+    ['second half', secret.slice(half)],
+  ]
+  const bytes = Buffer.from(haystack)
+  const forms = parts.flatMap(([name, text]) => formsOf(name, text))
+  for (const [, form] of forms) {
+    if (form.length < SHORTEST) throw new Error('the secret is too short to be looked for')
+  }
+  return forms.flatMap(([name, form]) => (bytes.includes(form) ? [name] : []))
+}

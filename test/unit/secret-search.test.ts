@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { findSecret } from '../helpers/secret-search.ts'
+
+const SECRET = 'canary/Key+7f3a9b1e5d~x'
+const hidden = (text: string) => `{"level":30,"msg":"${text}","n":1}`
+const half = Math.ceil(SECRET.length / 2)
+
+describe('the search for a secret', () => {
+  it.each([
+    ['plain', SECRET],
+    ['in a header', `Basic ${Buffer.from(`:${SECRET}`).toString('base64')}`],
+    ['without the colon', Buffer.from(SECRET).toString('base64')],
+    ['in base64 behind one byte', Buffer.from(`x${SECRET}`).toString('base64')],
+    ['in base64 behind two bytes', Buffer.from(`xy${SECRET}`).toString('base64')],
+    ['in base64 within a longer text', Buffer.from(`user:${SECRET} and more`).toString('base64')],
+    ['in base64url', Buffer.from(`:${SECRET}`).toString('base64url')],
+    ['in hex', Buffer.from(SECRET).toString('hex')],
+    ['in HEX', Buffer.from(SECRET).toString('hex').toUpperCase()],
+    ['percent-encoded', encodeURIComponent(SECRET)],
+    ['cut after its first half', SECRET.slice(0, half)],
+    ['cut before its second half', SECRET.slice(half)],
+  ])('finds it %s, in text and in bytes', (_, form) => {
+    expect(findSecret(hidden(form), SECRET)).not.toEqual([])
+    const bytes = Buffer.concat([Buffer.from([0, 255, 128]), Buffer.from(form), Buffer.from([0])])
+    expect(findSecret(bytes, SECRET)).not.toEqual([])
+  })
+
+  it('finds nothing where nothing is', () => {
+    expect(findSecret(hidden('canary'), SECRET)).toEqual([])
+    expect(findSecret('', SECRET)).toEqual([])
+  })
+
+  it('refuses a secret that is too short to be told from chance', () => {
+    expect(() => findSecret('', 'short-key')).toThrow('too short')
+  })
+})
