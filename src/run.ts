@@ -14,8 +14,8 @@ export interface Host {
   complain(text: string): void
   /** Ends the process once what it holds open is gone. */
   exitWith(code: number): void
-  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. On SIGHUP too, if it has no other meaning. */
-  onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>, hangupStops: boolean): void
+  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. */
+  onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>): void
   onHangup(handler: () => void): void
 }
 
@@ -32,8 +32,9 @@ export const processHost = (): Host => ({
   exitWith: (code) => {
     process.exitCode = code
   },
-  onStop: (timeoutMs, logger, stop, hangupStops) => {
-    const skip = hangupStops ? [] : ['SIGHUP' as const]
+  onStop: (timeoutMs, logger, stop) => {
+    // SIGHUP asks for the key file to be read; an exit before anything serves has its own code.
+    const skip = ['SIGHUP' as const, 'beforeExit' as const]
     closeWithGrace({ delay: timeoutMs, logger: false, skip }, async ({ signal, err }) => {
       if (err === undefined) logger.info({ signal }, 'stopping')
       else logger.fatal({ err }, 'a bug: stopping')
@@ -57,29 +58,34 @@ export const runGateway = async (
 ): Promise<Running | undefined> => {
   const logger = createLogger({ level: config.logLevel, terminal: host.terminal })
   let apiKey = config.lemlist.apiKey
+  let close = async (): Promise<void> => {}
   try {
     const app = await createApp({ config, logger, apiKey: () => apiKey.reveal() })
-    const stop = async () => {
+    close = app.close
+    host.onStop(config.shutdownTimeoutMs, logger, async () => {
       await app.close()
       await alsoStop()
-    }
-    host.onStop(config.shutdownTimeoutMs, logger, stop, readKey === undefined)
+    })
     const url = await app.listen()
-    logger.info({ url, ...(config.docs && { docs: `${url}/docs/` }) }, 'listening')
-    const readAgain = (read: () => Secret) => {
-      try {
-        apiKey = read()
-        logger.info('the lemlist key was read again')
-      } catch (error) {
-        logger.error({ err: error }, 'the lemlist key could not be read again: the old one stays')
-      }
+    if (readKey !== undefined) {
+      host.onHangup(() => {
+        try {
+          apiKey = readKey()
+          logger.info('the lemlist key was read again')
+        } catch (error) {
+          logger.error({ err: error }, 'the lemlist key could not be read again: the old one stays')
+        }
+      })
     }
-    if (readKey !== undefined) host.onHangup(() => readAgain(readKey))
+    logger.info({ url, ...(config.docs && { docs: `${url}/docs/` }) }, 'listening')
+    // Whoever starts it waits for this line; the others may take their time.
+    logger.flush()
     return { app, url }
   } catch (error) {
     // Before it serves, all that can be wrong is the place it runs in: a line helps, a stack does not.
     host.complain(`The gateway cannot start: ${error instanceof Error ? error.message : error}`)
     host.exitWith(1)
+    await close()
     return undefined
   }
 }

@@ -22,8 +22,9 @@ const IDLE_CHECK_MS = 50
  */
 export const gracefulStop = async (options: GracefulStopOptions): Promise<void> => {
   const { server, streams, tracker, drainDelayMs, letGo } = options
-  await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
   const listener = server.server
+  // Without a port nobody was ever sent here: there is nothing to notice.
+  if (listener.listening) await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
   const closed = new Promise<void>((resolve) => listener.close(() => resolve()))
   tracker.stop()
   await streams.drain()

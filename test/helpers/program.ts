@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { tempDirectory } from './process.ts'
+
+/** An entry file of the project as a process of its own, to the end of which a test may look. */
+export interface Program {
+  readonly child: ChildProcess
+  readonly out: () => string
+  readonly err: () => string
+  /** Resolves to the first match in what it prints; rejects when it ends without one. */
+  says(pattern: RegExp): Promise<RegExpExecArray>
+  /** Resolves to its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>
+}
+
+interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly args?: readonly string[]
+  readonly cwd?: string
+}
+
+const SRC = join(import.meta.dirname, '../../src')
+
+/** Starts a file of `src/`, with this environment and no other; it ends with the test. */
+export const startProgram = (
+  file: 'main.ts' | 'sandbox/main.ts',
+  // Elsewhere than the project, whose `.env` is no part of a test.
+  { env = {}, args = [], cwd = tempDirectory() }: ProgramOptions = {},
+): Program => {
+  const child = spawn(process.execPath, [join(SRC, file), ...args], {
+    env: { PATH: process.env.PATH, ...env },
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const closed = once(child, 'close')
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await closed
+  })
+  let out = ''
+  let err = ''
+  const waiting = new Set<() => void>()
+  const tell = () => {
+    for (const look of waiting) look()
+  }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+    tell()
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text
+    tell()
+  })
+  return {
+    child,
+    out: () => out,
+    err: () => err,
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const match = pattern.exec(out) ?? pattern.exec(err)
+          if (match === null) return
+          waiting.delete(look)
+          resolve(match)
+        }
+        waiting.add(look)
+        look()
+        void closed.then(() => reject(new Error(`never said ${pattern}, but:\n${out}\n${err}`)))
+      }),
+    ended: closed.then(([code, signal]) => code ?? signal),
+  }
+}
