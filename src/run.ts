@@ -14,8 +14,8 @@ export interface Host {
   complain(text: string): void
   /** Ends the process once what it holds open is gone. */
   exitWith(code: number): void
-  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. */
-  onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>): void
+  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. On SIGHUP too, if it has no other meaning. */
+  onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>, hangupStops: boolean): void
   onHangup(handler: () => void): void
 }
 
@@ -32,9 +32,9 @@ export const processHost = (): Host => ({
   exitWith: (code) => {
     process.exitCode = code
   },
-  onStop: (timeoutMs, logger, stop) => {
-    // SIGHUP asks for the key file to be read; an exit before anything serves has its own code.
-    const skip = ['SIGHUP' as const, 'beforeExit' as const]
+  onStop: (timeoutMs, logger, stop, hangupStops) => {
+    // Nothing left to do ends the process as well, but with the exit code that was asked for.
+    const skip = ['beforeExit' as const, ...(hangupStops ? [] : ['SIGHUP' as const])]
     closeWithGrace({ delay: timeoutMs, logger: false, skip }, async ({ signal, err }) => {
       if (err === undefined) logger.info({ signal }, 'stopping')
       else logger.fatal({ err }, 'a bug: stopping')
@@ -62,10 +62,11 @@ export const runGateway = async (
   try {
     const app = await createApp({ config, logger, apiKey: () => apiKey.reveal() })
     close = app.close
-    host.onStop(config.shutdownTimeoutMs, logger, async () => {
+    const stop = async () => {
       await app.close()
       await alsoStop()
-    })
+    }
+    host.onStop(config.shutdownTimeoutMs, logger, stop, readKey === undefined)
     const url = await app.listen()
     if (readKey !== undefined) {
       host.onHangup(() => {

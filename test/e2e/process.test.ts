@@ -59,19 +59,22 @@ describe('the gateway as a process', () => {
     expect(statSync(join(cwd, 'data/gateway.sqlite')).mode & 0o777).toBe(0o600)
   })
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s, its log written', async (signal) => {
-    const program = startProgram('main.ts', { env: QUIET })
-    const url = await urlOf(program)
-    const answer = await fetch(`${url}/nowhere`)
-    expect(answer.status).toBe(404)
-    program.child.kill(signal)
-    expect(await program.ended).toBe(0)
-    const lines = logLines(program.out())
-    expect(lines.map(({ msg }) => msg)).toEqual(['listening', 'request', 'stopping'])
-    expect(lines[1]).toMatchObject({ requestId: answer.headers.get('x-request-id') })
-    expect(program.err()).toBe('')
-    await expect(fetch(`${url}/nowhere`)).rejects.toThrow()
-  })
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+    'ends with 0 on %s, its log written',
+    async (signal) => {
+      const program = startProgram('main.ts', { env: QUIET })
+      const url = await urlOf(program)
+      const answer = await fetch(`${url}/nowhere`)
+      expect(answer.status).toBe(404)
+      program.child.kill(signal)
+      expect(await program.ended).toBe(0)
+      const lines = logLines(program.out())
+      expect(lines.map(({ msg }) => msg)).toEqual(['listening', 'request', 'stopping'])
+      expect(lines[1]).toMatchObject({ requestId: answer.headers.get('x-request-id') })
+      expect(program.err()).toBe('')
+      await expect(fetch(`${url}/nowhere`)).rejects.toThrow()
+    },
+  )
 
   it('answers what it was asked before it was told to stop', async () => {
     const lemlist = createLemlist({
