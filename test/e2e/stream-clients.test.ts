@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { recordAnswered } from '../helpers/answered.ts'
+import { CLIENTS, type Heard } from '../helpers/event-clients.ts'
+import { openEvents } from '../helpers/event-connection.ts'
+import { sharedGateway, startGateway } from '../helpers/gateway.ts'
+import { FAST, UNLIMITED } from '../helpers/pace.ts'
+
+/** Longer than the longest `retry:`, which is 5 s: who comes back at all has come back by then. */
+const QUIET_MS = 6_000
+
+const eventsPath = (ref: { campaignId: string; exportId: string }) =>
+  `/campaigns/${ref.campaignId}/export/${ref.exportId}/events`
+
+/** An ear that waits for what it hears. */
+const listener = () => {
+  const heard: Heard[] = []
+  let tell = () => {}
+  const until = async (passes: (heard: Heard) => boolean): Promise<void> => {
+    while (!heard.some(passes)) {
+      await new Promise<void>((resolve) => {
+        tell = resolve
+      })
+    }
+  }
+  const hear = (event: Heard) => {
+    heard.push(event)
+    tell()
+  }
+  return { heard, hear, until }
+}
+
+const statusOf = ({ event, data }: Heard) =>
+  event === 'status' ? JSON.parse(data).status : undefined
+
+describe('an export from pending over its progress to done', () => {
+  const gateway = sharedGateway({ env: FAST, lemlist: { rateLimit: UNLIMITED } })
+
+  it.concurrent.each(CLIENTS)('is told to $name, which is quiet afterwards', async (client) => {
+    const { url, app, lemlist } = gateway()
+    const answered = recordAnswered(app)
+    const ref = lemlist.add({ outcome: 'never' })
+    lemlist.progress(ref.exportId, 0, 100)
+    const { heard, hear, until } = listener()
+    const open = client.open(url + eventsPath(ref), hear)
+    try {
+      await until((event) => statusOf(event)?.progress === 0)
+      lemlist.progress(ref.exportId, 50, 100)
+      await until((event) => statusOf(event)?.progress === 50)
+      lemlist.finish(ref.exportId)
+      await until(({ event }) => event === 'end')
+      await delay(QUIET_MS)
+
+      const told = heard.map((event) => {
+        const status = statusOf(event)
+        return status ? `${status.status} ${status.progress}/${status.total}` : event.data
+      })
+      expect(told).toEqual(['pending 0/100', 'pending 50/100', 'done 0/0', '{"reason":"done"}'])
+      const mine = answered.filter((one) => one.url === eventsPath(ref))
+      expect(mine.map(({ status }) => status)).toEqual(client.comesBack ? [200, 204] : [200])
+      expect(open.isOver()).toBe(true)
+    } finally {
+      open.close()
+    }
+  })
+})
+
+describe('the stream of an export that ends', () => {
+  it('ends with its last chunk, and its last id answers 204 without a call to lemlist', async () => {
+    const { url, lemlist } = await startGateway({ env: FAST, lemlist: { rateLimit: UNLIMITED } })
+    const ref = lemlist.add({ durationMs: 300 })
+    const stream = openEvents(url + eventsPath(ref))
+    onTestFinished(() => void stream.socket.destroy())
+    const { at: endedAt } = await stream.waitFor(({ event }) => event === 'end')
+    stream.socket.end()
+    expect(await stream.ended).toBe('clean')
+    expect(performance.now() - endedAt).toBeLessThan(2_000)
+    const id = stream.events.findLast(({ event }) => event === 'status')?.id ?? ''
+    lemlist.clearCalls()
+    const again = openEvents(url + eventsPath(ref), { lastEventId: id })
+    expect(await again.ended).toBe('abrupt')
+    expect(again.status()).toBe(204)
+    expect(lemlist.calls).toEqual([])
+  })
+})

@@ -1,0 +1,136 @@
+import { connect, type Socket } from 'node:net'
+import { createParser } from 'eventsource-parser'
+
+/** One response of an event stream on a bare socket: what libraries hide is seen here. */
+
+export interface Received {
+  readonly event: string
+  readonly data: string
+  /** Empty when the event had none. */
+  readonly id: string
+  /** `performance.now()` milliseconds. */
+  readonly at: number
+}
+
+export interface EventConnection {
+  readonly socket: Socket
+  /** Live. */
+  readonly events: readonly Received[]
+  /** Status code of the answer; `undefined` while there is none. */
+  status(): number | undefined
+  /** What the last `retry:` said, milliseconds. */
+  retryMs(): number | undefined
+  /** How it ended: with its last chunk, or without. */
+  readonly ended: Promise<'clean' | 'abrupt'>
+  /** Resolves with the first event that passes, those already there included. Rejects at the end. */
+  waitFor(passes: (event: Received) => boolean): Promise<Received>
+}
+
+export interface ConnectOptions {
+  readonly lastEventId?: string
+  readonly onEvent?: (event: Received) => void
+}
+
+export const openEvents = (
+  url: string,
+  { lastEventId, onEvent = () => {} }: ConnectOptions = {},
+): EventConnection => {
+  const { hostname, port, pathname, search } = new URL(url)
+  const events: Received[] = []
+  const waiting = new Set<(event: Received) => void>()
+  const ended = Promise.withResolvers<'clean' | 'abrupt'>()
+  let retryMs: number | undefined
+  let status: number | undefined
+
+  const parser = createParser({
+    onEvent: ({ event = 'message', data, id = '' }) => {
+      const received = { event, data, id, at: performance.now() }
+      events.push(received)
+      onEvent(received)
+      for (const tell of waiting) tell(received)
+    },
+    onRetry: (ms) => {
+      retryMs = ms
+    },
+  })
+  const text = new TextDecoder()
+  const body = chunkReader((bytes) => parser.feed(text.decode(bytes, { stream: true })))
+  let head = Buffer.alloc(0)
+
+  const socket = connect(Number(port), hostname)
+  const resume = lastEventId === undefined ? '' : `Last-Event-ID: ${lastEventId}\r\n`
+  socket.write(
+    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: text/event-stream\r\n${resume}\r\n`,
+  )
+  socket.on('data', (chunk: Buffer) => {
+    if (status !== undefined) return body.feed(chunk)
+    head = Buffer.concat([head, chunk])
+    const end = head.indexOf('\r\n\r\n')
+    if (end === -1) return
+    status = Number(head.toString('latin1', 9, 12))
+    if (status === 200) body.feed(head.subarray(end + 4))
+    else socket.end()
+  })
+  // A reset is an end like any other.
+  socket.on('error', () => {})
+  socket.once('close', () => ended.resolve(body.isComplete() ? 'clean' : 'abrupt'))
+
+  return {
+    socket,
+    events,
+    status: () => status,
+    retryMs: () => retryMs,
+    ended: ended.promise,
+    waitFor: async (passes) => {
+      const early = events.find(passes)
+      if (early !== undefined) return early
+      const found = Promise.withResolvers<Received>()
+      const tell = (event: Received) => {
+        if (passes(event)) found.resolve(event)
+      }
+      waiting.add(tell)
+      void ended.promise.then((how) =>
+        found.reject(new Error(`the stream ended (${how}, status ${status}) before that event`)),
+      )
+      try {
+        return await found.promise
+      } finally {
+        waiting.delete(tell)
+      }
+    },
+  }
+}
+
+/** Reads the chunked transfer coding (RFC 9112, 7.1). */
+const chunkReader = (onData: (bytes: Uint8Array) => void) => {
+  let buffer = Buffer.alloc(0)
+  let complete = false
+  return {
+    feed: (bytes: Uint8Array): void => {
+      buffer = Buffer.concat([buffer, bytes])
+      while (!complete) {
+        const lineEnd = buffer.indexOf('\r\n')
+        if (lineEnd === -1) return
+        const size = Number.parseInt(buffer.toString('latin1', 0, lineEnd), 16)
+        const from = lineEnd + 2
+        if (buffer.length < from + size + 2) return
+        if (size > 0) onData(buffer.subarray(from, from + size))
+        complete = size === 0
+        buffer = buffer.subarray(from + size + 2)
+      }
+    },
+    isComplete: () => complete,
+  }
+}
+
+/** lemlist's word in a `status` event, of a stream of one export or of many; else `undefined`. */
+export const stateOf = ({ event, data }: Pick<Received, 'event' | 'data'>): string | undefined => {
+  if (event !== 'status') return undefined
+  const told = JSON.parse(data)
+  return (told.body ?? told).status.status
+}
+
+export const isState =
+  (state: string) =>
+  (event: Received): boolean =>
+    stateOf(event) === state
