@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { recordAnswered } from '../helpers/answered.ts'
 import { browserObstacle, launchChromium } from '../helpers/chromium.ts'
-import { startGateway } from '../helpers/gateway.ts'
+import { eventsPath, startGateway } from '../helpers/gateway.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
 
 /** Longer than the longest `retry:`, which is 5 s. */
@@ -21,7 +21,7 @@ describe.skipIf(obstacle !== undefined)(
       const answered = recordAnswered(app)
       const ref = lemlist.add({ outcome: 'never' })
       lemlist.progress(ref.exportId, 0, 100)
-      const path = `/campaigns/${ref.campaignId}/export/${ref.exportId}/events`
+      const path = eventsPath(ref)
 
       const browser = await launchChromium()
       const page = await browser.newPage()

@@ -3,14 +3,11 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { recordAnswered } from '../helpers/answered.ts'
 import { CLIENTS, type Heard } from '../helpers/event-clients.ts'
 import { openEvents } from '../helpers/event-connection.ts'
-import { sharedGateway, startGateway } from '../helpers/gateway.ts'
+import { eventsPath, sharedGateway, startGateway } from '../helpers/gateway.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
 
 /** Longer than the longest `retry:`, which is 5 s: who comes back at all has come back by then. */
 const QUIET_MS = 6_000
-
-const eventsPath = (ref: { campaignId: string; exportId: string }) =>
-  `/campaigns/${ref.campaignId}/export/${ref.exportId}/events`
 
 /** An ear that waits for what it hears. */
 const listener = () => {

@@ -84,3 +84,15 @@ export const logLines = (logs: string): Record<string, unknown>[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
+
+/** The path of an export's events. */
+export const eventsPath = (ref: {
+  readonly campaignId: string
+  readonly exportId: string
+}): string => `/campaigns/${ref.campaignId}/export/${ref.exportId}/events`
+
+/** The path of the events of many exports. */
+export const manyEventsPath = (
+  refs: readonly { readonly campaignId: string; readonly exportId: string }[],
+): string =>
+  `/events?${refs.map(({ campaignId, exportId }) => `export=${campaignId}/${exportId}`).join('&')}`
