@@ -17,7 +17,7 @@ export interface Looker {
 }
 
 interface LookerOptions {
-  readonly upstream: Upstream
+  readonly upstream: Pick<Upstream, 'status'>
   readonly cache: Cache
   readonly updates: Updates
   readonly observer: Observer

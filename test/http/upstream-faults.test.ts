@@ -49,18 +49,18 @@ const campaign = (name: string, answer: Fault['answer']): Fault => ({
   answer,
   code: 'campaign-not-found',
 })
-const unknownExport = (name: string, answer: Fault['answer']): Fault => ({
-  name,
-  answer,
-  code: 'export-not-found',
-  codeAfterPending: 'export-timed-out',
-})
+const unknownExport = (name: string, answer: Fault['answer']): Fault =>
+  timedOut({ name, answer, code: 'export-not-found' })
+/** Whatever a 404 says: what was pending before is no more. */
+const timedOut = (fault: Fault): Fault => ({ ...fault, codeAfterPending: 'export-timed-out' })
 const NOT_FOUND: Fault[] = [
   campaign('400 Bad team', text(400, 'Bad team')),
   campaign('400 Bad params', text(400, 'Bad params')),
-  campaign('404 of the campaign, unquoted under a JSON type', json(404, 'Campaign not found')),
-  campaign('404 of the campaign as text', text(404, `Campaign not found ${CANARY}`)),
-  campaign('404 of the campaign, quoted', json(404, '"Campaign not found"')),
+  timedOut(
+    campaign('404 of the campaign, unquoted under a JSON type', json(404, 'Campaign not found')),
+  ),
+  timedOut(campaign('404 of the campaign as text', text(404, `Campaign not found ${CANARY}`))),
+  timedOut(campaign('404 of the campaign, quoted', json(404, '"Campaign not found"'))),
   unknownExport(
     '404 of the export',
     json(404, `{"ok":false,"message":"Export with id ${CANARY} not found"}`),

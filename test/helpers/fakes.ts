@@ -1,0 +1,130 @@
+import { type ExportRef, isFinal, keyOf, type Snapshot } from '../../src/exports/export.ts'
+import type {
+  Look,
+  Observer,
+  ResultRecord,
+  Results,
+  Turn,
+  Update,
+  Updates,
+  Upstream,
+} from '../../src/exports/ports.ts'
+
+/** Fakes of the domain's ports, by hand: a test says what they answer and sees what they were asked. */
+
+export const DAY = 86_400_000
+
+/** What lemlist said, without lemlist. Final ones live for a day. */
+export const snapshotOf = (state: string, observedAt: number, text = state): Snapshot => ({
+  body: Buffer.from(text),
+  state,
+  version: `version of ${text}`,
+  observedAt,
+  ...(isFinal({ state }) && { endOfLife: observedAt + DAY }),
+})
+
+export interface FakeResults extends Results {
+  readonly records: Map<string, ResultRecord>
+  /** Operations so far, in order. */
+  readonly asked: string[]
+  /** While set, every operation rejects with it. */
+  failure: Error | undefined
+}
+
+/** Records as they were put; the first wins, a final beats a `timed-out`. */
+export const fakeResults = (): FakeResults => {
+  const records = new Map<string, ResultRecord>()
+  const asked: string[] = []
+  const get = (ref: ExportRef) => records.get(keyOf(ref))
+  const fake: FakeResults = {
+    records,
+    asked,
+    failure: undefined,
+    async get(ref) {
+      asked.push('get')
+      if (fake.failure !== undefined) throw fake.failure
+      return get(ref)
+    },
+    async getMany(refs) {
+      asked.push('getMany')
+      if (fake.failure !== undefined) throw fake.failure
+      return refs.map(get)
+    },
+    async put(ref, record) {
+      asked.push('put')
+      if (fake.failure !== undefined) throw fake.failure
+      const held = get(ref)
+      if (held !== undefined && held.kind !== 'timed-out') return held
+      records.set(keyOf(ref), record)
+      return record
+    },
+  }
+  return fake
+}
+
+/** Notes what it is told, as `drift past-life` or `storeFailed results.get`. */
+export const fakeObserver = (): Observer & { readonly told: string[] } => {
+  const told: string[] = []
+  return {
+    told,
+    drift: (kind) => void told.push(`drift ${kind}`),
+    storeFailed: (operation) => void told.push(`storeFailed ${operation}`),
+    failed: (operation) => void told.push(`failed ${operation}`),
+  }
+}
+
+export interface FakeLook {
+  readonly ref: ExportRef
+  readonly turn: Turn
+  /** The turns of those who joined it. */
+  readonly hurried: Turn[]
+  /** It leaves the line. */
+  leave(): void
+  answer(snapshot: Snapshot): void
+  fail(error: Error): void
+}
+
+/** Looks wait in line, then for their answers, until the test says otherwise. */
+export const fakeUpstream = (): Pick<Upstream, 'status'> & { readonly looks: FakeLook[] } => {
+  const looks: FakeLook[] = []
+  const status = (ref: ExportRef, turn: Turn): Look => {
+    const answer = Promise.withResolvers<Snapshot>()
+    const started = Promise.withResolvers<void>()
+    const hurried: Turn[] = []
+    let waiting = true
+    const leave = () => {
+      waiting = false
+      started.resolve()
+    }
+    looks.push({
+      ref,
+      turn,
+      hurried,
+      leave,
+      answer: (snapshot) => {
+        leave()
+        answer.resolve(snapshot)
+      },
+      fail: (error) => {
+        leave()
+        answer.reject(error)
+      },
+    })
+    return {
+      answer: answer.promise,
+      started: started.promise,
+      isWaiting: () => waiting,
+      hurry: (sooner) => void hurried.push(sooner),
+    }
+  }
+  return { looks, status }
+}
+
+export const fakeUpdates = (): Updates & { readonly published: Update[] } => {
+  const published: Update[] = []
+  return {
+    published,
+    publish: async (_, update) => void published.push(update),
+    listen: () => {},
+  }
+}
