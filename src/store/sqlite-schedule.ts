@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { keyOf } from '../exports/export.ts'
 import type { Claim, Observer, Schedule } from '../exports/ports.ts'
 import { decodeTracked, encodeTracked } from './sqlite-record.ts'
-import { DamagedRow, repairSchedule } from './sqlite-repair.ts'
+import { DamagedRow, repairTable } from './sqlite-repair.ts'
 import { inTransaction } from './sqlite-transaction.ts'
 import {
   claimed,
@@ -22,6 +22,8 @@ export interface SqliteScheduleOptions {
   readonly storeFailed: Observer['storeFailed']
 }
 
+type Row = Record<string, SQLOutputValue>
+
 /**
  * `Schedule` in a table. A damaged row is dropped and counted, never claimed: the next caller who
  * sees its export pending tracks it anew. When SQLite cannot write, the call rejects and nothing of
@@ -31,7 +33,8 @@ export const createSqliteSchedule = (
   db: DatabaseSync,
   { visibilityMs, storeFailed }: SqliteScheduleOptions,
 ): Schedule => {
-  repairSchedule(db, storeFailed)
+  const isSound = (row: Row) => decodeTracked(String(row.export), row) !== undefined
+  repairTable(db, { table: 'schedule', isSound }, storeFailed)
   const find = db.prepare(
     'select due_at, deadline, record, checksum from schedule where export = ?',
   )
@@ -55,7 +58,7 @@ export const createSqliteSchedule = (
     if (row === undefined) return undefined
     const tracked = decodeTracked(key, row)
     if (tracked !== undefined) return tracked
-    storeFailed('corrupt-record', new DamagedRow())
+    storeFailed('corrupt-record', new DamagedRow('schedule'))
     remove.run(key)
     return undefined
   }
