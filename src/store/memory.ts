@@ -3,6 +3,7 @@ import { type ExportRef, keyOf } from '../exports/export.ts'
 import type { BudgetLimits, ResultRecord, Results, Store } from '../exports/ports.ts'
 import { changesAt, keptAt, prevails } from './kept.ts'
 import { createLocalUpdates } from './local-updates.ts'
+import { createMemoryIdempotency } from './memory-idempotency.ts'
 import { createMemorySchedule } from './memory-schedule.ts'
 import { createSlidingWindow } from './sliding-window.ts'
 import { startSweep } from './sweep.ts'
@@ -17,6 +18,8 @@ export interface MemoryStoreOptions {
   readonly monotonic?: () => number
   /** Bound of the kept results; over it, the one not asked for the longest goes. Default 64 MiB. */
   readonly maxBytes?: number
+  /** Bound of the idempotency keys; over it, none is begun. Default 20 000. */
+  readonly maxKeys?: number
   /** Default one minute. */
   readonly sweepIntervalMs?: number
 }
@@ -34,10 +37,12 @@ export const createMemoryStore = ({
   now = Date.now,
   monotonic = () => performance.now(),
   maxBytes = 64 * 1024 * 1024,
+  maxKeys,
   sweepIntervalMs = 60_000,
 }: MemoryStoreOptions): Store => {
   // No ttl of the cache: it knows one end of a record, ours have two (expired, then forgotten).
   const kept = new LRUCache<string, ResultRecord>({ maxSize: maxBytes, sizeCalculation: bytesOf })
+  const { sweep: sweepKeys, ...idempotency } = createMemoryIdempotency({ now, maxKeys })
   let open = true
 
   const sweep = (): boolean => {
@@ -49,6 +54,7 @@ export const createMemoryStore = ({
       if (rest === undefined) kept.delete(key)
       else kept.set(key, rest)
     }
+    sweepKeys()
     return false
   }
   const stopSweep = startSweep(sweep, sweepIntervalMs)
@@ -72,6 +78,7 @@ export const createMemoryStore = ({
   } satisfies Results
 
   return {
+    idempotency,
     results,
     schedule: createMemorySchedule({ visibilityMs }),
     updates: createLocalUpdates(),

@@ -19,7 +19,7 @@ type Bodiless =
 const CHECKSUM_BYTES = 16
 
 /** Over everything, the key included: a record found under another export's key is no record. */
-const checksumOf = (key: string, record: string, body: Uint8Array | null): Buffer =>
+export const checksumOf = (key: string, record: string, body: Uint8Array | null): Buffer =>
   createHash('sha256')
     .update(JSON.stringify([key, record, body === null ? null : body.byteLength]))
     .update(body ?? '')

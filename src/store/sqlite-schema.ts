@@ -29,6 +29,17 @@ const MIGRATIONS: readonly string[] = [
     checksum blob not null
   ) strict, without rowid;
   create index schedule_due on schedule (due_at, deadline);`,
+  // `record` is JSON and verified by `checksum` before it is parsed. `copy` is the key once more, for
+  // when one of them is damaged. `forget_at` repeats what the record says, for the index.
+  `create table idempotency (
+    key text primary key,
+    copy text not null,
+    forget_at integer not null,
+    record text not null,
+    answer blob,
+    checksum blob not null
+  ) strict, without rowid;
+  create index idempotency_forget on idempotency (forget_at);`,
 ]
 
 /** The schema version that this code writes. */

@@ -3,6 +3,7 @@ import type { BudgetLimits, Observer, Store } from '../exports/ports.ts'
 import { createLocalUpdates } from './local-updates.ts'
 import { createSurvivingBudget, writeLastTake } from './sqlite-budget.ts'
 import { openSqliteFile } from './sqlite-file.ts'
+import { createSqliteIdempotency } from './sqlite-idempotency.ts'
 import { createSqliteResults } from './sqlite-results.ts'
 import { createSqliteSchedule } from './sqlite-schedule.ts'
 import { startSweep } from './sweep.ts'
@@ -19,6 +20,8 @@ export interface SqliteStoreOptions {
   readonly monotonic?: () => number
   /** Bound of the file; over it, writes fail as on a full disk. Default 1 GiB. */
   readonly maxBytes?: number
+  /** Bound of the idempotency keys; over it, none is begun. Default 20 000. */
+  readonly maxKeys?: number
   /** Default one minute. */
   readonly sweepIntervalMs?: number
   /** A damaged file was moved there and a new store begun. */
@@ -40,17 +43,26 @@ export const createSqliteStore = ({
   now = Date.now,
   monotonic = () => performance.now(),
   maxBytes = 1024 ** 3,
+  maxKeys,
   sweepIntervalMs = 60_000,
   onCorrupt,
   storeFailed = () => {},
 }: SqliteStoreOptions): Store => {
   const file = openSqliteFile({ path: resolve(path), maxBytes, now, onCorrupt })
   const { db } = file
-  const { sweep, ...results } = createSqliteResults(db, { now, storeFailed })
+  const { sweep: sweepResults, ...results } = createSqliteResults(db, { now, storeFailed })
+  const { sweep: sweepKeys, ...idempotency } = createSqliteIdempotency(db, {
+    now,
+    storeFailed,
+    maxKeys,
+  })
   const { budget, lastTake } = createSurvivingBudget(file, { limits, now, monotonic })
+  // A slice of both, and again soon while either has more.
+  const sweep = (): boolean => [sweepResults(), sweepKeys()].includes(true)
   const stopSweep = startSweep(sweep, sweepIntervalMs)
 
   return {
+    idempotency,
     results,
     schedule: createSqliteSchedule(db, { visibilityMs, storeFailed }),
     updates: createLocalUpdates(),
