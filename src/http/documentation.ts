@@ -52,6 +52,10 @@ export const STATUS_HEADERS: HeaderDocs = {
   ...REQUEST_ID,
 }
 
+const ALLOW: HeaderDocs = {
+  Allow: text('The methods that the route knows.', 'GET, HEAD'),
+}
+
 /** An example of each problem, as a caller gets it. */
 const exampleOf = (code: ProblemCode) => ({
   summary: PROBLEMS[code].title,
@@ -74,7 +78,11 @@ export const problemResponses = (...codes: readonly ProblemCode[]) => {
       status,
       {
         description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
-        headers: { ...REQUEST_ID, ...(status === 503 && RETRY_AFTER) },
+        headers: {
+          ...REQUEST_ID,
+          ...(status === 405 && ALLOW),
+          ...(status === 503 && RETRY_AFTER),
+        },
         content: {
           'application/problem+json': {
             schema: problemDocument,

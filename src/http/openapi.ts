@@ -31,7 +31,11 @@ const keepResponseDetails = (source: FastifySchema, target: FastifySchema): void
     if (!isObject(documented) || !isObject(made)) continue
     if (documented.headers !== undefined) made.headers = documented.headers
     copyExamples(documented.content, made.content)
-    if (isObject(made.content) && NO_CONTENT in made.content) delete made.content
+    if (isObject(made.content) && NO_CONTENT in made.content) {
+      delete made.content
+      // Without it the content would be said to be JSON.
+      made.type = 'null'
+    }
   }
 }
 

@@ -1,0 +1,84 @@
+import { pino } from 'pino'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { PROBLEMS } from '../../src/problems.ts'
+import { OPERATIONS, problemCodes } from '../helpers/openapi.ts'
+import { PROMISED_PROBLEMS } from '../helpers/problem.ts'
+
+/** The routes as the router has them, from its own drawing of its tree. */
+const registered = async (): Promise<string[]> => {
+  const config = loadConfig({ LEMLIST_API_KEY: 'none', STORE_URL: 'memory:' })
+  const app = await createApp({ config, logger: pino({ level: 'silent' }) })
+  await app.server.ready()
+  const tree = app.server.printRoutes({ commonPrefix: false })
+  await app.close()
+  const path: string[] = []
+  return tree.split('\n').flatMap((line) => {
+    const [, indent = '', segment = '', methods = ''] =
+      /^([│ ]*)[├└]── (\S+)(?: \((.+)\))?/.exec(line) ?? []
+    if (segment === '') return []
+    path.length = indent.length / 4
+    path.push(segment)
+    const url = path.join('').replace(/:([A-Za-z]+)/g, '{$1}')
+    return methods === '' ? [] : methods.split(', ').map((method) => `${method} ${url}`)
+  })
+}
+
+/** The pages of Swagger UI and its files are for people, as is the live page. */
+const isPage = (name: string): boolean => /^[A-Z]+ \/docs/.test(name)
+
+describe('the document and the routes', () => {
+  let routes: string[] = []
+  beforeAll(async () => {
+    routes = await registered()
+  })
+
+  it('are read from the router', () => {
+    expect(routes).toEqual(
+      expect.arrayContaining([
+        'GET /health/live',
+        'GET /campaigns/{campaignId}/export/{exportId}/status',
+        'HEAD /campaigns/{campaignId}/export/{exportId}/status',
+      ]),
+    )
+  })
+
+  it('are the same, HEAD and the pages for people aside', () => {
+    const served = routes.filter((name) => !name.startsWith('HEAD ') && !isPage(name))
+    expect(served.toSorted()).toEqual(OPERATIONS.map(({ name }) => name).toSorted())
+  })
+
+  it('no HEAD is served where the document has no GET', () => {
+    const gets = new Set(OPERATIONS.map(({ name }) => name))
+    const heads = routes.filter((name) => name.startsWith('HEAD ') && !isPage(name))
+    expect(heads.length).toBeGreaterThan(0)
+    for (const head of heads) expect(gets).toContain(head.replace('HEAD', 'GET'))
+  })
+})
+
+describe('the catalogue of problems', () => {
+  const documented = new Set(
+    OPERATIONS.flatMap(({ operation }) => problemCodes(operation).map(({ code }) => code)),
+  )
+
+  it('is a part of what is promised', () => {
+    expect(Object.keys(PROBLEMS).length).toBeGreaterThan(10)
+    for (const [code, { status }] of Object.entries(PROBLEMS)) {
+      expect(PROMISED_PROBLEMS[code], code).toBe(status)
+    }
+  })
+
+  /** Answered only to what no documented request can be. */
+  const UNROUTED = ['not-found']
+  /** Told in streams, which are no problem documents. */
+  const IN_STREAMS = ['overloaded']
+  /** Only a route that takes a body can answer these. */
+  const WITH_A_BODY = ['payload-too-large', 'unsupported-media-type']
+
+  it.each(Object.keys(PROBLEMS))('%s is documented where it can be answered', (code) => {
+    const elsewhere = [...UNROUTED, ...IN_STREAMS, ...WITH_A_BODY]
+    if (elsewhere.includes(code)) return
+    expect(documented).toContain(code)
+  })
+})
