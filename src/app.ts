@@ -4,23 +4,29 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { createCache } from './exports/cache.ts'
 import { DEFAULT_ACCOUNT } from './exports/export.ts'
+import { createFiles } from './exports/files.ts'
 import { createFollower } from './exports/follower.ts'
 import { createHub } from './exports/hub.ts'
 import { createLatest } from './exports/latest.ts'
 import { createLooker } from './exports/looker.ts'
 import type { Observer } from './exports/ports.ts'
 import { createReader } from './exports/reader.ts'
+import { createStarter } from './exports/starter.ts'
 import { createTracker } from './exports/tracker.ts'
 import { createWatch } from './exports/watch.ts'
+import { gatewayBodies, verbatimBodies } from './http/bodies.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { documentRoutes } from './http/openapi.ts'
 import { eventsRoute } from './http/routes/events.ts'
+import { fileRoute } from './http/routes/file.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { manyEventsRoute } from './http/routes/many-events.ts'
+import { startRoute } from './http/routes/start.ts'
 import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
 import { createStreams } from './http/streams.ts'
 import { createLemlist } from './lemlist/client.ts'
+import { FILE_SOCKETS } from './lemlist/connection.ts'
 import { openStore } from './store/open.ts'
 
 export interface App {
@@ -81,6 +87,23 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const tracker = createTracker({ schedule, looker, follower, observer, places })
   const patienceMs = lemlist.timeoutMs * PATIENCE
   const reader = createReader({ cache, looker, follower, patienceMs })
+  const starter = createStarter({
+    upstream,
+    idempotency: store.idempotency,
+    follower,
+    observer,
+    patienceMs,
+    timeoutMs: lemlist.timeoutMs,
+  })
+  const bases = [lemlist.baseUrl.href.replace(/\/$/, ''), LEMLIST_FILES_BASE]
+  const files = createFiles({
+    reader,
+    upstream,
+    intervals,
+    bases,
+    patienceMs,
+    maxOpen: FILE_SOCKETS,
+  })
   const watch = createWatch({ hub, reader, cache, follower, results, observer, intervals })
   // The ring is closed here: whatever is observed, here or on another replica, reaches who watches here.
   updates.listen(hub.dispatch)
@@ -91,15 +114,24 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     maxAgeMs: sse.maxAgeMs,
     drainMs: LONGEST_DRAIN_MS,
   })
+  const { fileUrlsBase } = config
+  const bodies = fileUrlsBase === undefined ? verbatimBodies : gatewayBodies(fileUrlsBase)
   const heartbeat = setInterval(() => void watch.renew(), sse.heartbeatMs)
   let stopping: Promise<void> | undefined
   const isStopping = (): boolean => stopping !== undefined
 
-  const server = createServer({ logger, loopback: config.loopback, draining: isStopping })
+  const server = createServer({
+    logger,
+    loopback: config.loopback,
+    publicHost: config.publicHost,
+    draining: isStopping,
+  })
   await documentRoutes(server, { ui: config.docs })
-  statusRoute(server, { reader, watch, streams, intervals })
-  eventsRoute(server, { watch, reader, streams, logger })
-  manyEventsRoute(server, { watch, reader, streams, logger })
+  statusRoute(server, { reader, watch, streams, intervals, bodies })
+  eventsRoute(server, { watch, reader, streams, bodies, logger })
+  manyEventsRoute(server, { watch, reader, streams, bodies, logger })
+  startRoute(server, { starter })
+  fileRoute(server, { files })
   healthRoutes(server, { storeHealthy: () => store.healthy(), stopping: isStopping })
 
   const stop = async (): Promise<void> => {
@@ -132,6 +164,8 @@ export const createApp = async (options: AppOptions): Promise<App> => {
 
 /** Of the deadline of a call: half, less what it takes to answer, so that "within half" is true. */
 const PATIENCE = 0.5 * 0.9
+/** What lemlist's links begin with, also where a proxy stands between it and us. */
+const LEMLIST_FILES_BASE = 'https://api.lemlist.com/api'
 /** The budget is paced by quarters of its window: more polls would only stand in line. */
 const PACED_QUARTERS = 4
 /** A claim is given up for dead when its call must be over, and a little later. */

@@ -68,6 +68,10 @@ export interface Config {
   }
   readonly exportTtlMs: number
   readonly fileTtlMs: number
+  /** Set when statuses show the gateway's own file links; without a trailing slash. */
+  readonly fileUrlsBase: string | undefined
+  /** Host and port by which callers name the gateway. */
+  readonly publicHost: string | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
   readonly docs: boolean
@@ -116,6 +120,9 @@ export const loadConfig = (env: Environment): Config => {
   if (values.HOST !== undefined && !loopback && values.AUTH === undefined) {
     faults.push('HOST: listens beyond loopback, so AUTH must say how callers prove themselves')
   }
+  if (values.FILE_URLS === 'gateway' && values.PUBLIC_URL === undefined) {
+    faults.push('PUBLIC_URL: is required with FILE_URLS=gateway')
+  }
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
     faults.push('NODE_TLS_REJECT_UNAUTHORIZED: must not switch off the check of certificates')
   }
@@ -147,6 +154,8 @@ export const loadConfig = (env: Environment): Config => {
     },
     exportTtlMs: values.EXPORT_TTL_MS,
     fileTtlMs: values.FILE_TTL_MS,
+    fileUrlsBase: values.FILE_URLS === 'gateway' ? values.PUBLIC_URL?.origin : undefined,
+    publicHost: values.PUBLIC_URL?.host,
     drainDelayMs: values.DRAIN_DELAY_MS,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
     docs: values.DOCS,

@@ -25,6 +25,10 @@ export const PROBLEMS = {
   'export-not-found': kind(404, 'Export not found'),
   'campaign-not-found': kind(404, 'Campaign not found'),
   'export-timed-out': kind(404, 'Export timed out'),
+  'export-not-ready': kind(409, 'Export not ready', true),
+  'export-failed': kind(409, 'Export failed'),
+  'idempotency-in-progress': kind(409, 'The same key is being worked on', true),
+  'start-outcome-unknown': kind(409, 'Outcome of the start unknown'),
   'export-expired': kind(410, 'Export expired'),
   'request-timeout': kind(408, 'Request came too slowly', true),
   'payload-too-large': kind(413, 'Body too large'),
@@ -37,6 +41,7 @@ export const PROBLEMS = {
   'upstream-credentials': kind(502, 'lemlist refuses the credentials of the gateway'),
   'upstream-unavailable': kind(503, 'lemlist is unavailable', true),
   'budget-exhausted': kind(503, 'No call to lemlist free in time', true),
+  'store-unavailable': kind(503, 'Store unavailable', true),
   overloaded: kind(503, 'Overloaded', true),
   'upstream-timeout': kind(504, 'lemlist did not answer in time', true),
 } as const satisfies Record<string, ProblemKind>
@@ -57,6 +62,8 @@ export interface ProblemOptions {
   readonly allow?: string
   /** The status of lemlist's answer behind it. For decisions, never shown. */
   readonly upstreamStatus?: number
+  /** Nothing of the call has reached lemlist. */
+  readonly notSent?: boolean
   /** For the log only. */
   readonly cause?: unknown
 }

@@ -37,6 +37,13 @@ export const key = z
 
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true')
 
+const publicUrl = z
+  .string()
+  .refine((text) => /^https?:\/\/[^/?#@\s]+\/?$/.test(text) && URL.canParse(text), {
+    error: 'must be http: or https: with a host, and nothing after it',
+  })
+  .transform((text) => new URL(text))
+
 /**
  * Every variable the gateway reads: how it is checked, what it is by default, what it means. The
  * table in docs/configuration.md is made from this.
@@ -144,6 +151,17 @@ export const VARIABLES = {
     schema: duration(1),
     default: '86400000',
     about: "lemlist's 24 h between the end of an export and the end of its file, milliseconds.",
+  },
+  FILE_URLS: {
+    schema: z.enum(['upstream', 'gateway'], 'must be upstream or gateway'),
+    default: 'upstream',
+    about:
+      "What `status.url` says: `upstream` is lemlist's own link, byte for byte; `gateway` is the gateway's file route.",
+  },
+  PUBLIC_URL: {
+    schema: publicUrl.optional(),
+    about:
+      'Where callers reach the gateway. Needed for `FILE_URLS=gateway`; its host is served besides those of loopback.',
   },
   DRAIN_DELAY_MS: {
     schema: duration(0),

@@ -3,7 +3,16 @@ import { type Kept, timedOut } from './cache.ts'
 import { type ExportRef, isFinal, isPending } from './export.ts'
 import { isUnknown } from './looker.ts'
 import { nextLook, type PollIntervals } from './poll-policy.ts'
-import type { Claim, Observer, Origin, Plan, Results, Schedule, Updates } from './ports.ts'
+import type {
+  Claim,
+  Observer,
+  Origin,
+  Plan,
+  Results,
+  Schedule,
+  Tracking,
+  Updates,
+} from './ports.ts'
 
 /** Decides after each look whether an export is looked at again, and when. */
 export interface Follower {
@@ -11,18 +20,26 @@ export interface Follower {
   note(ref: ExportRef, kept: Kept): Promise<void>
   /** Somebody watches though lemlist has not answered yet: it is asked until it does. */
   adopt(ref: ExportRef): Promise<void>
+  /** It was started through the gateway just now. */
+  begin(ref: ExportRef): Promise<void>
   /** Somebody began to watch what was looked at lately: the next look comes forward. */
   hasten(ref: ExportRef, lately: Lately): Promise<void>
   /** Keeps exports watched, on behalf of this replica, for another while. */
   renew(refs: readonly ExportRef[]): Promise<void>
   isTracked(ref: ExportRef): Promise<boolean>
-  /** Whether it was started here or seen pending: when lemlist does not know it now, it is over. */
-  follows(ref: ExportRef): Promise<boolean>
+  /** What it means when lemlist does not know the export at this look. */
+  standing(ref: ExportRef): Promise<Standing>
   /** After a poll that was answered. */
   settle(claim: Claim, kept: Kept): Promise<void>
   /** After a poll that was not. */
   fail(claim: Claim, error: unknown): Promise<void>
 }
+
+/**
+ * `followed`: it was seen pending or started here, so it has failed, unless this look is a hiccup.
+ * `young`: it was started here just now and lemlist may not know it yet. `none`: it is unknown.
+ */
+export type Standing = 'followed' | 'young' | 'none'
 
 /** The last look at an export, epoch milliseconds. */
 interface Lately {
@@ -99,6 +116,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
   const isWatchedSomewhere = ({ ref, watchedUntil }: Claim): boolean =>
     isWatched(ref) || watchedUntil > now()
 
+  const isJustStarted = ({ origin, firstSeenAt }: Tracking): boolean =>
+    origin === 'started' && now() - firstSeenAt < START_GRACE_MS
+
   const untrack = async ({ ref, token }: { ref: ExportRef; token?: string }): Promise<void> => {
     await attempt('schedule.untrack', schedule.untrack(ref, token))
   }
@@ -114,8 +134,7 @@ export const createFollower = (options: FollowerOptions): Follower => {
 
   const miss = async (claim: Claim): Promise<void> => {
     const { ref, origin, failures } = claim
-    const justStarted = origin === 'started' && now() - claim.firstSeenAt < START_GRACE_MS
-    const misses = justStarted ? 0 : claim.misses + 1
+    const misses = isJustStarted(claim) ? 0 : claim.misses + 1
     if (misses < MISSES_TO_BE_SURE) return again(claim, { origin, misses, failures })
     const record = { kind: 'timed-out', forgetAt: now() + options.fileTtlMs } as const
     const kept = await attempt('results.put', results.put(ref, record))
@@ -135,6 +154,10 @@ export const createFollower = (options: FollowerOptions): Follower => {
       const seen = { firstSeenAt: now(), watched: true }
       await track(ref, seen.firstSeenAt, planned(seen, { origin: 'watched', failures: 1 }))
     },
+    begin: async (ref) => {
+      const seen = { firstSeenAt: now(), watched: isWatched(ref) }
+      await track(ref, seen.firstSeenAt, planned(seen, { origin: 'started' }))
+    },
     hasten: async (ref, { firstSeenAt, observedAt }) => {
       const look = { now: observedAt, firstSeenAt, watched: true, pending: true, failures: 0 }
       const { dueAt } = nextLook({ ...look, random: random() }, intervals)
@@ -146,9 +169,10 @@ export const createFollower = (options: FollowerOptions): Follower => {
       await attempt('schedule.watch', schedule.watch(refs, now() + options.watchedForMs))
     },
     isTracked: async (ref) => (await attempt('schedule.find', schedule.find(ref))) !== undefined,
-    follows: async (ref) => {
+    standing: async (ref) => {
       const tracking = await attempt('schedule.find', schedule.find(ref))
-      return tracking !== undefined && tracking.origin !== 'watched'
+      if (tracking === undefined || tracking.origin === 'watched') return 'none'
+      return isJustStarted(tracking) ? 'young' : 'followed'
     },
     settle: async (claim, { snapshot, keptUntil }) => {
       if (!isFinal(snapshot)) {

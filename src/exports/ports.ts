@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { ProblemCode } from '../problems.ts'
 import type { CampaignRef, ExportRef, Snapshot } from './export.ts'
 
@@ -30,7 +31,33 @@ export interface Started {
   readonly exportId: string
 }
 
+/** A file of lemlist's that has begun to come. */
+export interface FileAnswer {
+  /** 200, 206 for the range asked for, or 416 when there is no such range. */
+  readonly status: 200 | 206 | 416
+  /** Bytes of the body, when lemlist says so. */
+  readonly length: number | undefined
+  /** Whether lemlist marks the end of the body; if not, a connection that breaks looks like the end. */
+  readonly framed: boolean
+  /** `Content-Range`, with 206 and 416. */
+  readonly range: string | undefined
+  /** Errors when lemlist breaks off; destroying it ends the call. */
+  readonly body: Readable
+}
+
 export interface Upstream {
+  /**
+   * Opens a file by its name, which the client encodes again. `range` is one `bytes=` range.
+   * @throws Problem
+   */
+  file(
+    name: string,
+    options: {
+      readonly range: string | undefined
+      readonly turn: Turn
+      readonly signal: AbortSignal
+    },
+  ): Promise<FileAnswer>
   /** Begins an export: one call, never repeated, whatever becomes of it. @throws Problem */
   start(campaign: CampaignRef, turn: Turn): Promise<Started>
   /** Asks lemlist for the status of an export. Never throws itself; the answer rejects. */

@@ -22,7 +22,7 @@ export interface Reader {
 export interface ReaderOptions {
   readonly cache: Cache
   readonly looker: Looker
-  readonly follower: Pick<Follower, 'note' | 'follows'>
+  readonly follower: Pick<Follower, 'note' | 'standing'>
   /** How long a caller stands in line for lemlist, milliseconds. */
   readonly patienceMs: number
 }
@@ -64,7 +64,7 @@ export const createReader = (options: ReaderOptions): Reader => {
   }
 
   const wasPending = async (ref: ExportRef): Promise<boolean> =>
-    cache.stale(ref) !== undefined || (await follower.follows(ref))
+    cache.stale(ref) !== undefined || (await follower.standing(ref)) === 'followed'
 
   const refresh = async (ref: ExportRef): Promise<Reading> => {
     const { flight, joined } = look(ref)

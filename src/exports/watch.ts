@@ -27,7 +27,7 @@ interface WatchOptions {
   readonly hub: Hub
   readonly reader: Reader
   readonly cache: Pick<Cache, 'stale'>
-  readonly follower: Pick<Follower, 'adopt' | 'hasten' | 'renew' | 'isTracked' | 'follows'>
+  readonly follower: Pick<Follower, 'adopt' | 'hasten' | 'renew' | 'isTracked' | 'standing'>
   readonly results: Pick<Results, 'getMany'>
   readonly observer: Observer
   readonly intervals: PollIntervals
@@ -72,7 +72,7 @@ export const createWatch = (options: WatchOptions): Watch => {
       const error = thrown instanceof Problem ? thrown : bug(thrown)
       const passes = error.status !== 404 && error.status !== 410
       // One 404 for an export that is followed may be a hiccup: the next looks decide.
-      const undecided = error.code === 'export-timed-out' && (await follower.follows(ref))
+      const undecided = error.status === 404 && (await follower.standing(ref)) !== 'none'
       if (!passes && !undecided) throw error
       if (passes) hub.dispatch(ref, { kind: 'trouble', code: error.code, detail: error.message })
       if (await follower.isTracked(ref)) {

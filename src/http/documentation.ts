@@ -52,6 +52,28 @@ export const STATUS_HEADERS: HeaderDocs = {
   ...REQUEST_ID,
 }
 
+export const START_HEADERS: HeaderDocs = {
+  Location: text(
+    'The status of the new export.',
+    '/campaigns/cam_A1B2C3D4E5F6G7H8I9/export/axp_Vv6lJOc8NlVVmDud5/status',
+  ),
+  Link: text('Where its changes are pushed (`rel="monitor"`).'),
+  'Cache-Control': text('`no-store`.', 'no-store'),
+  ...REQUEST_ID,
+}
+
+export const FILE_HEADERS: HeaderDocs = {
+  'Content-Disposition': text(
+    'A name made of the export id.',
+    'attachment; filename="export_axp_Vv6lJOc8NlVVmDud5.csv"',
+  ),
+  'Content-Length': integer('Bytes, when lemlist says so.', 23_654),
+  'Content-Range': text('With 206 and 416.', 'bytes 0-1023/23654'),
+  'Accept-Ranges': text('`bytes`.', 'bytes'),
+  'Cache-Control': text('`private, no-store`: leads are personal data.', 'private, no-store'),
+  ...REQUEST_ID,
+}
+
 const ALLOW: HeaderDocs = {
   Allow: text('The methods that the route knows.', 'GET, HEAD'),
 }
@@ -81,7 +103,7 @@ export const problemResponses = (...codes: readonly ProblemCode[]) => {
         headers: {
           ...REQUEST_ID,
           ...(status === 405 && ALLOW),
-          ...(status === 503 && RETRY_AFTER),
+          ...((status === 503 || status === 409) && RETRY_AFTER),
         },
         content: {
           'application/problem+json': {

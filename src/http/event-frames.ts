@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../exports/export.ts'
 import { isOver, type Topic, type Word } from '../exports/hub.ts'
 import { Problem, toDocument } from '../problems.ts'
+import type { Bodies } from './bodies.ts'
 import { newRequestId } from './request-id.ts'
 import { encodeEvent, encodeId } from './sse.ts'
 
@@ -53,9 +54,13 @@ const encodeEnd = (reason: string): Uint8Array =>
   bytes(encodeEvent({ event: 'end', data: JSON.stringify({ reason }) }))
 
 /** One export: the data is the JSON of the GET, the id is its version. */
-export const singleFrames = (): Frames => {
-  const status = memo<Snapshot>(({ body, version }) =>
-    encodeEvent({ event: 'status', data: utf8.decode(body), id: version }),
+export const singleFrames = ({ bodyOf }: Bodies): Frames => {
+  const status = memo<Snapshot>((snapshot, ref) =>
+    encodeEvent({
+      event: 'status',
+      data: utf8.decode(bodyOf(snapshot, ref)),
+      id: snapshot.version,
+    }),
   )
   const word = memo<Word>((said, ref) =>
     encodeWord(said, ref, said.kind === 'gone' ? goneId(said.code) : undefined),
@@ -70,14 +75,14 @@ export const singleFrames = (): Frames => {
 }
 
 /** Many exports: the data says of which one it speaks, the id names the state of all of them. */
-export const manyFrames = (): Frames => {
+export const manyFrames = ({ bodyOf }: Bodies): Frames => {
   // lemlist's bytes stay as they are: they are JSON, so the whole is.
-  const status = memo<Snapshot>(({ body }, { campaignId, exportId }) =>
-    encodeEvent({
-      event: 'status',
-      data: `{"campaignId":"${campaignId}","exportId":"${exportId}","body":${utf8.decode(body)}}`,
-    }),
-  )
+  const status = memo<Snapshot>((snapshot, ref) => {
+    const { campaignId, exportId } = ref
+    const body = utf8.decode(bodyOf(snapshot, ref))
+    const data = `{"campaignId":"${campaignId}","exportId":"${exportId}","body":${body}}`
+    return encodeEvent({ event: 'status', data })
+  })
   const word = memo<Word>((said, ref) => encodeWord(said, ref))
   return {
     status: (snapshot, ref, stateId) => withId(status(snapshot, ref), stateId),

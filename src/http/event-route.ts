@@ -5,6 +5,7 @@ import type { Word } from '../exports/hub.ts'
 import type { Reader } from '../exports/reader.ts'
 import type { Watch } from '../exports/watch.ts'
 import { Problem, toDocument } from '../problems.ts'
+import type { Bodies } from './bodies.ts'
 import type { Frames } from './event-frames.ts'
 import { type Ending, EventStream, STREAM_HEADERS } from './event-stream.ts'
 import { encodeEvent, encodeRetry, spread } from './sse.ts'
@@ -16,6 +17,7 @@ export interface EventRouteOptions {
   readonly watch: Watch
   readonly reader: Reader
   readonly streams: Streams
+  readonly bodies: Bodies
   readonly logger: Logger
 }
 

@@ -46,6 +46,28 @@ export const STATUS_EXAMPLES = {
   },
 } as const
 
+/** What lemlist answers to a start. */
+export const START_EXAMPLES = {
+  started: {
+    summary: 'Started',
+    value: {
+      _id: 'axp_Vv6lJOc8NlVVmDud5',
+      id: 'axp_Vv6lJOc8NlVVmDud5',
+      teamId: 'tea_c123fg5h8ijKL9noP',
+      campaignId: 'cam_A1B2C3D4E5F6G7H8I9',
+      campaignName: 'Insights Outreach 2024',
+      status: 'pending',
+      startedAt: '2024-07-09T13:43:52.124Z',
+      progressIndex: 0,
+      progressTime: 1720532632124,
+      progressLastStepDuration: 0,
+      progressType: 'starting',
+      progress: 0,
+      total: 0,
+    },
+  },
+} as const
+
 const { pending, done } = STATUS_EXAMPLES
 const status = (id: string, data: unknown) =>
   `event: status\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`

@@ -2,9 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from '../problems.ts'
 
-interface GuardOptions {
+export interface GuardOptions {
   /** Whether the gateway listens on loopback only, and so has only the names of loopback. */
   readonly loopback: boolean
+  /** Another host, with its port, by which callers name the gateway. */
+  readonly publicHost?: string | undefined
   /** Whether the gateway is on its way out. */
   readonly draining: () => boolean
 }
@@ -19,14 +21,14 @@ const LOOPBACK_HOST =
  * What is refused before any route: over-long URLs, requests that are meant for another host, and what
  * Node's parser lets through though RFC 9110 and 9112 do not.
  */
-export const guardRequests = (app: FastifyInstance, { loopback, draining }: GuardOptions): void => {
+export const guardRequests = (app: FastifyInstance, options: GuardOptions): void => {
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
     // So that callers open their next connection elsewhere, and this process can end.
-    if (draining()) reply.header('connection', 'close')
+    if (options.draining()) reply.header('connection', 'close')
     if (isTooLong(raw.url)) {
       done(new Problem('uri-too-long', 'The path and query are too long.'))
-    } else if (isMisdirected(raw, loopback)) {
+    } else if (isMisdirected(raw, options)) {
       done(new Problem('misdirected-request', 'The Host is not one that this gateway serves.'))
     } else if (!isHttp1(raw)) {
       done(new Problem('invalid-request', 'This is not a request of HTTP/1.1 with a Host.'))
@@ -56,7 +58,7 @@ const hasNeedlessBody = ({ method, headers }: IncomingMessage): boolean =>
  */
 const isMisdirected = (
   { url, headers, rawHeaders }: IncomingMessage,
-  loopback: boolean,
+  { loopback, publicHost }: GuardOptions,
 ): boolean => {
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -68,5 +70,5 @@ const isMisdirected = (
   if (url !== undefined && url[0] !== '/' && url !== '*') {
     if (!URL.canParse(url) || new URL(url).host !== host) return true
   }
-  return loopback && host !== undefined && !LOOPBACK_HOST.test(host)
+  return loopback && host !== undefined && host !== publicHost && !LOOPBACK_HOST.test(host)
 }

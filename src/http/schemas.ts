@@ -19,6 +19,8 @@ export const exportId = z
 export const exportParams = z.object({ campaignId, exportId })
 export type ExportParams = z.infer<typeof exportParams>
 
+export const campaignParams = z.object({ campaignId })
+
 const wholeNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const date = (description: string) =>
   z.string().meta({ description, format: 'date-time' }).optional()
@@ -69,6 +71,47 @@ export const statusHeaders = z.object({
     .optional()
     .meta({ description: 'An `ETag` of before: answers 304 when nothing has changed.' }),
 })
+
+/** Headers of the start. The key is hashed before it is kept. */
+export const startHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+    .optional()
+    .meta({
+      description: 'One for each export that is wanted, a UUID say; a repeated one starts nothing.',
+      example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
+    }),
+})
+
+/** Headers of the file. */
+export const fileHeaders = z.object({
+  range: z
+    .string()
+    .optional()
+    .meta({ description: 'One range of bytes; several are ignored.', example: 'bytes=0-1023' }),
+})
+
+export const csvText = z.string().meta({ description: "lemlist's bytes." })
+
+/** What lemlist answers to a start: the fields of a status, without its wrapper. */
+export const startedExport = z
+  .looseObject({
+    _id: z.string().optional(),
+    id: z.string().meta({ description: 'Id of the export.' }),
+    teamId: z.string().optional(),
+    campaignId: z.string().optional(),
+    campaignName: z.string().optional(),
+    status: z.string().optional(),
+    startedAt: date('When lemlist says that the export began.'),
+    progressIndex: wholeNumber.optional(),
+    progressTime: wholeNumber.optional(),
+    progressLastStepDuration: wholeNumber.optional(),
+    progressType: z.string().optional(),
+    progress: wholeNumber.optional(),
+    total: wholeNumber.optional(),
+  })
+  .meta({ id: 'StartedExport', description: "lemlist's answer to a start, byte for byte." })
 
 /** Headers of the event routes. Anything a client sends as the last id is taken; what is not ours is ignored. */
 export const eventHeaders = z.object({

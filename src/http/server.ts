@@ -2,22 +2,20 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { clientErrorHandler, frameworkErrorHandler, handleErrors } from './error-handler.ts'
-import { guardRequests } from './request-guard.ts'
+import { type GuardOptions, guardRequests } from './request-guard.ts'
 import { requestIdOf } from './request-id.ts'
 import { logRequests } from './request-log.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends GuardOptions {
   readonly logger: Logger
-  readonly loopback: boolean
-  /** Whether the gateway is on its way out. */
-  readonly draining: () => boolean
 }
 
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_BODY_BYTES = 16 * 1024
 
 /** A Fastify instance with every limit set, every error a problem, and no route yet. */
-export const createServer = ({ logger, loopback, draining }: ServerOptions): FastifyInstance => {
+export const createServer = (options: ServerOptions): FastifyInstance => {
+  const { logger } = options
   const app = Fastify({
     // Our own line a request is cheaper than Fastify's two, and never holds a raw URL.
     logger: false,
@@ -45,7 +43,7 @@ export const createServer = ({ logger, loopback, draining }: ServerOptions): Fas
   // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node's own 417 is no problem document.
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   logRequests(app, logger)
-  guardRequests(app, { loopback, draining })
+  guardRequests(app, options)
   handleErrors(app)
   return app
 }

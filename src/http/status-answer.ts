@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isPending } from '../exports/export.ts'
 import { type PollIntervals, watchedIntervalMs } from '../exports/poll-policy.ts'
 import type { Reading } from '../exports/reader.ts'
+import type { Bodies } from './bodies.ts'
 import { matchesETag } from './conditional.ts'
 import type { ExportParams } from './schemas.ts'
 
@@ -10,17 +11,22 @@ const LONGEST_MAX_AGE_S = 3_600
 
 const seconds = (ms: number): number => Math.max(0, Math.floor(ms / 1_000))
 
+export interface AnswerOptions {
+  readonly intervals: PollIntervals
+  readonly bodies: Bodies
+}
+
 /** Replies with lemlist's bytes and everything a caller or a cache needs to know about them. */
 export const sendStatus = (
   request: FastifyRequest,
   reply: FastifyReply,
   params: ExportParams,
   reading: Reading,
-  intervals: PollIntervals,
+  { intervals, bodies }: AnswerOptions,
 ): void => {
   const { snapshot, keptUntil } = reading
   const now = Date.now()
-  const etag = `"${snapshot.version}"`
+  const etag = bodies.etagOf(snapshot)
   const secondsLeft = keptUntil === undefined ? 0 : seconds(keptUntil - now)
   reply
     .header('etag', etag)
@@ -40,7 +46,7 @@ export const sendStatus = (
     reply.header('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))
   }
   if (matchesETag(request.headers['if-none-match'], etag)) reply.code(304).send()
-  else reply.type('application/json').send(snapshot.body)
+  else reply.type('application/json').send(bodies.bodyOf(snapshot, params))
 }
 
 const cacheStatus = ({ how, keptUntil }: Reading, secondsLeft: number): string => {

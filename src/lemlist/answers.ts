@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
-import { type ExportRef, endOfLife, isFinal, type Snapshot } from '../exports/export.ts'
-import { Problem } from '../problems.ts'
+import {
+  type CampaignRef,
+  type ExportRef,
+  endOfLife,
+  isFinal,
+  type Snapshot,
+} from '../exports/export.ts'
+import type { Started } from '../exports/ports.ts'
+import { campaignNotFound, essence, invalid, refusalOf } from './refusals.ts'
 
 /** An answer of lemlist as it came, its body read whole or cut at the cap. */
 export interface RawAnswer {
@@ -26,11 +33,6 @@ const versionOf = (body: Uint8Array): string =>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-const invalid = (why: string): Problem =>
-  new Problem('upstream-invalid', 'lemlist gave an answer that cannot be used.', {
-    cause: new Error(why),
-  })
-
 type Json = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -44,7 +46,7 @@ const isObject = (value: unknown): value is Json =>
  * @throws Problem for everything but a 200 of the documented shape for the export asked for
  */
 export const toSnapshot = (ref: ExportRef, answer: RawAnswer, fileTtlMs: number): Snapshot => {
-  if (answer.status !== 200) throw refusal(answer)
+  if (answer.status !== 200) throw refusalOf(answer)
   const status = statusIn(ref, answer)
   const state = status.status
   if (typeof state !== 'string') throw invalid('status.status is missing or no string')
@@ -58,14 +60,40 @@ export const toSnapshot = (ref: ExportRef, answer: RawAnswer, fileTtlMs: number)
   return { ...snapshot, endOfLife: endOfLife(status.endedAt, answer.receivedAt, fileTtlMs) }
 }
 
-const statusIn = (ref: ExportRef, { headers, body, cut }: RawAnswer): Json => {
+/**
+ * The export that lemlist has begun: a bare object, not wrapped like a status.
+ *
+ * @throws Problem for everything but a 200 of the documented shape for the campaign asked for
+ */
+export const toStarted = ({ campaignId }: CampaignRef, answer: RawAnswer): Started => {
+  if (answer.status !== 200) {
+    const problem = refusalOf(answer)
+    // The only thing asked for here is a campaign.
+    throw problem.code === 'export-not-found' ? campaignNotFound(404) : problem
+  }
+  const started = documentIn(answer)
+  const exportId = started.id ?? started._id
+  if (typeof exportId !== 'string' || !EXPORT_ID.test(exportId)) throw invalid('no id of an export')
+  if (differs(started._id, exportId) || differs(started.campaignId, campaignId)) {
+    throw invalid('speaks of another export')
+  }
+  return { body: answer.body, exportId }
+}
+
+const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
+
+const documentIn = ({ headers, body, cut }: RawAnswer): Json => {
   if (cut) throw invalid('body over the cap')
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') throw invalid('encoded body')
   if (essence(headers['content-type']) !== 'application/json') throw invalid('not JSON by its type')
   const document = parseJson(body)
   if (!isObject(document) || document.ok === false) throw invalid('not the documented shape')
-  const { status } = document
+  return document
+}
+
+const statusIn = (ref: ExportRef, answer: RawAnswer): Json => {
+  const { status } = documentIn(answer)
   if (!isObject(status)) throw invalid('no status object')
   // A foreign answer would be kept under this export's name for a day.
   const foreign =
@@ -79,59 +107,10 @@ const statusIn = (ref: ExportRef, { headers, body, cut }: RawAnswer): Json => {
 const differs = (said: unknown, asked: string): boolean =>
   said !== undefined && said !== null && said !== asked
 
-const essence = (contentType: string | string[] | undefined): string | undefined =>
-  typeof contentType === 'string' ? contentType.split(';', 1)[0]?.trim().toLowerCase() : undefined
-
 const parseJson = (body: Uint8Array): unknown => {
   try {
     return JSON.parse(utf8.decode(body))
   } catch {
     throw invalid('not JSON')
   }
-}
-
-/** The problem behind an answer other than 200. Its body is read for a few words and never passed on. */
-const refusal = ({ status, headers, body }: RawAnswer): Problem => {
-  if (status === 401 || status === 403) return credentials(status)
-  if (status === 429) {
-    return new Problem('budget-exhausted', 'lemlist asks the gateway to wait.', {
-      retryAfterMs: 1_000,
-    })
-  }
-  if (status >= 500) {
-    return new Problem('upstream-unavailable', 'lemlist has trouble of its own.', {
-      retryAfterMs: 5_000,
-      cause: new Error(`status ${status}`),
-    })
-  }
-  const text = Buffer.from(body).toString().trimStart()
-  // A page comes from something in between: it knows nothing of campaigns and exports.
-  const isPage = text.startsWith('<') || essence(headers['content-type']) === 'text/html'
-  if (status === 400 && !isPage) return badRequest(text)
-  if (status === 404 && !isPage) return notFound(text)
-  return invalid(`status ${status}`)
-}
-
-const credentials = (status: number): Problem =>
-  new Problem('upstream-credentials', 'lemlist refuses the API key that the gateway holds.', {
-    cause: new Error(`status ${status}`),
-  })
-
-const badRequest = (text: string): Problem => {
-  if (/no api key/i.test(text)) return credentials(400)
-  if (/bad (team|params)/i.test(text)) return campaignNotFound(400)
-  return invalid('status 400')
-}
-
-const campaignNotFound = (upstreamStatus: number): Problem =>
-  new Problem('campaign-not-found', 'lemlist knows no such campaign for this account.', {
-    upstreamStatus,
-  })
-
-const notFound = (text: string): Problem => {
-  if (/no user found/i.test(text)) return credentials(404)
-  if (/campaign not found/i.test(text)) return campaignNotFound(404)
-  return new Problem('export-not-found', 'lemlist knows no such export, or not any more.', {
-    upstreamStatus: 404,
-  })
 }

@@ -20,11 +20,20 @@ const isMalformed = (error: unknown): boolean =>
     codeOf(error),
   )
 
+/** No connection was made, so lemlist has heard nothing. */
+const isNotSent = (error: unknown): boolean =>
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS_.*|.*_CERT(IFICATE)?(_.*)?)$/.test(
+    codeOf(error),
+  )
+
 /** Problems pass through; the cause is kept for the log. */
 export const toProblem = (error: unknown): Problem => {
   if (error instanceof Problem) return error
   if (isTimeout(error)) {
-    return new Problem('upstream-timeout', 'lemlist did not answer in time.', { cause: error })
+    return new Problem('upstream-timeout', 'lemlist did not answer in time.', {
+      cause: error,
+      notSent: isNotSent(error),
+    })
   }
   if (isMalformed(error)) {
     return new Problem('upstream-invalid', 'lemlist gave an answer that cannot be used.', {
@@ -34,5 +43,6 @@ export const toProblem = (error: unknown): Problem => {
   return new Problem('upstream-unavailable', 'lemlist cannot be reached.', {
     retryAfterMs: 5_000,
     cause: error,
+    notSent: isNotSent(error),
   })
 }

@@ -60,8 +60,8 @@ ${EVENT_STREAM}`,
 
 /** One export on one stream. Only what will not pass is told by a status; HEAD would hang and is not served. */
 export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
-  const { reader, streams, watch } = options
-  const frames = singleFrames()
+  const { reader, streams, watch, bodies } = options
+  const frames = singleFrames(bodies)
 
   /** Whether a client that was told `id` last has been told everything. Costs no call to lemlist. */
   const hasSeenTheEnd = async (ref: ExportRef, id: string | undefined): Promise<boolean> => {

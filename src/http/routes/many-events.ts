@@ -48,8 +48,8 @@ ${EVENT_STREAM}`,
 
 /** Many exports on one stream. No export's trouble is a status here: each is told by an event. */
 export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
-  const { reader, streams, watch } = options
-  const frames = manyFrames()
+  const { reader, streams, watch, bodies } = options
+  const frames = manyFrames(bodies)
 
   /** What a stream would have told last of an export that is over; undefined while it is not. */
   const endOf = async (ref: ExportRef): Promise<string | undefined> => {

@@ -1,21 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT, type ExportRef } from '../../exports/export.ts'
-import type { PollIntervals } from '../../exports/poll-policy.ts'
 import type { Reader } from '../../exports/reader.ts'
 import type { Watch } from '../../exports/watch.ts'
 import { COMMON_PROBLEMS, nothing, problemResponses, STATUS_HEADERS } from '../documentation.ts'
 import { STATUS_EXAMPLES } from '../examples.ts'
 import { waitPreference } from '../preference.ts'
 import { exportParams, exportStatus, statusHeaders } from '../schemas.ts'
-import { sendStatus } from '../status-answer.ts'
+import { type AnswerOptions, sendStatus } from '../status-answer.ts'
 import type { Streams } from '../streams.ts'
 
-interface StatusRouteOptions {
+interface StatusRouteOptions extends AnswerOptions {
   readonly reader: Reader
   readonly watch: Watch
   readonly streams: Pick<Streams, 'draining' | 'max'>
-  readonly intervals: PollIntervals
 }
 
 const schema = {
@@ -51,7 +49,7 @@ const schema = {
 
 /** The mirror. Its hit path is one look-up and a reply with prepared bytes. */
 export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) => {
-  const { reader, watch, streams, intervals } = options
+  const { reader, watch, streams } = options
   let waiting = 0
 
   /** Holds the answer for `seconds` or until it is final, the caller leaves or the gateway stops. */
@@ -75,7 +73,7 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
       if (holds) reply.header('preference-applied', `wait=${wait}`)
       const reading =
         reader.peek(ref) ?? (await (holds ? held(request, ref, wait) : reader.read(ref)))
-      sendStatus(request, reply, params, reading, intervals)
+      sendStatus(request, reply, params, reading, options)
       return reply
     })
 }
