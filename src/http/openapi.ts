@@ -119,7 +119,14 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
       routePrefix: '/docs',
       // Not the default policy: its upgrade-insecure-requests breaks the page on plain-http hosts.
       staticCSP: UI_POLICY,
-      uiConfig: { tryItOutEnabled: true, displayRequestDuration: true, deepLinking: true },
+      uiConfig: {
+        // Without the bar on top, which invites to look at other documents.
+        layout: 'BaseLayout',
+        tryItOutEnabled: true,
+        displayRequestDuration: true,
+        deepLinking: true,
+      },
+      theme: { title: 'lemlist export gateway' },
     })
   }
 }

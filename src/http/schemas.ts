@@ -64,7 +64,6 @@ export const statusHeaders = z.object({
   prefer: z.string().optional().meta({
     description:
       'RFC 7240 `wait=N`: a pending export is held until it is final or N seconds (at most 60) have passed.',
-    example: 'wait=20',
   }),
   'if-none-match': z
     .string()
