@@ -4,6 +4,7 @@ import { createMemoryStore } from '../../src/store/memory.ts'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { describeBudget } from './budget-contract.ts'
 import { tempDirectory } from './fixtures.ts'
+import { describeIdempotency } from './idempotency-contract.ts'
 import { LIMITS, VISIBILITY_MS } from './records.ts'
 import { describeResults } from './results-contract.ts'
 import { describeSchedule } from './schedule-contract.ts'
@@ -13,6 +14,7 @@ interface Given {
   readonly limits?: BudgetLimits
   readonly now?: () => number
   readonly monotonic?: () => number
+  readonly maxKeys?: number
 }
 
 const options = { limits: LIMITS, visibilityMs: VISIBILITY_MS }
@@ -25,6 +27,9 @@ describeResults('sqlite', ({ now }) => sqlite({ now }))
 
 describeBudget('memory', (limits, { now }) => memory({ limits, monotonic: now }))
 describeBudget('sqlite', (limits, { now }) => sqlite({ limits, monotonic: now }))
+
+describeIdempotency('memory', memory)
+describeIdempotency('sqlite', sqlite)
 
 describeSchedule('memory', memory)
 describeSchedule('sqlite', sqlite)

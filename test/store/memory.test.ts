@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { closedAfterTest, createClock } from './fixtures.ts'
-import { finalOf, HOUR, LIMITS, refOf, timedOut, VISIBILITY_MS } from './records.ts'
+import { finalOf, HOUR, LIMITS, refOf, START, timedOut, VISIBILITY_MS } from './records.ts'
 
 const body = 'm'.repeat(10_000)
 
@@ -58,6 +58,17 @@ describe('memory store', () => {
     vi.advanceTimersByTime(60_000)
     await store.results.put(refOf('exp_C'), { ...timedOut, forgetAt: timedOut.forgetAt + HOUR })
     expect(await store.results.get(refOf('exp_B'))).toMatchObject({ kind: 'timed-out' })
+  })
+
+  it('drops the idempotency keys that are to be forgotten', async () => {
+    const { store, clock } = setUp(1000)
+    const until = { inProgressUntil: START + 1000, forgetAt: START + 24 * HOUR }
+    await store.idempotency.begin('key', until)
+    clock.advance(24 * HOUR)
+    vi.advanceTimersByTime(60_000)
+    // Back before its time, a key that was only hidden would show again.
+    clock.advance(-HOUR)
+    expect(await store.idempotency.begin('key', until)).toEqual({ state: 'yours' })
   })
 
   it('leaves no timer behind when closed', async () => {

@@ -1,6 +1,7 @@
 /**
  * A process of its own on a store file: `node sqlite-child.ts PATH [FROM]`. Tracks
- * an export, claims it when its number is even, puts its final, writes a line; and so on.
+ * an export, claims it when its number is even, begins a key, finishes it when even, puts the
+ * export's final, writes a line; and so on.
  */
 import { writeSync } from 'node:fs'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
@@ -22,6 +23,9 @@ try {
     await store.schedule.track(trackingOf(`exp_${n}`, { dueAt }))
     // None but an even one is due: it is claimed, and the claim never ends.
     await store.schedule.claim(START, 1)
+    const until = { inProgressUntil: START + 1000, forgetAt: START + 24 * HOUR }
+    await store.idempotency.begin(`key_${n}`, until)
+    if (n % 2 === 0) await store.idempotency.finish(`key_${n}`, Buffer.from(`answer ${n}`))
     await store.results.put(refOf(`exp_${n}`), finalOf(`answer ${n}`))
     writeSync(1, `${n}\n`)
   }

@@ -26,9 +26,9 @@ const killed = async (child: ChildProcess): Promise<void> => {
   await gone
 }
 
-const openStore = (path: string) =>
+const openStore = (path: string, now = START) =>
   closedAfterTest(
-    createSqliteStore({ path, limits: LIMITS, visibilityMs: VISIBILITY_MS, now: () => START }),
+    createSqliteStore({ path, limits: LIMITS, visibilityMs: VISIBILITY_MS, now: () => now }),
   )
 
 describe('sqlite store and processes', () => {
@@ -68,12 +68,7 @@ describe('sqlite store and processes', () => {
       await enough.promise
       await killed(child)
 
-      const store = createSqliteStore({
-        path,
-        limits: LIMITS,
-        visibilityMs: VISIBILITY_MS,
-        now: () => START,
-      })
+      const store = openStore(path)
       for (const n of promised) {
         const record = await store.results.get(refOf(`exp_${n}`))
         if (record?.kind !== 'final') throw new Error(`final ${n} was promised and is lost`)
@@ -85,5 +80,33 @@ describe('sqlite store and processes', () => {
       await store.close()
     }
     expect(promised.length).toBeGreaterThanOrEqual(5 * 20)
+  })
+
+  it('gives no key out again that was begun when it was killed', async () => {
+    const path = join(tempDirectory(), 'gateway.sqlite')
+    const { child, lines } = startChild(path)
+    const promised: number[] = []
+    const enough = Promise.withResolvers<void>()
+    lines.on('line', (line: string) => {
+      if (line !== 'open') promised.push(Number(line))
+      if (promised.length === 20) enough.resolve()
+    })
+    await enough.promise
+    await killed(child)
+
+    const until = { inProgressUntil: START + 9 * HOUR, forgetAt: START + 24 * HOUR }
+    for (const [at, neverFinished] of [
+      [START, 'in-progress'],
+      [START + 1000, 'unknown'],
+    ] as const) {
+      const { idempotency, close } = openStore(path, at)
+      for (const n of promised) {
+        const begun = await idempotency.begin(`key_${n}`, until)
+        expect(begun.state).toBe(n % 2 === 0 ? 'finished' : neverFinished)
+        if (begun.state !== 'finished') continue
+        expect(Buffer.from(begun.answer).toString()).toBe(`answer ${n}`)
+      }
+      await close()
+    }
   })
 })
