@@ -163,7 +163,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
 }
 
 /** Of the deadline of a call: half, less what it takes to answer, so that "within half" is true. */
-const PATIENCE = 0.5 * 0.9
+const PATIENCE = 0.5 * 0.85
 /** What lemlist's links begin with, also where a proxy stands between it and us. */
 const LEMLIST_FILES_BASE = 'https://api.lemlist.com/api'
 /** The budget is paced by quarters of its window: more polls would only stand in line. */
