@@ -1,0 +1,282 @@
+// @ts-check
+
+/**
+ * The typed client of the gateway: no dependency, no build. What it promises is said in client.d.ts;
+ * here is why it does so as it does.
+ *
+ * @import * as Api from './client.d.ts'
+ */
+
+const EVENT_STREAM = 'text/event-stream'
+/** The longest wait before the next try, unless the gateway asks for more. */
+const MAX_BACK_OFF_MS = 30_000
+/** A gateway that asks for less than this is overrun by its own clients. */
+const MIN_RETRY_MS = 10
+/** A start without an answer is sent again so many times, with the same key. */
+const START_RETRIES = 5
+
+/** What may pass although it is a refusal: too slow, too often. @param {number} status */
+const mayPass = (status) => status < 400 || status > 499 || [408, 429].includes(status)
+
+/** Its members are those of the RFC 9457 object. */
+export const GatewayProblem = /** @type {typeof Api.GatewayProblem} */ (
+  /** @type {unknown} */ (
+    class extends Error {
+      /** @param {Api.ProblemMembers} problem */
+      constructor(problem) {
+        super(problem.detail)
+        Object.assign(this, problem)
+        this.name = 'GatewayProblem'
+      }
+    }
+  )
+)
+
+/** @type {typeof Api.downloadUrl} */
+export const downloadUrl = (options) => pathOf(options, options.exportId, 'file')
+
+/** @type {typeof Api.getStatus} */
+export const getStatus = (options) => json(options, pathOf(options, options.exportId, 'status'))
+
+/** @type {typeof Api.startExport} */
+export const startExport = async (options) => {
+  // Not randomUUID, which pages over plain HTTP do not have.
+  const random = crypto.getRandomValues(new Uint32Array(4)).join('-')
+  const key = { 'idempotency-key': options.idempotencyKey ?? random }
+  for (let failures = 0; ; ) {
+    try {
+      return await json(options, pathOf(options, 'start'), 'POST', key)
+    } catch (error) {
+      const { status, code } = asProblem(error, options.signal)
+      // Any answer but "in progress" is the answer; one that never came is asked for again.
+      const lost = !status || code === 'idempotency-in-progress'
+      if (!lost || failures === START_RETRIES) throw error
+      await pause(backOff(500, failures++), options.signal)
+    }
+  }
+}
+
+/** @type {typeof Api.watchExport} */
+export const watchExport = (options) =>
+  iterator(options.signal, async function* (signal) {
+    for await (const { event, data } of events(
+      options,
+      pathOf(options, options.exportId, 'events'),
+      signal,
+    )) {
+      if (event === 'status') yield data
+      if (event === 'problem') options.onProblem?.(new GatewayProblem(data))
+      if (event === 'gone') throw new GatewayProblem(data)
+    }
+  })
+
+/** @type {typeof Api.watchExports} */
+export const watchExports = (options) =>
+  iterator(options.signal, async function* (signal) {
+    const query = options.exports.map((one) => `export=${path(one.campaignId, one.exportId)}`)
+    const url = `${options.baseUrl ?? ''}/events?${query.join('&')}`
+    for await (const { event: type, data } of events(options, url, signal)) {
+      const { campaignId, exportId, body } = data
+      if (type === 'status') yield { type, campaignId, exportId, body }
+      else if (exportId) yield { type, campaignId, exportId, problem: new GatewayProblem(data) }
+      // The trouble of the stream itself: there is no room for it.
+      else if (type === 'problem') options.onProblem?.(new GatewayProblem(data))
+    }
+  })
+
+/** @param {string[]} parts */
+const path = (...parts) => parts.map(encodeURIComponent).join('/')
+
+/** @param {{ baseUrl?: string | undefined, campaignId: string }} options @param {string[]} rest */
+const pathOf = ({ baseUrl = '', campaignId }, ...rest) =>
+  `${baseUrl}/campaigns/${path(campaignId, 'export', ...rest)}`
+
+/**
+ * An async generator that ends as soon as it is told to: the `return` of a bare one waits until the
+ * `next` that is under way is answered, which takes minutes when nothing happens.
+ *
+ * @template T
+ * @param {AbortSignal | undefined} signal
+ * @param {(signal: AbortSignal) => AsyncGenerator<T, void, void>} run
+ * @returns {AsyncGenerator<T, void, void>}
+ */
+const iterator = (signal, run) => {
+  const stop = new AbortController()
+  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+  const generator = (async function* () {
+    try {
+      either.throwIfAborted()
+      yield* run(either)
+    } catch (error) {
+      if (!stop.signal.aborted) throw error
+    }
+  })()
+  const end = generator.return.bind(generator)
+  generator.return = (value) => {
+    stop.abort()
+    return end(value)
+  }
+  return generator
+}
+
+/**
+ * The events of a stream, over as many connections as it takes. Returns after `end` or a 204, throws
+ * what will not pass.
+ *
+ * @param {Api.WatchOptions} options
+ * @param {string} url
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<{ event: any, data: any }, void, void>}
+ */
+async function* events(options, url, signal) {
+  const { onProblem, onOpen, silenceMs = 60_000 } = options
+  const memory = { id: '', retryMs: 3000 }
+  for (let failures = 0; ; failures++) {
+    const connection = new AbortController()
+    const drop = () => connection.abort()
+    let minimumMs = 0
+    /** @type {any} */
+    let timer
+    /**
+     * A line that went dead says nothing: nobody waits without an end.
+     * @template T
+     * @param {Promise<T>} work
+     * @returns {Promise<T>}
+     */
+    const soon = (work) =>
+      new Promise((resolve, reject) => {
+        timer = setTimeout(drop, silenceMs)
+        connection.signal.onabort = reject
+        work.finally(() => clearTimeout(timer)).then(resolve, reject)
+      })
+    signal.addEventListener('abort', drop)
+    try {
+      const own = { accept: EVENT_STREAM, ...(memory.id && { 'last-event-id': memory.id }) }
+      const response = await soon(ask(options, url, { signal: connection.signal }, own))
+      const { status, headers, body } = response
+      if (status === 204) return
+      minimumMs = Math.min(Number(headers.get('retry-after')) * 1000 || 0, MAX_BACK_OFF_MS)
+      if (status !== 200 || !headers.get('content-type')?.startsWith(EVENT_STREAM)) {
+        throw await soon(problemOf(response))
+      }
+      onOpen?.()
+      const reader = /** @type {NonNullable<typeof body>} */ (body).getReader()
+      const decoder = new TextDecoder()
+      const parse = createParser(memory)
+      for (;;) {
+        const { done, value } = await soon(reader.read())
+        if (done) throw new Error('cut')
+        for (const { event, data } of parse(decoder.decode(value, { stream: true }))) {
+          if (event === 'end') return
+          yield { event, data: JSON.parse(data) }
+          failures = 0
+        }
+      }
+    } catch (error) {
+      const trouble = asProblem(error, signal)
+      if (!mayPass(trouble.status)) throw trouble
+      onProblem?.(trouble)
+    } finally {
+      // Lets go of the connection, too, when nobody wants the rest of it.
+      drop()
+      signal.removeEventListener('abort', drop)
+    }
+    await pause(Math.max(minimumMs, backOff(memory.retryMs, failures)), signal)
+  }
+}
+
+/**
+ * The text of one connection in, its events out, as WHATWG HTML 9.2.6 says.
+ *
+ * @param {{ id: string, retryMs: number }} memory what outlives the connection
+ */
+const createParser = (memory) => {
+  let { id } = memory
+  let rest = ''
+  let event = ''
+  /** @type {string[]} */
+  let data = []
+  let afterCr = false
+  /** @param {string} text */
+  return function* (text) {
+    if (!text) return
+    // A CR has ended its line already; the LF that follows, in whatever chunk, belongs to it.
+    const lines = (rest + (afterCr ? text.replace(/^\n/, '') : text)).split(/\r\n|\r|\n/)
+    afterCr = text.endsWith('\r')
+    rest = /** @type {string} */ (lines.pop())
+    for (const line of lines) {
+      const [, field, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
+      if (field === 'event') event = value
+      if (field === 'data') data.push(value)
+      if (field === 'id' && !value.includes('\0')) id = value
+      if (field === 'retry' && /^\d+$/.test(value)) {
+        memory.retryMs = Math.max(Number(value), MIN_RETRY_MS)
+      }
+      if (line) continue
+      memory.id = id
+      if (data.length > 0) yield { event, data: data.join('\n') }
+      event = ''
+      data = []
+    }
+  }
+}
+
+/** Never shorter than asked for, and never the same for all. @param {number} ms @param {number} failures */
+const backOff = (ms, failures) =>
+  Math.min(ms * 2 ** failures, Math.max(ms, MAX_BACK_OFF_MS)) * (1 + Math.random() / 4)
+
+/** @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>} */
+const pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    const settle = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', settle)
+      if (signal?.aborted) reject(signal.reason)
+      else resolve()
+    }
+    const timer = setTimeout(settle, ms)
+    signal?.addEventListener('abort', settle)
+    if (signal?.aborted) settle()
+  })
+
+/**
+ * @param {Api.RequestOptions} options
+ * @param {string} url
+ * @param {RequestInit} init
+ * @param {Record<string, string>} own
+ */
+const ask = async ({ headers, fetch = globalThis.fetch }, url, init, own) => {
+  const all = new Headers(typeof headers === 'function' ? await headers() : headers)
+  for (const [name, value] of Object.entries(own)) all.set(name, value)
+  return fetch(url, { cache: 'no-store', ...init, headers: all })
+}
+
+/** @param {Api.RequestOptions} options @param {string} url @param {string} [method] @param {Record<string, string>} [own] */
+const json = async (options, url, method = 'GET', own = {}) => {
+  const { signal } = options
+  try {
+    const response = await ask(options, url, { method, signal: signal ?? null }, own)
+    if (!response.ok) throw await problemOf(response)
+    return await response.json()
+  } catch (error) {
+    throw asProblem(error, signal)
+  }
+}
+
+/** What an answer says of itself, or what can be said of one that is not the gateway's. @param {Response} response */
+const problemOf = async (response) => {
+  const said = await response.json().catch(() => {})
+  if (said?.code) return new GatewayProblem(said)
+  return problem('unexpected-answer', response.status, 'Not an answer of the gateway.')
+}
+
+/** @param {string} code @param {number} status @param {string} detail @param {unknown} [cause] */
+const problem = (code, status, detail, cause) =>
+  new GatewayProblem({ code, title: detail, status, detail, retryable: mayPass(status), cause })
+
+/** @param {any} error @param {AbortSignal} [signal] @returns {Api.GatewayProblem} */
+const asProblem = (error, signal) => {
+  signal?.throwIfAborted()
+  if (error instanceof GatewayProblem) return error
+  return problem('disconnected', 0, 'The gateway cannot be reached.', error)
+}
