@@ -133,9 +133,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
   }
 
   const miss = async (claim: Claim): Promise<void> => {
-    const { ref, origin, failures } = claim
+    const { ref, origin } = claim
     const misses = isJustStarted(claim) ? 0 : claim.misses + 1
-    if (misses < MISSES_TO_BE_SURE) return again(claim, { origin, misses, failures })
+    if (misses < MISSES_TO_BE_SURE) return again(claim, { origin, misses })
     const record = { kind: 'timed-out', forgetAt: now() + options.fileTtlMs } as const
     const kept = await attempt('results.put', results.put(ref, record))
     if (kept?.kind !== 'final') return end(claim, timedOut())

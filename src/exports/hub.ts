@@ -25,7 +25,7 @@ export interface Hub {
   /** Joins; the topic holds what is known already. */
   subscribe(ref: ExportRef, subscriber: Subscriber): Topic
   unsubscribe(ref: ExportRef, subscriber: Subscriber): void
-  /** Tells everybody who watches the export here. An older status, or one after a final, is dropped. */
+  /** Tells everybody who watches the export here. An older status, or one after an end, is dropped. */
   dispatch(ref: ExportRef, update: Update): void
   isWatched(ref: ExportRef): boolean
   topic(ref: ExportRef): Topic | undefined
@@ -42,6 +42,8 @@ interface Watched {
   readonly subscribers: Set<Subscriber>
   /** Who is still to be told, while a slice after the other is. */
   telling: Iterator<Subscriber> | undefined
+  /** Something came meanwhile: those who were told before it are told again. */
+  again: boolean
 }
 
 /** Writing to more sockets in one go would hold up everything else for tens of milliseconds. */
@@ -54,19 +56,22 @@ const SLICE = 256
 export const createHub = (now: () => number = Date.now): Hub => {
   const watched = new Map<string, Watched>()
 
-  /** Starts again from the first when an update comes while the last is being told. */
+  /** One round at a time, each to its end: however fast updates come, the last in line hears of them. */
   const tell = (one: Watched): void => {
-    const underWay = one.telling !== undefined
+    one.again = one.telling !== undefined
+    if (one.again) return
     one.telling = one.subscribers.values()
-    if (!underWay) tellSlice(one)
+    tellSlice(one)
   }
 
   const tellSlice = (one: Watched): void => {
     for (let told = 0; told < SLICE; told += 1) {
       const next = one.telling?.next()
       if (next === undefined || next.done === true) {
-        one.telling = undefined
-        return
+        one.telling = one.again ? one.subscribers.values() : undefined
+        one.again = false
+        if (one.telling === undefined) return
+        break
       }
       next.value.changed(one.topic)
     }
@@ -79,7 +84,7 @@ export const createHub = (now: () => number = Date.now): Hub => {
       let one = watched.get(key)
       if (one === undefined) {
         const topic = { ref, snapshot: undefined, word: undefined, heardAt: now() }
-        one = { topic, subscribers: new Set(), telling: undefined }
+        one = { topic, subscribers: new Set(), telling: undefined, again: false }
         watched.set(key, one)
       }
       one.subscribers.add(subscriber)
@@ -107,13 +112,17 @@ export const createHub = (now: () => number = Date.now): Hub => {
   }
 }
 
+/** Ends that only a final status beats. What lemlist did not know it may know a moment later. */
+const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expired'])
+
 /** The topic after an update: final is for ever, a status ends trouble, the same trouble is told once. */
 const next = (topic: Topic, update: Update, heardAt: number): Topic => {
   const { snapshot, word } = topic
   if (snapshot !== undefined && isFinal(snapshot)) return topic
   if (update.kind === 'status') {
     if (!supersedes(update.snapshot, snapshot)) return topic
-    const comesTooLate = word?.kind === 'gone' && !isFinal(update.snapshot)
+    const hasVerdict = word?.kind === 'gone' && VERDICTS.has(word.code)
+    const comesTooLate = hasVerdict && !isFinal(update.snapshot)
     return comesTooLate ? topic : { ...topic, snapshot: update.snapshot, word: undefined, heardAt }
   }
   if (word?.kind === 'gone') return topic

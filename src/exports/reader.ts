@@ -8,6 +8,8 @@ import { type Flight, isUnknown, type Looker } from './looker.ts'
 /** A status and how the gateway came by it. `stale`: lemlist is in trouble, this is what it last said. */
 export interface Reading extends Kept {
   readonly how: 'hit' | 'miss' | 'collapsed' | 'stale'
+  /** Why it is `stale`. */
+  readonly trouble?: Problem
 }
 
 export interface Reader {
@@ -72,9 +74,10 @@ export const createReader = (options: ReaderOptions): Reader => {
       return { ...(await patiently(flight)), how: joined ? 'collapsed' : 'miss' }
     } catch (error) {
       if (isUnknown(error) && (await wasPending(ref))) throw timedOut()
-      const known = isPassing(error) ? cache.stale(ref) : undefined
+      if (!isPassing(error)) throw error
+      const known = cache.stale(ref)
       if (known === undefined) throw error
-      return { ...known, how: 'stale' }
+      return { ...known, how: 'stale', trouble: error }
     }
   }
 
@@ -87,7 +90,8 @@ export const createReader = (options: ReaderOptions): Reader => {
   }
 }
 
-const isPassing = (error: unknown): boolean => error instanceof Problem && PASSING.has(error.code)
+const isPassing = (error: unknown): error is Problem =>
+  error instanceof Problem && PASSING.has(error.code)
 
 const asHit = (kept: Kept | undefined): Reading | undefined => kept && { ...kept, how: 'hit' }
 

@@ -33,9 +33,16 @@ export const createTracker = (options: TrackerOptions): Tracker => {
   const { schedule, looker, follower, observer, places, now = Date.now } = options
   let running = false
   let standing = 0
-  /** The earliest due time that was heard of since the schedule was asked last. */
+  /** When the schedule is asked next: the earliest due time that was heard of since it was asked last. */
   let soonest = Number.POSITIVE_INFINITY
   let wake: () => void = () => {}
+
+  /** While the schedule is being asked nobody rests: then the time alone makes the next rest short. */
+  const onDue = (dueAt: number): void => {
+    if (dueAt >= soonest) return
+    soonest = dueAt
+    wake()
+  }
 
   const poll = async (claim: Claim): Promise<void> => {
     // Due an interval from now: callers, who are due at once, go first, but not for ever.
@@ -44,7 +51,7 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     standing += 1
     void flight.look.started.then(() => {
       standing -= 1
-      wake()
+      onDue(now())
     })
     await flight.answer.then(
       (kept) => follower.settle(claim, kept),
@@ -56,15 +63,15 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     const room = places - standing
     if (room <= 0) return LONGEST_REST_MS
     const { claims, nextDueAt } = await schedule.claim(now(), room)
-    for (const claim of claims) void poll(claim)
+    for (const claim of claims) poll(claim).catch((error) => observer.failed('poll', error))
     return standing >= places ? LONGEST_REST_MS : (nextDueAt ?? Number.POSITIVE_INFINITY) - now()
   }
 
   const rest = async (ms: number): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>()
     wake = resolve
-    const restMs = Math.min(ms, soonest - now(), LONGEST_REST_MS)
-    const alarm = setTimeout(resolve, Math.max(1, Math.ceil(restMs)))
+    soonest = Math.min(soonest, now() + Math.min(ms, LONGEST_REST_MS))
+    const alarm = setTimeout(resolve, Math.max(1, Math.ceil(soonest - now())))
     await promise
     clearTimeout(alarm)
   }
@@ -92,10 +99,6 @@ export const createTracker = (options: TrackerOptions): Tracker => {
       running = false
       wake()
     },
-    onDue: (dueAt) => {
-      if (dueAt >= soonest) return
-      soonest = dueAt
-      wake()
-    },
+    onDue,
   }
 }

@@ -1,5 +1,5 @@
 import { Problem } from '../problems.ts'
-import type { Cache } from './cache.ts'
+import { type Cache, timedOut } from './cache.ts'
 import { type ExportRef, keyOf } from './export.ts'
 import type { Follower } from './follower.ts'
 import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
@@ -19,7 +19,7 @@ export interface Watch {
   first(ref: ExportRef): Promise<void>
   /** Resolves when it is over, `ms` have passed or a signal aborts. @throws Problem as `first` */
   wait(ref: ExportRef, ms: number, signals: readonly AbortSignal[]): Promise<Reading>
-  /** At each heartbeat: keeps what is watched here watched, and reads the finals the bus may have lost. */
+  /** At each heartbeat: keeps what is watched here watched, and reads the ends the bus may have lost. */
   renew(): Promise<void>
 }
 
@@ -60,25 +60,36 @@ export const createWatch = (options: WatchOptions): Watch => {
     if (known !== undefined) return tell(ref, known)
     const recent = young(ref)
     if (recent === undefined) return look(ref)
-    tell(ref, recent)
     const { firstSeenAt, snapshot } = recent
     await follower.hasten(ref, { firstSeenAt, observedAt: snapshot.observedAt })
+    // Told last, here and below: who joins once the first has left finds this under way, or begins anew.
+    tell(ref, recent)
   }
 
   const look = async (ref: ExportRef): Promise<void> => {
     try {
-      tell(ref, await reader.read(ref))
+      const reading = await reader.read(ref)
+      if (reading.trouble !== undefined) await askOn(ref)
+      tell(ref, reading)
+      if (reading.trouble !== undefined) trouble(ref, reading.trouble)
     } catch (thrown) {
       const error = thrown instanceof Problem ? thrown : bug(thrown)
       const passes = error.status !== 404 && error.status !== 410
       // One 404 for an export that is followed may be a hiccup: the next looks decide.
       const undecided = error.status === 404 && (await follower.standing(ref)) !== 'none'
       if (!passes && !undecided) throw error
-      if (passes) hub.dispatch(ref, { kind: 'trouble', code: error.code, detail: error.message })
-      if (await follower.isTracked(ref)) {
-        await follower.hasten(ref, { firstSeenAt: 0, observedAt: now() })
-      } else await follower.adopt(ref)
+      await askOn(ref)
+      if (passes) trouble(ref, error)
     }
+  }
+
+  const trouble = (ref: ExportRef, { code, message }: Problem): void =>
+    hub.dispatch(ref, { kind: 'trouble', code, detail: message })
+
+  /** After a look that told nothing new: another in an interval, whatever was planned for nobody. */
+  const askOn = async (ref: ExportRef): Promise<void> => {
+    if (!(await follower.isTracked(ref))) return follower.adopt(ref)
+    await follower.hasten(ref, { firstSeenAt: now() - intervals.firstMs, observedAt: now() })
   }
 
   const bug = (cause: unknown): Problem => {
@@ -102,8 +113,9 @@ export const createWatch = (options: WatchOptions): Watch => {
     return begun
   }
 
+  /** Whether it tells a newcomer enough. The end that others were told may be over: he asks anew. */
   const isTold = ({ snapshot, word }: Topic): boolean =>
-    snapshot !== undefined || word !== undefined
+    word?.kind !== 'gone' && (snapshot !== undefined || word !== undefined)
 
   /** Watched, not over, and nothing heard for long: perhaps the store lost it. */
   const rescue = async (topic: Topic): Promise<void> => {
@@ -132,8 +144,8 @@ export const createWatch = (options: WatchOptions): Watch => {
       const topic = hub.subscribe(ref, subscriber)
       try {
         if (!isTold(topic)) await Promise.race([begin(ref), over.promise])
-        const now = hub.topic(ref)
-        if (now === undefined || !isOver(now)) await over.promise
+        const known = hub.topic(ref)
+        if (known === undefined || !isOver(known)) await over.promise
       } finally {
         clearTimeout(timer)
         for (const signal of signals) signal.removeEventListener('abort', stop)
@@ -149,8 +161,13 @@ export const createWatch = (options: WatchOptions): Watch => {
       try {
         for (const [index, record] of (await results.getMany(refs)).entries()) {
           const ref = refs[index]
-          if (ref === undefined || record?.kind !== 'final') continue
-          hub.dispatch(ref, { kind: 'status', snapshot: record.snapshot })
+          if (ref === undefined) continue
+          if (record?.kind === 'final') {
+            hub.dispatch(ref, { kind: 'status', snapshot: record.snapshot })
+          } else if (record?.kind === 'timed-out') {
+            const { code, message } = timedOut()
+            hub.dispatch(ref, { kind: 'gone', code, detail: message })
+          }
         }
       } catch (error) {
         observer.storeFailed('results.getMany', error)

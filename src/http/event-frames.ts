@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../exports/export.ts'
 import { isOver, type Topic, type Word } from '../exports/hub.ts'
-import { Problem, toDocument } from '../problems.ts'
+import { Problem, type ProblemCode, toDocument } from '../problems.ts'
 import type { Bodies } from './bodies.ts'
 import { newRequestId } from './request-id.ts'
 import { encodeEvent, encodeId } from './sse.ts'
@@ -35,11 +35,28 @@ const memo = <Key extends object>(encode: (key: Key, ref: ExportRef) => string) 
 }
 
 /** The id of an end that no status carries; it answers 204 on a reconnect, like that of a final status. */
-export const goneId = (code: string): string => `gone.${code}`
+export const goneId = (code: ProblemCode): string => `gone.${code}`
+
+const ENDS: readonly ProblemCode[] = [
+  'export-not-found',
+  'campaign-not-found',
+  'export-timed-out',
+  'export-expired',
+]
+const GONE_IDS: ReadonlySet<string> = new Set(ENDS.map(goneId))
+
+/** Whether a stream may have ended with it. */
+export const isGoneId = (id: string): boolean => GONE_IDS.has(id)
+
+/**
+ * Such an end in the state of many. Without its code, which is remembered of few of them: a client that
+ * comes back could not be told from one that has not heard of it.
+ */
+export const GONE = 'gone'
 
 /** One export's part of the state of a stream. */
 const partOf = ({ snapshot, word }: Told): string =>
-  word?.kind === 'gone' ? goneId(word.code) : (snapshot?.version ?? 'unknown')
+  word?.kind === 'gone' ? GONE : (snapshot?.version ?? 'unknown')
 
 const encodeWord = (word: Word, { campaignId, exportId }: ExportRef, id?: string): string => {
   const problem = toDocument(new Problem(word.code, word.detail), newRequestId())
@@ -68,7 +85,8 @@ export const singleFrames = ({ bodyOf }: Bodies): Frames => {
   return {
     status,
     word,
-    stateId: ([told]) => (told === undefined ? 'unknown' : partOf(told)),
+    // Every event of a stream of one says by itself what it is.
+    stateId: () => '',
     end: ([told]) =>
       encodeEnd(told?.word?.kind === 'gone' ? 'gone' : (told?.snapshot?.state ?? 'gone')),
   }

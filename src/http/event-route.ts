@@ -53,14 +53,15 @@ export const turnAway = (request: FastifyRequest, reply: FastifyReply, word?: Wo
   const { raw } = reply
   raw.on('error', () => {})
   raw.writeHead(200, { ...STREAM_HEADERS, ...requestId(request) })
-  const event = word === undefined ? '' : problemEvent(word, request.id)
+  const event = word === undefined ? '' : problemEvent(word, request)
   raw.write(`${encodeRetry(spread(min, max))}${event}`, () => raw.socket?.destroySoon())
 }
 
-const problemEvent = ({ code, detail }: Word, id: string): string =>
+const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): string =>
   encodeEvent({
     event: 'problem',
-    data: JSON.stringify(toDocument(new Problem(code, detail), id)),
+    // The ids of the path, where there is one export that it speaks of.
+    data: JSON.stringify(Object.assign(toDocument(new Problem(code, detail), id), params)),
   })
 
 /** Whether there is room and time for one more stream; if not, the client has been turned away. */
@@ -97,6 +98,7 @@ export const openStream = (
   const stream: EventStream = new EventStream(reply.raw, {
     frames,
     refs,
+    headers: requestId(request),
     expiresAt: streams.expiry(),
     onClose,
   })
@@ -106,10 +108,9 @@ export const openStream = (
 }
 
 /** The response is a stream from now on. */
-export const begin = (request: FastifyRequest, reply: FastifyReply, stream: EventStream): void => {
+export const begin = (reply: FastifyReply, stream: EventStream): void => {
   reply.hijack()
-  if (reply.raw.destroyed) return
-  stream.begin(requestId(request))
+  stream.begin()
 }
 
 /** Stops an EventSource for good, without a word. */

@@ -11,7 +11,9 @@ interface EventStreamOptions {
   readonly frames: Frames
   /** What it tells of. */
   readonly refs: readonly ExportRef[]
-  /** Epoch milliseconds. */
+  /** Of its own, beside those of every stream. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Monotonic milliseconds. */
   readonly expiresAt: number
   /** Lets go of the topics; called once. */
   readonly onClose: (ending: Ending) => void
@@ -45,6 +47,7 @@ export class EventStream implements Subscriber {
   readonly expiresAt: number
   readonly #response: ServerResponse
   readonly #frames: Frames
+  readonly #headers: Readonly<Record<string, string>>
   readonly #onClose: (ending: Ending) => void
   readonly #lines = new Map<string, Line>()
   readonly #fresh = new Set<Line>()
@@ -57,6 +60,7 @@ export class EventStream implements Subscriber {
   constructor(response: ServerResponse, options: EventStreamOptions) {
     this.#response = response
     this.#frames = options.frames
+    this.#headers = { ...STREAM_HEADERS, ...options.headers }
     this.#onClose = options.onClose
     this.expiresAt = options.expiresAt
     for (const ref of options.refs) {
@@ -68,9 +72,10 @@ export class EventStream implements Subscriber {
     response.once('close', () => this.#release())
   }
 
-  /** Sends the head and whatever is known by now, or a comment. */
-  begin(headers: Readonly<Record<string, string>>): void {
-    this.#response.writeHead(200, { ...STREAM_HEADERS, ...headers })
+  /** Sends the head and whatever is known by now, or a comment; nothing when it was cut before. */
+  begin(): void {
+    if (this.#ending !== undefined || this.#released) return
+    this.#response.writeHead(200, this.#headers)
     this.#live = true
     const known = this.#piece()
     const retry = Buffer.from(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
@@ -108,14 +113,18 @@ export class EventStream implements Subscriber {
     this.#live = false
     if (retryMs === undefined) return
     this.#writingSince ??= performance.now()
+    // Without this head a stream that has not begun would be an answer that stops an EventSource.
+    if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers)
     // Flushes, then closes without the chunk that would make it a clean end.
     this.#response.write(encodeRetry(retryMs), () => socket?.destroySoon())
   }
 
-  /** The response becomes something else than a stream. */
-  abandon(): void {
+  /** The response becomes something else than a stream; false when it is too late for that. */
+  abandon(): boolean {
+    if (this.#ending !== undefined || this.#released) return false
     this.#ending = 'refused'
     this.#release()
+    return true
   }
 
   #release(): void {

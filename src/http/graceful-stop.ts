@@ -14,6 +14,8 @@ interface GracefulStopOptions {
 
 /** A connection whose request has just been answered is idle a moment later. */
 const IDLE_CHECK_MS = 50
+/** Whoever has not taken the last frame of his stream by then holds up the end no longer. */
+const LAST_FRAME_MS = 2_000
 
 /**
  * Ends a gateway so that no request is cut and every stream's client finds its way to another one. The
@@ -30,8 +32,10 @@ export const gracefulStop = async (options: GracefulStopOptions): Promise<void> 
   await streams.drain()
   // Connections kept alive carry no request: nobody misses them, and they would hold up the end.
   const idle = setInterval(() => listener.closeIdleConnections(), IDLE_CHECK_MS)
+  const lastFrames = setTimeout(() => streams.close(), LAST_FRAME_MS)
   await closed
   clearInterval(idle)
+  clearTimeout(lastFrames)
   streams.close()
   await server.close()
   await letGo()

@@ -8,7 +8,7 @@ export interface Streams {
   hasRoom(): boolean
   add(stream: EventStream): void
   remove(stream: EventStream): void
-  /** Epoch milliseconds at which a stream that begins now is rotated. */
+  /** Monotonic milliseconds at which a stream that begins now is rotated. */
   expiry(): number
   size(): number
   isDraining(): boolean
@@ -26,7 +26,6 @@ interface StreamsOptions {
   readonly maxAgeMs: number
   /** The longest a drain may take, milliseconds. */
   readonly drainMs: number
-  readonly now?: () => number
 }
 
 /** A client that has taken nothing for so long is cut. */
@@ -40,7 +39,7 @@ const ROTATION_RETRY_MS = { min: 2_000, max: 5_000 }
 const DRAIN_RETRY_MS = { min: 1_000, max: 3_000 }
 
 export const createStreams = (options: StreamsOptions): Streams => {
-  const { max, heartbeatMs, maxAgeMs, drainMs, now = Date.now } = options
+  const { max, heartbeatMs, maxAgeMs, drainMs } = options
   const streams = new Set<EventStream>()
   const drainBegins = new AbortController()
 
@@ -59,12 +58,13 @@ export const createStreams = (options: StreamsOptions): Streams => {
   }
 
   const sweep = (): void => {
-    const wall = now()
-    const stuckBefore = performance.now() - STUCK_MS
+    // Monotonic: a clock that is set must not rotate all of them at once.
+    const now = performance.now()
+    const stuckBefore = now - STUCK_MS
     inSlices((stream) => {
       const since = stream.stuckSince()
       if (since !== undefined && since < stuckBefore) stream.cut('slow', undefined)
-      else if (stream.expiresAt <= wall) {
+      else if (stream.expiresAt <= now) {
         stream.cut('rotated', spread(ROTATION_RETRY_MS.min, ROTATION_RETRY_MS.max))
       }
     })
@@ -90,7 +90,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
     hasRoom: () => streams.size < max,
     add: (stream) => void streams.add(stream),
     remove: (stream) => void streams.delete(stream),
-    expiry: () => now() + maxAgeMs * (0.8 + 0.2 * Math.random()),
+    expiry: () => performance.now() + maxAgeMs * (0.8 + 0.2 * Math.random()),
     size: () => streams.size,
     isDraining: () => drainBegins.signal.aborted,
     draining: drainBegins.signal,

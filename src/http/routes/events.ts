@@ -9,7 +9,7 @@ import {
   problemResponses,
   REQUEST_ID,
 } from '../documentation.ts'
-import { goneId, singleFrames } from '../event-frames.ts'
+import { goneId, isGoneId, singleFrames } from '../event-frames.ts'
 import {
   admits,
   begin,
@@ -68,7 +68,7 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
     if (id === undefined) return false
     try {
       const known = await reader.lookup(ref)
-      if (known === undefined) return id.startsWith(goneId(''))
+      if (known === undefined) return isGoneId(id)
       return isFinal(known.snapshot) && known.snapshot.version === id
     } catch (error) {
       return error instanceof Problem && id === goneId(error.code)
@@ -87,11 +87,8 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
         if (!admits(request, reply, streams)) return reply
         const stream = openStream(request, reply, [ref], frames, options)
         const refusal = await within(FIRST_READ_MS, watch.first(ref))
-        if (refusal instanceof Problem) {
-          stream.abandon()
-          throw refusal
-        }
-        begin(request, reply, stream)
+        if (refusal instanceof Problem && stream.abandon()) throw refusal
+        begin(reply, stream)
         return reply
       },
     )

@@ -9,7 +9,7 @@ import {
   problemResponses,
   REQUEST_ID,
 } from '../documentation.ts'
-import { goneId, manyFrames, manyStateId } from '../event-frames.ts'
+import { GONE, manyFrames, manyStateId } from '../event-frames.ts'
 import {
   admits,
   begin,
@@ -56,10 +56,10 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
     try {
       const known = await reader.lookup(ref)
       // Unknown to lemlist is remembered nowhere: a client that was told so is believed.
-      if (known === undefined) return goneId('export-not-found')
+      if (known === undefined) return GONE
       return isFinal(known.snapshot) ? known.snapshot.version : undefined
     } catch (error) {
-      return error instanceof Problem ? goneId(error.code) : undefined
+      return error instanceof Problem ? GONE : undefined
     }
   }
 
@@ -82,7 +82,7 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
       if (await hasSeenTheEnd(refs, lastEventId(request))) return noContent(request, reply)
       if (!admits(request, reply, streams)) return reply
       const stream = openStream(request, reply, refs, frames, options)
-      begin(request, reply, stream)
+      begin(reply, stream)
       // What is wrong with one of them is told to its topic, and so by an event.
       for (const ref of refs) watch.first(ref).catch(() => {})
       return reply
