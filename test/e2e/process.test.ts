@@ -76,6 +76,17 @@ describe('the gateway as a process', () => {
     },
   )
 
+  it('goes on when nobody reads its log any more', async () => {
+    const program = startProgram('main.ts', { env: QUIET })
+    const url = await urlOf(program)
+    program.child.stdout?.destroy()
+    // More than the log holds back before it writes.
+    for (let n = 0; n < 100; n += 1) await fetch(`${url}/nowhere`)
+    expect((await fetch(`${url}/health/live`)).status).toBe(200)
+    program.child.kill('SIGTERM')
+    expect(await program.ended).toBe(0)
+  })
+
   it('answers what it was asked before it was told to stop', async () => {
     const lemlist = createLemlist({
       apiKeys: [CANARY],
