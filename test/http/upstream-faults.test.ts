@@ -147,6 +147,7 @@ const UNUSABLE: Fault[] = [
     body: doneBody().replace('"teamId"', '"id":"axp_Foreign000000001","teamId"'),
   }),
   unusable('200 over 16 KiB', { body: doneBody({ filler: 'x'.repeat(16 * 1024) }) }),
+  unusable('200 over 16 KiB by blanks alone', { body: doneBody().padEnd(16 * 1024 + 1) }),
   unusable('200 of 8 MiB', { body: doneBody({ filler: 'x'.repeat(8 * 1024 ** 2) }) }),
   unusable('200 in gzip', {
     headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' },
