@@ -1,13 +1,16 @@
 import type { EventStream } from './event-stream.ts'
 import { spread } from './sse.ts'
 
+/** What is asked of each stream. */
+export type OpenStream = Pick<EventStream, 'beat' | 'cut' | 'expiresAt' | 'stuckSince'>
+
 /** All open streams of this replica: their bound, their heartbeat, and how they come to an end. */
 export interface Streams {
   readonly max: number
   /** Whether one more may open. */
   hasRoom(): boolean
-  add(stream: EventStream): void
-  remove(stream: EventStream): void
+  add(stream: OpenStream): void
+  remove(stream: OpenStream): void
   /** Monotonic milliseconds at which a stream that begins now is rotated. */
   expiry(): number
   size(): number
@@ -40,11 +43,11 @@ const DRAIN_RETRY_MS = { min: 1_000, max: 3_000 }
 
 export const createStreams = (options: StreamsOptions): Streams => {
   const { max, heartbeatMs, maxAgeMs, drainMs } = options
-  const streams = new Set<EventStream>()
+  const streams = new Set<OpenStream>()
   const drainBegins = new AbortController()
 
   /** One timer for all; the slices leave room for other work in between. */
-  const inSlices = (visit: (stream: EventStream) => void): void => {
+  const inSlices = (visit: (stream: OpenStream) => void): void => {
     const all = streams.values()
     const slice = (): void => {
       for (let visited = 0; visited < SLICE; visited += 1) {
