@@ -69,7 +69,6 @@ describe('the stream of an export that ends', () => {
     const stream = openEvents(url + eventsPath(ref))
     onTestFinished(() => void stream.socket.destroy())
     const { at: endedAt } = await stream.waitFor(({ event }) => event === 'end')
-    stream.socket.end()
     expect(await stream.ended).toBe('clean')
     expect(performance.now() - endedAt).toBeLessThan(2_000)
     const id = stream.events.findLast(({ event }) => event === 'status')?.id ?? ''

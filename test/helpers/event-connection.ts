@@ -56,6 +56,11 @@ export const openEvents = (
   const text = new TextDecoder()
   const body = chunkReader((bytes) => parser.feed(text.decode(bytes, { stream: true })))
   let head = Buffer.alloc(0)
+  const read = (chunk: Buffer): void => {
+    body.feed(chunk)
+    // The server would keep the connection for another request.
+    if (body.isComplete()) socket.end()
+  }
 
   const socket = connect(Number(port), hostname)
   const resume = lastEventId === undefined ? '' : `Last-Event-ID: ${lastEventId}\r\n`
@@ -63,12 +68,12 @@ export const openEvents = (
     `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: text/event-stream\r\n${resume}\r\n`,
   )
   socket.on('data', (chunk: Buffer) => {
-    if (status !== undefined) return body.feed(chunk)
+    if (status !== undefined) return read(chunk)
     head = Buffer.concat([head, chunk])
     const end = head.indexOf('\r\n\r\n')
     if (end === -1) return
     status = Number(head.toString('latin1', 9, 12))
-    if (status === 200) body.feed(head.subarray(end + 4))
+    if (status === 200) read(head.subarray(end + 4))
     else socket.end()
   })
   // A reset is an end like any other.
