@@ -177,6 +177,12 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
   ['SSE_MAX_STREAMS', '0'],
   ['EXPORT_TTL_MS', '0'],
   ['FILE_TTL_MS', '0'],
+  ['FILE_URLS', CANARY],
+  ['PUBLIC_URL', CANARY],
+  ['PUBLIC_URL', `ftp://${CANARY}.example`],
+  ['PUBLIC_URL', `https://gateway.example/${CANARY}`],
+  ['PUBLIC_URL', `https://user:${CANARY}@gateway.example`],
+  ['PUBLIC_URL', `https://gateway.example?${CANARY}`],
   ['DRAIN_DELAY_MS', '-1'],
   ['SHUTDOWN_TIMEOUT_MS', '0'],
   ['DOCS', 'yes'],
@@ -227,6 +233,15 @@ describe('a configuration is refused', () => {
 
   it('without a key', () => {
     expect(faultsOf({})).toEqual(['LEMLIST_API_KEY: is required (or LEMLIST_API_KEY_FILE)'])
+  })
+
+  it('with links to a gateway of which nobody knows where it is', () => {
+    expect(names(faultsOf({ ...KEY, FILE_URLS: 'gateway' }))).toEqual(['PUBLIC_URL'])
+    const env = { FILE_URLS: 'gateway', PUBLIC_URL: 'https://gateway.example:8443/' }
+    expect(loadConfig({ ...KEY, ...env })).toMatchObject({
+      fileUrlsBase: 'https://gateway.example:8443',
+      publicHost: 'gateway.example:8443',
+    })
   })
 
   it('with two keys, since one of them would be forgotten', () => {
