@@ -17,10 +17,12 @@ import { createWatch } from './exports/watch.ts'
 import { gatewayBodies, verbatimBodies } from './http/bodies.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { documentRoutes } from './http/openapi.ts'
+import { clientRoutes } from './http/routes/client.ts'
 import { eventsRoute } from './http/routes/events.ts'
 import { fileRoute } from './http/routes/file.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { manyEventsRoute } from './http/routes/many-events.ts'
+import { pageRoutes, type ReadyMadeExport } from './http/routes/page.ts'
 import { startRoute } from './http/routes/start.ts'
 import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
@@ -37,11 +39,13 @@ export interface App {
   close(): Promise<void>
 }
 
-interface AppOptions {
+export interface AppOptions {
   readonly config: Config
   readonly logger: Logger
   /** The lemlist key as it is now. */
   readonly apiKey?: () => string
+  /** Exports that the live page offers; the sandbox has some. */
+  readonly readyMade?: readonly ReadyMadeExport[]
 }
 
 /** The composition root: builds every object and registers every route, in order. */
@@ -57,6 +61,16 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     onCorrupt: (movedTo) =>
       logger.error({ movedTo }, 'the store was corrupt: moved aside, a new one begins'),
     storeFailed: observer.storeFailed,
+    prefix: config.storePrefix,
+    reserve: lemlist.reserve,
+    onEvicting: (policy) =>
+      logger.warn({ policy }, 'Redis may drop what must be kept: set maxmemory-policy noeviction'),
+    // Only ever called once everything below stands.
+    onSwitch: (to) => {
+      logger.warn(to === 'away' ? 'Redis is away: this replica stands in' : 'Redis is back')
+      void watch.rejoin()
+    },
+    onResubscribe: () => void watch.renew(),
   })
   const { results, schedule, updates, budget } = store
   const upstream = createLemlist({
@@ -86,7 +100,8 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const places = Math.max(1, Math.floor(lemlist.calls / PACED_QUARTERS))
   const tracker = createTracker({ schedule, looker, follower, observer, places })
   const patienceMs = lemlist.timeoutMs * PATIENCE
-  const reader = createReader({ cache, looker, follower, patienceMs })
+  const budgetRests = () => budget.rests?.() ?? false
+  const reader = createReader({ cache, looker, follower, patienceMs, budgetRests })
   const starter = createStarter({
     upstream,
     idempotency: store.idempotency,
@@ -132,6 +147,8 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   manyEventsRoute(server, { watch, reader, streams, bodies, logger })
   startRoute(server, { starter })
   fileRoute(server, { files })
+  clientRoutes(server)
+  if (config.docs) pageRoutes(server, { readyMade: options.readyMade ?? [] })
   healthRoutes(server, { storeHealthy: () => store.healthy(), stopping: isStopping })
 
   const stop = async (): Promise<void> => {
@@ -151,6 +168,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   return {
     server,
     listen: async () => {
+      await store.ready?.()
       await server.listen({ host: config.host, port: config.port, backlog: BACKLOG })
       tracker.start()
       return urlOf(config.host, server.server.address())

@@ -48,6 +48,8 @@ export interface Config {
     readonly apiKeyFile: string | undefined
     /** Calls in any window: limit less reserve. */
     readonly calls: number
+    /** Calls of the limit that are left alone. */
+    readonly reserve: number
     readonly windowMs: number
     readonly timeoutMs: number
   }
@@ -55,6 +57,7 @@ export interface Config {
   readonly port: number
   readonly loopback: boolean
   readonly storeUrl: string
+  readonly storePrefix: string
   readonly poll: {
     readonly firstMs: number
     readonly intervalMs: number
@@ -133,6 +136,7 @@ export const loadConfig = (env: Environment): Config => {
       baseUrl: values.LEMLIST_BASE_URL,
       apiKey,
       apiKeyFile: values.LEMLIST_API_KEY_FILE,
+      reserve: values.LEMLIST_RATE_RESERVE,
       calls: values.LEMLIST_RATE_LIMIT - values.LEMLIST_RATE_RESERVE,
       windowMs: values.LEMLIST_RATE_WINDOW_MS,
       timeoutMs: values.LEMLIST_TIMEOUT_MS,
@@ -141,6 +145,7 @@ export const loadConfig = (env: Environment): Config => {
     port: values.PORT,
     loopback,
     storeUrl: values.STORE_URL,
+    storePrefix: values.STORE_PREFIX,
     poll: {
       firstMs: values.POLL_FIRST_MS,
       intervalMs: values.POLL_INTERVAL_MS,

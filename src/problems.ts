@@ -48,6 +48,9 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS
 
+export const isProblemCode = (value: unknown): value is ProblemCode =>
+  typeof value === 'string' && Object.hasOwn(PROBLEMS, value)
+
 /** A place in the caller's input and what is wrong there. */
 export interface InputError {
   readonly path: string

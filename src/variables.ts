@@ -97,9 +97,20 @@ export const VARIABLES = {
     schema: z
       .string()
       // sqlite://data/x reads as a host to some and as a path to others; sqlite:///data/x is clear.
-      .regex(/^(memory:|sqlite:(?!:memory:$|\/\/[^/]).+)$/s, 'must be memory: or sqlite:PATH'),
+      .regex(
+        /^(memory:|sqlite:(?!:memory:$|\/\/[^/]).+|rediss?:\/\/[^\s]+)$/s,
+        'must be memory:, sqlite:PATH, redis://HOST or rediss://HOST',
+      ),
     default: 'sqlite:data/gateway.sqlite',
-    about: 'Where final answers are kept: `memory:` or `sqlite:PATH`.',
+    about:
+      'What is kept, and where: `memory:`, `sqlite:PATH`, or `redis://` and `rediss://` for several replicas.',
+  },
+  STORE_PREFIX: {
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, or one of _ . -'),
+    default: 'leg',
+    about: 'Stands before every key in Redis, so that deployments can share a server.',
   },
   AUTH: {
     schema: z.enum(['none'], 'must be none').optional(),

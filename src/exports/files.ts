@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { pipeline, Transform } from 'node:stream'
+import { finished, pipeline, Transform } from 'node:stream'
 import { Problem } from '../problems.ts'
 import { type ExportRef, isPending, type Snapshot } from './export.ts'
 import { fileNameOf } from './file-name.ts'
@@ -26,16 +26,17 @@ interface FilesOptions {
   readonly patienceMs: number
   /** Downloads at once: as many as there are sockets for them. */
   readonly maxOpen: number
+  /** Default 1 GiB: twice what has ever been tried. */
+  readonly maxBytes?: number
   /** Epoch milliseconds. */
   readonly now?: () => number
 }
 
-/** Twice what has ever been tried; a longer file is refused before a byte of it is passed on, if lemlist tells. */
-const MAX_FILE_BYTES = 1024 ** 3
+const MAX_BYTES = 1024 ** 3
 
 export const createFiles = (options: FilesOptions): Files => {
   const { reader, upstream, intervals, bases, patienceMs, maxOpen } = options
-  const now = options.now ?? Date.now
+  const { maxBytes = MAX_BYTES, now = Date.now } = options
   let open = 0
 
   const requireDone = ({ snapshot, firstSeenAt }: Reading): void => {
@@ -74,20 +75,20 @@ export const createFiles = (options: FilesOptions): Files => {
         })
       }
       open += 1
-      try {
-        const answer = await call(name, range, signal)
-        if (answer.length !== undefined && answer.length > MAX_FILE_BYTES) {
-          answer.body.on('error', () => {}).destroy()
-          throw new Problem('upstream-invalid', 'The file is over 1 GiB.')
-        }
-        answer.body.once('close', () => {
-          open -= 1
-        })
-        return answer.length === undefined ? bounded(answer, fileSize) : answer
-      } catch (error) {
+      const done = () => {
         open -= 1
-        throw error
       }
+      const answer = await call(name, range, signal).catch((error) => {
+        done()
+        throw error
+      })
+      // However it ends, and be it over by now.
+      finished(answer.body, done)
+      if (answer.length === undefined)
+        return bounded(answer, leastBytes(answer, fileSize), maxBytes)
+      if (answer.length <= maxBytes) return answer
+      answer.body.destroy()
+      throw new Problem('upstream-invalid', 'The file is longer than this gateway passes on.')
     },
   }
 }
@@ -99,18 +100,21 @@ const fileOf = ({ body }: Snapshot): { url: unknown; fileSize: unknown } => {
   return { url: status.url, fileSize: status.fileSize }
 }
 
-/**
- * A body of unknown length, cut at the cap. Where lemlist marks no end, one that is shorter than the
- * status said broke off, and must not look complete.
- */
-const bounded = (answer: FileAnswer, fileSize: unknown): FileAnswer => {
-  const least =
-    !answer.framed && answer.status === 200 && typeof fileSize === 'number' ? fileSize : 0
+/** Where lemlist marks no end, the length that it told elsewhere: what is shorter broke off. */
+const leastBytes = ({ framed, status, range = '' }: FileAnswer, fileSize: unknown): number => {
+  if (framed || status === 416) return 0
+  if (status === 200) return typeof fileSize === 'number' ? fileSize : 0
+  const [, first, last] = /^bytes (\d+)-(\d+)/.exec(range) ?? []
+  return Number(last) - Number(first) + 1
+}
+
+/** A body of unknown length: cut at the cap, and one that broke off must not look complete. */
+const bounded = (answer: FileAnswer, least: number, most: number): FileAnswer => {
   let size = 0
   const counter = new Transform({
     transform: (chunk: Uint8Array, _encoding, done) => {
       size += chunk.byteLength
-      done(size > MAX_FILE_BYTES ? new Error('the file is over 1 GiB') : null, chunk)
+      done(size > most ? new Error('the file is over the cap') : null, chunk)
     },
     flush: (done) => done(size < least ? new Error('the file broke off') : null),
   })

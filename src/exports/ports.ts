@@ -39,7 +39,7 @@ export interface FileAnswer {
   readonly length: number | undefined
   /** Whether lemlist marks the end of the body; if not, a connection that breaks looks like the end. */
   readonly framed: boolean
-  /** `Content-Range`, with 206 and 416. */
+  /** `Content-Range`, well-formed: with 206 always, with 416 perhaps. */
   readonly range: string | undefined
   /** Errors when lemlist breaks off; destroying it ends the call. */
   readonly body: Readable
@@ -101,6 +101,8 @@ export interface Budget {
   take(account: string): Promise<number>
   /** No call leaves before this many milliseconds have passed: what a 429 or 503 of lemlist asked for. */
   pause(account: string, ms: number): Promise<void>
+  /** Whether no call leaves for a while, whoever asks: what others have spent is not known. */
+  rests?(): boolean
 }
 
 /**
@@ -215,6 +217,8 @@ export interface Store {
   readonly schedule: Schedule
   readonly updates: Updates
   readonly budget: Budget
+  /** Resolves when it can be used, or stands in for what cannot. Where there is nothing to wait for, absent. */
+  ready?(): Promise<void>
   /** Whether it answers; never rejects. */
   healthy(): Promise<boolean>
   /** Flushes and lets go. Idempotent. */

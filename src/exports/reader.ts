@@ -27,8 +27,12 @@ export interface ReaderOptions {
   readonly follower: Pick<Follower, 'note' | 'standing'>
   /** How long a caller stands in line for lemlist, milliseconds. */
   readonly patienceMs: number
+  /** Whether the budget rests for a while, whatever stands in line: then nobody is kept waiting for it. */
+  readonly budgetRests?: () => boolean
 }
 
+/** How long a caller stands in line while the budget rests: what it takes to see that no call is free. */
+const RESTING_PATIENCE_MS = 100
 /** Trouble of lemlist that passes; any other problem is an answer. */
 const PASSING: ReadonlySet<string> = new Set([
   'budget-exhausted',
@@ -38,12 +42,15 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /** Reads exports for callers: from the cache what is final, from lemlist the rest. */
 export const createReader = (options: ReaderOptions): Reader => {
-  const { cache, looker, follower, patienceMs } = options
+  const { cache, looker, follower, budgetRests = () => false } = options
+
+  const patience = (): number =>
+    budgetRests() ? Math.min(RESTING_PATIENCE_MS, options.patienceMs) : options.patienceMs
 
   /** A look for a caller. Whoever takes off also sees to it that the export is followed from now on. */
   const look = (ref: ExportRef): { flight: Flight; joined: boolean } => {
     const due = performance.now()
-    const { flight, joined } = looker.look(ref, { due, giveUpAt: due + patienceMs })
+    const { flight, joined } = looker.look(ref, { due, giveUpAt: due + patience() })
     if (joined) return { flight, joined }
     const answer = flight.answer.then(async (kept) => {
       await follower.note(ref, kept)
@@ -57,7 +64,7 @@ export const createReader = (options: ReaderOptions): Reader => {
     const outOfPatience = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
       if (look.isWaiting()) outOfPatience.reject(noSlot())
-    }, patienceMs)
+    }, patience())
     try {
       return await Promise.race([answer, outOfPatience.promise])
     } finally {

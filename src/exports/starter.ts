@@ -45,9 +45,12 @@ export const createStarter = (options: StarterOptions): Starter => {
   const { upstream, idempotency, follower, observer, patienceMs, timeoutMs } = options
   const now = options.now ?? Date.now
 
-  const begin = async (campaign: CampaignRef): Promise<Started> => {
+  const begin = (campaign: CampaignRef): Promise<Started> => {
     const due = performance.now()
-    const started = await upstream.start(campaign, { due, giveUpAt: due + patienceMs })
+    return upstream.start(campaign, { due, giveUpAt: due + patienceMs })
+  }
+
+  const follow = async (campaign: CampaignRef, started: Started): Promise<Started> => {
     await follower.begin({ ...campaign, exportId: started.exportId })
     return started
   }
@@ -59,6 +62,7 @@ export const createStarter = (options: StarterOptions): Starter => {
   const beginOnce = async (campaign: CampaignRef, key: string): Promise<Started> => {
     try {
       const started = await begin(campaign)
+      // First of all: from now on the answer is known.
       await note('idempotency.finish', idempotency.finish(key, encode(started)))
       return started
     } catch (error) {
@@ -87,10 +91,10 @@ export const createStarter = (options: StarterOptions): Starter => {
 
   return {
     start: async (campaign, once) => {
-      if (once === undefined) return begin(campaign)
+      if (once === undefined) return follow(campaign, await begin(campaign))
       const key = hashOf(campaign, once.caller, once.key)
       const begun = await take(key)
-      if (begun.state === 'yours') return beginOnce(campaign, key)
+      if (begun.state === 'yours') return follow(campaign, await beginOnce(campaign, key))
       if (begun.state === 'finished') return decode(begun.answer)
       if (begun.state === 'in-progress') {
         throw new Problem('idempotency-in-progress', 'A start with this key is under way.', {

@@ -1,6 +1,6 @@
 import { Problem } from '../problems.ts'
 import { type Cache, timedOut } from './cache.ts'
-import { type ExportRef, keyOf } from './export.ts'
+import { type ExportRef, isFinal, keyOf } from './export.ts'
 import type { Follower } from './follower.ts'
 import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
 import { type PollIntervals, watchedIntervalMs } from './poll-policy.ts'
@@ -21,13 +21,18 @@ export interface Watch {
   wait(ref: ExportRef, ms: number, signals: readonly AbortSignal[]): Promise<Reading>
   /** At each heartbeat: keeps what is watched here watched, and reads the ends the bus may have lost. */
   renew(): Promise<void>
+  /** After the schedule was changed for another: all that is watched here is followed there too. */
+  rejoin(): Promise<void>
 }
 
 interface WatchOptions {
   readonly hub: Hub
   readonly reader: Reader
   readonly cache: Pick<Cache, 'stale'>
-  readonly follower: Pick<Follower, 'adopt' | 'hasten' | 'renew' | 'isTracked' | 'standing'>
+  readonly follower: Pick<
+    Follower,
+    'adopt' | 'note' | 'hasten' | 'renew' | 'isTracked' | 'standing'
+  >
   readonly results: Pick<Results, 'getMany'>
   readonly observer: Observer
   readonly intervals: PollIntervals
@@ -120,7 +125,38 @@ export const createWatch = (options: WatchOptions): Watch => {
   /** Watched, not over, and nothing heard for long: perhaps the store lost it. */
   const rescue = async (topic: Topic): Promise<void> => {
     if (now() - topic.heardAt < intervals.maxIntervalMs * SILENT_INTERVALS) return
-    if (!(await follower.isTracked(topic.ref))) await follower.adopt(topic.ref)
+    await follow(topic)
+  }
+
+  const follow = async ({ ref, snapshot }: Topic): Promise<void> => {
+    if (await follower.isTracked(ref)) return
+    const known = cache.stale(ref)
+    if (known !== undefined) await follower.note(ref, known)
+    else if (snapshot !== undefined) {
+      await follower.note(ref, { snapshot, firstSeenAt: snapshot.observedAt })
+    } else await follower.adopt(ref)
+  }
+
+  const renew = async (): Promise<void> => {
+    const topics = hub.open()
+    if (topics.length === 0) return
+    const refs = topics.map(({ ref }) => ref)
+    await follower.renew(refs)
+    try {
+      for (const [index, record] of (await results.getMany(refs)).entries()) {
+        const ref = refs[index]
+        if (ref === undefined) continue
+        if (record?.kind === 'final') {
+          hub.dispatch(ref, { kind: 'status', snapshot: record.snapshot })
+        } else if (record?.kind === 'timed-out') {
+          const { code, message } = timedOut()
+          hub.dispatch(ref, { kind: 'gone', code, detail: message })
+        }
+      }
+    } catch (error) {
+      observer.storeFailed('results.getMany', error)
+    }
+    for (const topic of topics) await rescue(topic)
   }
 
   return {
@@ -133,8 +169,9 @@ export const createWatch = (options: WatchOptions): Watch => {
     wait: async (ref, ms, signals) => {
       const over = Promise.withResolvers<void>()
       const subscriber = {
-        changed: (topic: Topic) => {
-          if (isOver(topic)) over.resolve()
+        changed: ({ snapshot, word }: Topic) => {
+          if (word?.kind === 'gone') over.reject(new Problem(word.code, word.detail))
+          else if (snapshot !== undefined && isFinal(snapshot)) over.resolve()
         },
       }
       const timer = setTimeout(over.resolve, ms)
@@ -143,7 +180,7 @@ export const createWatch = (options: WatchOptions): Watch => {
       if (signals.some(({ aborted }) => aborted)) stop()
       const topic = hub.subscribe(ref, subscriber)
       try {
-        if (!isTold(topic)) await Promise.race([begin(ref), over.promise])
+        await Promise.race([isTold(topic) ? undefined : begin(ref), over.promise])
         const known = hub.topic(ref)
         if (known === undefined || !isOver(known)) await over.promise
       } finally {
@@ -153,26 +190,10 @@ export const createWatch = (options: WatchOptions): Watch => {
       }
       return (await reader.lookup(ref)) ?? young(ref) ?? (await reader.read(ref))
     },
-    renew: async () => {
-      const topics = hub.open()
-      if (topics.length === 0) return
-      const refs = topics.map(({ ref }) => ref)
-      await follower.renew(refs)
-      try {
-        for (const [index, record] of (await results.getMany(refs)).entries()) {
-          const ref = refs[index]
-          if (ref === undefined) continue
-          if (record?.kind === 'final') {
-            hub.dispatch(ref, { kind: 'status', snapshot: record.snapshot })
-          } else if (record?.kind === 'timed-out') {
-            const { code, message } = timedOut()
-            hub.dispatch(ref, { kind: 'gone', code, detail: message })
-          }
-        }
-      } catch (error) {
-        observer.storeFailed('results.getMany', error)
-      }
-      for (const topic of topics) await rescue(topic)
+    renew,
+    rejoin: async () => {
+      for (const topic of hub.open()) await follow(topic)
+      await renew()
     },
   }
 }

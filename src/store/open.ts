@@ -1,9 +1,19 @@
 import type { Store } from '../exports/ports.ts'
+import { createFailover, type FailoverOptions } from './failover.ts'
 import { createMemoryStore } from './memory.ts'
+import { createRedisStore } from './redis/store.ts'
 import { createSqliteStore, type SqliteStoreOptions } from './sqlite.ts'
 
 /** What any store may be given; each takes what it has a use for. */
-export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'>
+export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
+  Partial<Pick<FailoverOptions, 'reserve' | 'onSwitch'>> & {
+    /** Stands before every key in Redis. Default `leg`. */
+    readonly prefix?: string
+    /** A setting of Redis lets it drop what must be kept. */
+    readonly onEvicting?: (policy: string) => void
+    /** What others published may have been missed. */
+    readonly onResubscribe?: () => void
+  }
 
 /**
  * Opens the store that `STORE_URL` names: `memory:`, or `sqlite:PATH` with a path from the working
@@ -17,7 +27,30 @@ export const openStore = (url: string, options: OpenStoreOptions): Store => {
   if (url.startsWith('sqlite:')) {
     return createSqliteStore({ ...options, path: pathOf(url.slice('sqlite:'.length)) })
   }
-  throw new Error('STORE_URL must be memory: or sqlite:PATH')
+  if (/^rediss?:\/\//.test(url)) return openRedis(url, options)
+  throw new Error('STORE_URL must be memory:, sqlite:PATH, redis:// or rediss://')
+}
+
+const openRedis = (url: string, options: OpenStoreOptions): Store => {
+  const { prefix = 'leg', reserve = 0, storeFailed = () => {}, onSwitch = () => {} } = options
+  const { onEvicting = () => {}, onResubscribe = () => {}, limits, visibilityMs } = options
+  const primary = createRedisStore({
+    url,
+    prefix,
+    limits,
+    visibilityMs,
+    storeFailed,
+    onResubscribe,
+  })
+  const store = createFailover(primary, { limits, reserve, visibilityMs, storeFailed, onSwitch })
+  return {
+    ...store,
+    ready: async () => {
+      await store.ready?.()
+      const policy = await primary.evictionPolicy().catch(() => undefined)
+      if (policy !== undefined) onEvicting(policy)
+    },
+  }
 }
 
 const pathOf = (path: string): string => {

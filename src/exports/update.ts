@@ -1,0 +1,70 @@
+import { isProblemCode } from '../problems.ts'
+import type { ExportRef, Snapshot } from './export.ts'
+import type { Update } from './ports.ts'
+
+/** An update as text, for the way to other replicas, whose version may be another one. */
+
+/** A body has at most 16 KiB. */
+const MAX_LENGTH = 24 * 1024
+/** Of the form; whoever meets another one ignores it: the next look tells the same. */
+const FORM = 1
+
+export const encodeUpdate = (ref: ExportRef, update: Update): string => {
+  if (update.kind !== 'status') return JSON.stringify({ form: FORM, ref, update })
+  const { body, ...snapshot } = update.snapshot
+  return JSON.stringify({ form: FORM, ref, update: { kind: 'status', snapshot }, body: text(body) })
+}
+
+/** Undefined for whatever does not read exactly as one of ours: the channel is shared. */
+export const decodeUpdate = (message: string): { ref: ExportRef; update: Update } | undefined => {
+  if (message.length > MAX_LENGTH) return undefined
+  const { form, ref, update, body } = objectFrom(parsed(message))
+  const named = refFrom(objectFrom(ref))
+  const said = updateFrom(objectFrom(update), body)
+  return form === FORM && named !== undefined && said !== undefined
+    ? { ref: named, update: said }
+    : undefined
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const text = (body: Uint8Array): string => Buffer.from(body).toString()
+
+const parsed = (message: string): unknown => {
+  try {
+    return JSON.parse(message)
+  } catch {
+    return undefined
+  }
+}
+
+const objectFrom = (value: unknown): Fields =>
+  // Any object will do: each field is checked by whoever reads it.
+  typeof value === 'object' && value !== null ? (value as Fields) : {}
+
+const refFrom = ({ account, campaignId, exportId }: Fields): ExportRef | undefined => {
+  if (typeof account !== 'string' || account.includes('/')) return undefined
+  if (typeof campaignId !== 'string' || !/^cam_[A-Za-z0-9]{1,64}$/.test(campaignId))
+    return undefined
+  if (typeof exportId !== 'string' || !/^[a-z]{3}_[A-Za-z0-9]{1,64}$/.test(exportId))
+    return undefined
+  return { account, campaignId, exportId }
+}
+
+const updateFrom = (update: Fields, body: unknown): Update | undefined => {
+  const { kind, code, detail } = update
+  if (kind === 'status') return statusFrom(objectFrom(update.snapshot), body)
+  if (kind !== 'trouble' && kind !== 'gone') return undefined
+  if (!isProblemCode(code) || typeof detail !== 'string') return undefined
+  return { kind, code, detail }
+}
+
+const statusFrom = (snapshot: Fields, body: unknown): Update | undefined => {
+  const { state, version, observedAt, endOfLife } = snapshot
+  if (typeof body !== 'string' || typeof state !== 'string') return undefined
+  if (typeof version !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(version)) return undefined
+  if (typeof observedAt !== 'number') return undefined
+  const known: Snapshot = { body: Buffer.from(body), state, version, observedAt }
+  const final = typeof endOfLife === 'number' ? { ...known, endOfLife } : known
+  return { kind: 'status', snapshot: final }
+}

@@ -1,0 +1,72 @@
+import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
+import { createRedisBudget } from './budget.ts'
+import { connectRedis, type RedisOptions } from './client.ts'
+import { createRedisIdempotency } from './idempotency.ts'
+import { createReplicas, type Replicas } from './replicas.ts'
+import { createRedisResults } from './results.ts'
+import { createRedisSchedule, type RedisSchedule } from './schedule.ts'
+import { createRedisUpdates } from './updates.ts'
+
+export interface RedisStoreOptions extends RedisOptions {
+  readonly limits: BudgetLimits
+  readonly visibilityMs: number
+  /** Wall clock, epoch milliseconds. */
+  readonly now?: () => number
+  /** Clocks of a test that moves time, in place of that of Redis: epoch and monotonic milliseconds. */
+  readonly moved?: { readonly now: () => number; readonly monotonic: () => number } | undefined
+  readonly storeFailed?: Observer['storeFailed']
+  readonly onResubscribe?: () => void
+}
+
+/** The store of several replicas. Every call rejects within the deadline when Redis is away. */
+export interface RedisStore extends Store {
+  readonly schedule: RedisSchedule
+  readonly replicas: Replicas
+  /** Resolves when it is connected. Rejects when that takes more than a second. */
+  ready(): Promise<void>
+  /** Whether it takes writes: a server that is full or read-only answers and is of no use. @throws */
+  probe(): Promise<void>
+  /** Why Redis might drop what must be kept, if its settings allow that; undefined when they do not. */
+  evictionPolicy(): Promise<string | undefined>
+}
+
+const PROBE_TTL_MS = 10_000
+
+export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
+  const { limits, visibilityMs, moved, storeFailed = () => {}, onResubscribe = () => {} } = options
+  const now = moved?.now ?? options.now ?? Date.now
+  const redis = connectRedis(options)
+  const { commands, within } = redis
+  const isMoved = moved !== undefined
+  let closed = false
+
+  const probe = async (): Promise<void> => {
+    await within(commands.set('probe', '1', { expiration: { type: 'PX', value: PROBE_TTL_MS } }))
+  }
+
+  return {
+    results: createRedisResults(redis, { now, storeFailed }),
+    schedule: createRedisSchedule(redis, { visibilityMs, now, moved: isMoved }),
+    updates: createRedisUpdates(redis, { storeFailed, onResubscribe }),
+    budget: createRedisBudget(redis, { limits, clock: moved?.monotonic }),
+    idempotency: createRedisIdempotency(redis, { now, moved: isMoved }),
+    replicas: createReplicas(redis),
+    probe,
+    ready: redis.ready,
+    healthy: () =>
+      probe().then(
+        () => !closed,
+        () => false,
+      ),
+    evictionPolicy: async () => {
+      const info = String(await within(commands.info('memory')))
+      const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+      return policy === 'noeviction' ? undefined : policy
+    },
+    close: async () => {
+      if (closed) return
+      closed = true
+      redis.close()
+    },
+  }
+}
