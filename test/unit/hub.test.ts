@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { ExportRef } from '../../src/exports/export.ts'
 import { createHub, type Hub, isOver, type Topic } from '../../src/exports/hub.ts'
 import type { Update } from '../../src/exports/ports.ts'
 import { snapshotOf } from '../helpers/fakes.ts'
@@ -28,7 +29,7 @@ const wordsOf = ({ snapshot, word }: Topic): string =>
   [snapshot?.state, word?.code].filter((part) => part !== undefined).join(' + ')
 
 /** A watcher that notes what it is told. */
-const watcher = (hub: Hub, ref = REF) => {
+const watcher = (hub: Hub, ref: ExportRef = REF) => {
   const told: string[] = []
   const subscriber = { changed: (topic: Topic) => void told.push(wordsOf(topic)) }
   const topic = hub.subscribe(ref, subscriber)

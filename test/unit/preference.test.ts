@@ -22,7 +22,7 @@ describe('Prefer: wait', () => {
     expect(waitPreference(header)).toBe(seconds)
   })
 
-  it.each(['wait=61', 'wait=3600', 'wait=99999999999999999999', `wait=${'9'.repeat(400)}`])(
+  it.each(['wait=61', 'wait=3600', 'wait=99999999999999999999', `wait=${'9'.repeat(40)}`])(
     '%s counts as 60',
     (header) => {
       expect(waitPreference(header)).toBe(60)
