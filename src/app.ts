@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { createCache } from './exports/cache.ts'
-import { DEFAULT_ACCOUNT } from './exports/export.ts'
+import { DEFAULT_ACCOUNT, isPending } from './exports/export.ts'
 import { createFiles } from './exports/files.ts'
 import { createFollower } from './exports/follower.ts'
 import { createHub } from './exports/hub.ts'
@@ -83,7 +83,8 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   })
 
   const hub = createHub()
-  const cache = createCache({ results, latest: createLatest(), observer, fileTtlMs })
+  const latest = createLatest()
+  const cache = createCache({ results, latest, observer, fileTtlMs })
   const looker = createLooker({ upstream, cache, updates, observer })
   const follower = createFollower({
     schedule,
@@ -121,7 +122,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   })
   const watch = createWatch({ hub, reader, cache, follower, results, observer, intervals })
   // The ring is closed here: whatever is observed, here or on another replica, reaches who watches here.
-  updates.listen(hub.dispatch)
+  updates.listen((ref, update) => {
+    if (update.kind === 'status' && isPending(update.snapshot)) latest.set(ref, update.snapshot)
+    hub.dispatch(ref, update)
+  })
 
   const streams = createStreams({
     max: sse.maxStreams,

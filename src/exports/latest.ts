@@ -10,7 +10,7 @@ export interface Observation {
 
 export interface Latest {
   get(ref: ExportRef): Observation | undefined
-  /** Newer overwrites. */
+  /** Newer overwrites; returns what is known then. */
   set(ref: ExportRef, snapshot: Snapshot): Observation
   forget(ref: ExportRef): void
 }
@@ -34,8 +34,10 @@ export const createLatest = (maxBytes = MAX_BYTES): Latest => {
     get: (ref) => observations.get(keyOf(ref)),
     set: (ref, snapshot) => {
       const key = keyOf(ref)
-      const firstSeenAt = observations.peek(key)?.firstSeenAt ?? snapshot.observedAt
-      const observation = { snapshot, firstSeenAt }
+      const known = observations.peek(key)
+      // What another replica saw may come late.
+      if (known !== undefined && known.snapshot.observedAt > snapshot.observedAt) return known
+      const observation = { snapshot, firstSeenAt: known?.firstSeenAt ?? snapshot.observedAt }
       observations.set(key, observation)
       return observation
     },
