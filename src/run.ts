@@ -1,6 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
-import { type App, createApp } from './app.ts'
+import { type App, type AppOptions, createApp } from './app.ts'
 import type { Config, Secret } from './config.ts'
 import { createLogger } from './log.ts'
 
@@ -55,12 +55,13 @@ export const runGateway = async (
   config: Config,
   readKey?: () => Secret,
   alsoStop: () => Promise<void> = async () => {},
+  extras: Pick<AppOptions, 'readyMade'> = {},
 ): Promise<Running | undefined> => {
   const logger = createLogger({ level: config.logLevel, terminal: host.terminal })
   let apiKey = config.lemlist.apiKey
   let close = async (): Promise<void> => {}
   try {
-    const app = await createApp({ config, logger, apiKey: () => apiKey.reveal() })
+    const app = await createApp({ ...extras, config, logger, apiKey: () => apiKey.reveal() })
     close = app.close
     const stop = async () => {
       await app.close()
@@ -78,7 +79,7 @@ export const runGateway = async (
         }
       })
     }
-    logger.info({ url, ...(config.docs && { docs: `${url}/docs/` }) }, 'listening')
+    logger.info({ url, ...(config.docs && { page: `${url}/`, docs: `${url}/docs/` }) }, 'listening')
     // Whoever starts it waits for this line; the others may take their time.
     logger.flush()
     return { app, url }

@@ -29,6 +29,12 @@ export const REQUEST_ID: HeaderDocs = {
   ),
 }
 
+/** Of the gateway's own files. */
+export const STATIC_HEADERS: HeaderDocs = {
+  ETag: text('Strong, from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
+  'Cache-Control': text('Keep it and ask each time whether it has changed.', 'no-cache'),
+}
+
 export const RETRY_AFTER: HeaderDocs = {
   'Retry-After': integer('Seconds until the next try makes sense.', 5),
 }
@@ -68,9 +74,16 @@ export const FILE_HEADERS: HeaderDocs = {
     'attachment; filename="export_axp_Vv6lJOc8NlVVmDud5.csv"',
   ),
   'Content-Length': integer('Bytes, when lemlist says so.', 23_654),
-  'Content-Range': text('With 206 and 416.', 'bytes 0-1023/23654'),
+  'Content-Range': text('With 206.', 'bytes 0-1023/23654'),
   'Accept-Ranges': text('`bytes`.', 'bytes'),
   'Cache-Control': text('`private, no-store`: leads are personal data.', 'private, no-store'),
+  ...REQUEST_ID,
+}
+
+/** With 416. */
+export const RANGE_HEADERS: HeaderDocs = {
+  'Content-Range': text('How long the file is, when lemlist says so.', 'bytes */23654'),
+  'Accept-Ranges': text('`bytes`.', 'bytes'),
   ...REQUEST_ID,
 }
 

@@ -82,8 +82,9 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
       servers: [{ url: '/', description: 'This gateway.' }],
       tags: [
         { name: 'exports', description: 'Exports of campaign statistics.' },
+        { name: 'client', description: 'The typed client, for frontends.' },
         { name: 'health', description: 'For load balancers and orchestrators.' },
-        { name: 'documentation', description: 'This document.' },
+        { name: 'documentation', description: 'This document, and the live page.' },
       ],
       security: [],
     },

@@ -21,12 +21,13 @@ export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
       LEMLIST_API_KEY: KEY,
       LEMLIST_BASE_URL: await lemlist.listen(),
     })
-    const running = await runGateway(host, config, undefined, () => lemlist.close())
+    const close = () => lemlist.close()
+    const running = await runGateway(host, config, undefined, close, { readyMade: exports })
     if (running === undefined) {
       await lemlist.close()
       return undefined
     }
-    host.print(welcome(running.url, exports))
+    host.print(welcome(running.url, config.docs, exports))
     return lemlist
   } catch (error) {
     await lemlist.close()
@@ -37,11 +38,11 @@ export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
   }
 }
 
-const welcome = (url: string, exports: readonly ReadyMade[]): string =>
+const welcome = (url: string, docs: boolean, exports: readonly ReadyMade[]): string =>
   [
     'The gateway serves an emulated lemlist. Nothing leaves this machine.',
     '',
-    `  Swagger UI   ${url}/docs/`,
+    ...(docs ? [`  Live page    ${url}/`, `  Swagger UI   ${url}/docs/`] : []),
     `  OpenAPI      ${url}/openapi.json`,
     '',
     'Exports to look at; each begins when it is first looked at:',

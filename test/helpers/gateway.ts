@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { type Logger, pino } from 'pino'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
-import { type App, createApp } from '../../src/app.ts'
+import { type App, type AppOptions, createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createLemlist, type Lemlist, type LemlistOptions } from '../../src/sandbox/lemlist.ts'
 
@@ -21,6 +21,8 @@ export const KEY = 'test-key'
 interface Options {
   readonly env?: Readonly<Record<string, string>>
   readonly lemlist?: LemlistOptions
+  /** What the live page offers. */
+  readonly readyMade?: AppOptions['readyMade']
   /** What ends it; the end of the test unless a suite shares one. */
   readonly onEnd?: (end: () => Promise<void>) => void
 }
@@ -29,6 +31,7 @@ interface Options {
 export const startGateway = async ({
   env = {},
   lemlist = {},
+  readyMade = [],
   onEnd = onTestFinished,
 }: Options = {}): Promise<TestGateway> => {
   const upstream = createLemlist({ apiKeys: [KEY], ...lemlist })
@@ -42,7 +45,7 @@ export const startGateway = async ({
     PORT: '0',
     ...env,
   })
-  const app = await createApp({ config, logger })
+  const app = await createApp({ config, logger, readyMade })
   onEnd(() => app.close())
   const url = await app.listen()
   return { url, lemlist: upstream, app, logs: text, close: () => app.close() }

@@ -26,7 +26,7 @@ const registered = async (): Promise<string[]> => {
 }
 
 /** The pages of Swagger UI and its files are for people, as is the live page. */
-const isPage = (name: string): boolean => /^[A-Z]+ \/docs/.test(name)
+const isPage = (name: string): boolean => /^[A-Z]+ \/(docs|page\/)/.test(name)
 
 describe('the document and the routes', () => {
   let routes: string[] = []

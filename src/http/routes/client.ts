@@ -1,0 +1,49 @@
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { z } from 'zod'
+import {
+  COMMON_PROBLEMS,
+  nothing,
+  problemResponses,
+  REQUEST_ID,
+  STATIC_HEADERS,
+} from '../documentation.ts'
+import { sendStatic, staticFile } from '../static-file.ts'
+
+const FILES = [
+  {
+    url: '/client.js',
+    type: 'text/javascript; charset=utf-8',
+    operationId: 'getClient',
+    summary: 'The typed client as an ES module',
+    description:
+      'One module without dependencies for browsers and Node, in the version of this gateway: `watchExport`, `watchExports`, `getStatus`, `startExport`, `downloadUrl`.',
+  },
+  {
+    url: '/client.d.ts',
+    type: 'text/plain; charset=utf-8',
+    operationId: 'getClientTypes',
+    summary: 'The types of the client',
+    description: 'TypeScript declarations of `/client.js`, and what each function promises.',
+  },
+] as const
+
+/** The browser client, byte for byte as it is in the source. */
+export const clientRoutes = (app: FastifyInstance) => {
+  for (const { url, type, ...about } of FILES) {
+    const file = staticFile(new URL(`../../client${url}`, import.meta.url), type)
+    const schema: FastifySchema = {
+      ...about,
+      tags: ['client'],
+      response: {
+        200: {
+          description: 'The file.',
+          headers: { ...STATIC_HEADERS, ...REQUEST_ID },
+          content: { [type]: { schema: z.string() } },
+        },
+        304: nothing('As it was.', { ...STATIC_HEADERS, ...REQUEST_ID }),
+        ...problemResponses(...COMMON_PROBLEMS),
+      },
+    }
+    app.get(url, { schema }, (request, reply) => sendStatic(request, reply, file))
+  }
+}
