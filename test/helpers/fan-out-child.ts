@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type ServerResponse } from 'node:http'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Snapshot } from '../../src/exports/export.ts'
+import { createHub } from '../../src/exports/hub.ts'
+import { verbatimBodies } from '../../src/http/bodies.ts'
+import { singleFrames } from '../../src/http/event-frames.ts'
+import { EventStream } from '../../src/http/event-stream.ts'
+import { pendingBody, REF } from './status-bodies.ts'
+
+/**
+ * A process of its own, so that its memory is that of a hub and its sockets: it tells its port, and on the
+ * word of its parent sends changes to whoever is connected. Needs `--expose-gc`.
+ */
+
+export interface Measured {
+  readonly dispatchedBytes: number
+  readonly rssBefore: number
+  /** The highest of those taken after every tenth of the changes, garbage collected. */
+  readonly rssHighest: number
+  /** Bytes that the stream of `/stalled` held unsent at those times. */
+  readonly unsentHighest: number
+  readonly unsentLowest: number
+}
+
+const BODY_BYTES = 16 * 1024
+const WARM_UP_BYTES = 20 * 1024 * 1024
+const BYTES = 200 * 1024 * 1024
+const PARTS = 10
+
+const hub = createHub()
+const frames = singleFrames(verbatimBodies)
+let stalled: ServerResponse | undefined
+
+const server = createServer(({ url }, response) => {
+  if (url === '/stalled') stalled = response
+  const stream: EventStream = new EventStream(response, {
+    frames,
+    refs: [REF],
+    headers: {},
+    expiresAt: Number.POSITIVE_INFINITY,
+    onClose: () => hub.unsubscribe(REF, stream),
+  })
+  stream.begin()
+  hub.subscribe(REF, stream)
+})
+
+const snapshot = (state: string): Snapshot => {
+  const version = randomUUID()
+  const empty = pendingBody({ version, filling: '' })
+  const filling = 'x'.repeat(BODY_BYTES - empty.length)
+  const body = Buffer.from(pendingBody({ version, filling }))
+  return { body, state, version, observedAt: Date.now() }
+}
+
+const dispatch = async (bytes: number): Promise<number> => {
+  let dispatched = 0
+  while (dispatched < bytes) {
+    const next = snapshot('pending')
+    hub.dispatch(REF, { kind: 'status', snapshot: next })
+    dispatched += next.body.byteLength
+    await turn()
+  }
+  return dispatched
+}
+
+const rss = (): number => {
+  if (globalThis.gc === undefined) throw new Error('needs --expose-gc')
+  globalThis.gc()
+  return process.memoryUsage().rss
+}
+
+const measure = async (): Promise<Measured> => {
+  await dispatch(WARM_UP_BYTES)
+  const rssBefore = rss()
+  let dispatchedBytes = 0
+  let rssHighest = 0
+  const unsent: number[] = []
+  for (let part = 0; part < PARTS; part += 1) {
+    dispatchedBytes += await dispatch(BYTES / PARTS)
+    rssHighest = Math.max(rssHighest, rss())
+    unsent.push(stalled?.writableLength ?? 0)
+  }
+  hub.dispatch(REF, { kind: 'status', snapshot: snapshot('done') })
+  const unsentHighest = Math.max(...unsent)
+  return {
+    dispatchedBytes,
+    rssBefore,
+    rssHighest,
+    unsentHighest,
+    unsentLowest: Math.min(...unsent),
+  }
+}
+
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address()
+  if (typeof address === 'object') process.send?.({ port: address?.port })
+})
+process.once('message', () => {
+  void measure().then((measured) => process.send?.(measured))
+})
+process.once('disconnect', () => process.exit())
