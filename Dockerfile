@@ -11,7 +11,8 @@ RUN chmod -R u=rwX,go=rX package.json src node_modules
 
 FROM node:24.21.0-bookworm-slim
 # HOST reaches beyond loopback, so the gateway refuses to start until AUTH says who may call. That is wanted.
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 STORE_URL=sqlite:/data/gateway.sqlite
+# A load balancer needs DRAIN_DELAY_MS to notice that readiness is off before the port closes.
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 STORE_URL=sqlite:/data/gateway.sqlite DRAIN_DELAY_MS=5000
 WORKDIR /app
 # Dependencies first: they change least, and a release then ships one small layer.
 COPY --from=build /app/node_modules ./node_modules
