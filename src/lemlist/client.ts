@@ -3,7 +3,7 @@ import type { Budget, Turn, Upstream } from '../exports/ports.ts'
 import { toSnapshot, toStarted } from './answers.ts'
 import { type ConnectionOptions, createConnection, SOCKETS } from './connection.ts'
 import { isReset, toProblem } from './failures.ts'
-import { fileFrom } from './file.ts'
+import { fileFrom, whenItComes } from './file.ts'
 import { createThrottle } from './throttle.ts'
 import { createWaitingLine, type Place } from './waiting-line.ts'
 
@@ -11,6 +11,8 @@ export interface LemlistOptions extends ConnectionOptions {
   readonly account: string
   readonly budget: Budget
   readonly fileTtlMs: number
+  /** A file that takes longer is cut, milliseconds. Default 30 min. */
+  readonly longestFileMs?: number
 }
 
 export interface Lemlist extends Upstream {
@@ -18,12 +20,11 @@ export interface Lemlist extends Upstream {
   close(): Promise<void>
 }
 
-/** A file that takes longer than this is cut. */
 const LONGEST_FILE_MS = 30 * 60_000
 
 /** The client of one lemlist account. Every call stands in the waiting line. */
 export const createLemlist = (options: LemlistOptions): Lemlist => {
-  const { account, budget, timeoutMs, fileTtlMs } = options
+  const { account, budget, timeoutMs, fileTtlMs, longestFileMs = LONGEST_FILE_MS } = options
   const connection = createConnection(options)
   const line = createWaitingLine({ take: () => budget.take(account), maxRunning: SOCKETS })
   const obey = createThrottle(budget, account)
@@ -79,14 +80,17 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
         release()
       }
     },
-    file: (name, { range, turn, signal }) =>
-      repeatable(turn, 'files').run(async () => {
-        const whole = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_FILE_MS)])
+    file: async (name, { range, turn, signal }) => {
+      const answer = await repeatable(turn, 'files').run(async () => {
+        const whole = AbortSignal.any([signal, AbortSignal.timeout(longestFileMs)])
         const path = `/files/exports/${encodeURIComponent(name)}`
-        const answer = await connection.open(path, range, whole)
-        obey({ status: answer.statusCode, headers: answer.headers, receivedAt: Date.now() })
-        return fileFrom(answer)
-      }),
+        const opened = await connection.open(path, range, whole)
+        obey({ status: opened.statusCode, headers: opened.headers, receivedAt: Date.now() })
+        return fileFrom(opened, { range, timeoutMs })
+      })
+      // Its place in line is free by now: a file that is slow to begin keeps no status waiting.
+      return whenItComes(answer)
+    },
     close: async () => {
       line.close()
       await connection.close()

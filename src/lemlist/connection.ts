@@ -9,6 +9,8 @@ export interface ConnectionOptions {
   readonly apiKey: () => string
   /** Deadline of a whole call, milliseconds, to the last byte; of a file, to the first. */
   readonly timeoutMs: number
+  /** A file of which no byte came for so long has broken off, milliseconds. Default 30 s. */
+  readonly fileIdleMs?: number
 }
 
 /** HTTP to one origin with one key. TLS is verified, HTTP/1.1 only, redirects are never followed. */
@@ -37,10 +39,11 @@ const KEEP_ALIVE_MS = 4_000
 const CONNECT_TIMEOUT_MS = 3_000
 /** A moved address is followed within this time. */
 const CLIENT_TTL_MS = 60_000
-/** A file of which no byte came for so long has broken off. A slow caller's pause does not count. */
+/** Between two bytes of a file. A slow caller's pause does not count. */
 const FILE_IDLE_MS = 30_000
 
-export const createConnection = ({ baseUrl, apiKey, timeoutMs }: ConnectionOptions): Connection => {
+export const createConnection = (options: ConnectionOptions): Connection => {
+  const { baseUrl, apiKey, timeoutMs, fileIdleMs = FILE_IDLE_MS } = options
   const shared = {
     pipelining: 1,
     allowH2: false,
@@ -61,7 +64,7 @@ export const createConnection = ({ baseUrl, apiKey, timeoutMs }: ConnectionOptio
     ...shared,
     connections: FILE_SOCKETS,
     headersTimeout: timeoutMs,
-    bodyTimeout: FILE_IDLE_MS,
+    bodyTimeout: fileIdleMs,
   })
   const pathOf = (path: string): string => `${baseUrl.pathname.replace(/\/$/, '')}${path}`
   const headersOf = (accept: string) => ({

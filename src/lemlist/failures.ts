@@ -10,7 +10,7 @@ export const isReset = (error: unknown): boolean =>
   ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(codeOf(error))
 
 const isTimeout = (error: unknown): boolean =>
-  codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ||
+  /^UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT$/.test(codeOf(error)) ||
   (error instanceof Error && error.name === 'TimeoutError')
 
 /** Not HTTP, or HTTP beyond its own rules. Errors of undici's parser often have no code, only a name. */

@@ -1,14 +1,23 @@
-import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
 import type { Files } from '../../exports/files.ts'
 import type { FileAnswer } from '../../exports/ports.ts'
-import { COMMON_PROBLEMS, FILE_HEADERS, problemResponses } from '../documentation.ts'
+import { Problem } from '../../problems.ts'
+import {
+  COMMON_PROBLEMS,
+  FILE_HEADERS,
+  nothing,
+  problemResponses,
+  RANGE_HEADERS,
+} from '../documentation.ts'
 import { csvText, exportParams, fileHeaders } from '../schemas.ts'
 
 interface FileRouteOptions {
   readonly files: Files
+  /** A caller who takes no byte for so long is cut, milliseconds. Default 30 s. */
+  readonly stuckMs?: number
 }
 
 const csv = (description: string) => ({
@@ -33,7 +42,7 @@ const schema = {
   response: {
     200: csv('The whole file.'),
     206: csv('The range asked for.'),
-    416: { ...csv('There is no such range.'), content: { 'text/plain': { schema: csvText } } },
+    416: nothing('There is no such range.', RANGE_HEADERS),
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
@@ -55,48 +64,80 @@ const schema = {
 
 /** One range; several would be an answer in parts, and a way to ask for the same bytes many times. */
 const SINGLE_RANGE = /^bytes=(\d{1,15}-\d{0,15}|-\d{1,15})$/
-/** A caller who takes no byte for so long is cut. */
 const STUCK_MS = 30_000
 
-export const fileRoute = (app: FastifyInstance, { files }: FileRouteOptions) => {
+export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
+  const { files, stuckMs = STUCK_MS } = options
   app
     .withTypeProvider<ZodTypeProvider>()
     .get('/campaigns/:campaignId/export/:exportId/file', { schema }, async (request, reply) => {
-      const { exportId } = request.params
-      const { range } = request.headers
-      const wanted = range !== undefined && SINGLE_RANGE.test(range) ? range : undefined
-      const ref = { account: DEFAULT_ACCOUNT, ...request.params }
-      const answer = await files.open(ref, wanted, request.signal)
-      describe(request, reply, exportId, answer)
-      if (request.method === 'HEAD' || answer.status === 416) {
-        answer.body.on('error', () => {}).destroy()
-        // A stream: for any other body Fastify would set its own Content-Length on a HEAD.
-        return reply.send(Readable.from([]) as never)
+      const { params, signal: gone } = request
+      const ref = { account: DEFAULT_ACCOUNT, ...params }
+      const answer = await files.open(ref, rangeOf(request), gone).catch((error: unknown) => {
+        if (!gone.aborted) throw error
+      })
+      // From here on by hand: Fastify would answer 500 for a file that breaks off early.
+      reply.hijack()
+      // The caller has gone away, and lemlist is in no trouble.
+      if (answer === undefined) return
+      describe(request, reply, params.exportId, answer)
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value)
       }
-      reply.raw.setTimeout(STUCK_MS, () => reply.raw.destroy())
-      // Typed by the documented text; what is sent is lemlist's stream.
-      return reply.send(answer.body as never)
+      if (request.method === 'GET' && answer.status !== 416) send(request, reply, answer, stuckMs)
+      else {
+        answer.body.destroy()
+        reply.raw.end()
+      }
     })
 }
 
+/** Of a GET alone (RFC 9110, 14.2), and never with a condition: no validator of ours could meet it. */
+const rangeOf = ({ method, headers }: FastifyRequest): string | undefined => {
+  const { range } = headers
+  const isOne =
+    method === 'GET' && headers['if-range'] === undefined && SINGLE_RANGE.test(range ?? '')
+  return isOne ? range : undefined
+}
+
 const describe = (
-  request: FastifyRequest,
+  { id }: FastifyRequest,
   reply: FastifyReply,
   exportId: string,
   { status, length, range }: FileAnswer,
 ): void => {
   reply
     .code(status)
-    .type('text/csv; charset=utf-8')
-    // The name is made of the id that was checked: nothing of lemlist's gets into a header.
-    .header('content-disposition', `attachment; filename="export_${exportId}.csv"`)
     .header('cache-control', 'private, no-store')
     .header('content-security-policy', "default-src 'none'; sandbox")
     .header('x-content-type-options', 'nosniff')
     .header('accept-ranges', 'bytes')
-    .header('x-request-id', request.id)
-  if (length !== undefined && status !== 416) reply.header('content-length', String(length))
-  if (range !== undefined && /^bytes [\d*/-]{1,64}$/.test(range)) {
-    reply.header('content-range', range)
+    .header('x-request-id', id)
+  if (range !== undefined) reply.header('content-range', range)
+  if (status === 416) {
+    reply.header('content-length', '0')
+    return
   }
+  reply
+    .type('text/csv; charset=utf-8')
+    // The name is made of the id that was checked: nothing of lemlist's gets into a header.
+    .header('content-disposition', `attachment; filename="export_${exportId}.csv"`)
+  if (length !== undefined) reply.header('content-length', String(length))
+}
+
+const send = (
+  request: FastifyRequest,
+  { raw }: FastifyReply,
+  { body }: FileAnswer,
+  stuckMs: number,
+): void => {
+  raw.setTimeout(stuckMs, () => raw.destroy())
+  body.once('error', (cause) => {
+    if (raw.destroyed) return
+    request.problem = new Problem('upstream-unavailable', 'The file broke off.', { cause })
+    // A mere close looks like the end to a caller, or a proxy, who speaks HTTP/1.0.
+    raw.socket?.resetAndDestroy()
+  })
+  // The end of either is the end of both.
+  pipeline(body, raw, () => {})
 }
