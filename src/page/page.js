@@ -379,13 +379,17 @@ const hear = (event) => {
 
 /* What people ask for. */
 
-/** Both ids as they stand in links, paths and lists. @param {string} text @returns {ExportRef[]} */
-const refsIn = (text) =>
-  [
-    ...text.matchAll(
-      /(?<![A-Za-z0-9_])(cam_[A-Za-z0-9]{1,64})(?:\/export\/|\/|\s+)((?!cam_)[a-z]{3}_[A-Za-z0-9]{1,64})(?![A-Za-z0-9])/g,
-    ),
-  ].map(([, campaignId = '', exportId = '']) => ({ campaignId, exportId }))
+const IDS =
+  /(?<![A-Za-z0-9_])(cam_[A-Za-z0-9]{1,64})(?:\/export\/|\/|\s+)((?!cam_)[a-z]{3}_[A-Za-z0-9]{1,64})(?![A-Za-z0-9])/g
+
+/** Both ids as they stand in links, paths and lists, each pair once. @param {string} text @returns {ExportRef[]} */
+const refsIn = (text) => {
+  const refs = [...text.matchAll(IDS)].map(([, campaignId = '', exportId = '']) => ({
+    campaignId,
+    exportId,
+  }))
+  return [...new Map(refs.map((ref) => [keyOf(ref), ref])).values()]
+}
 
 /** @param {string} form @param {string} words empty: all is well */
 const blame = (form, words) => {
@@ -491,8 +495,7 @@ const remembered = () => {
 }
 
 // A link shows what it names first, then what was followed here before.
-const wanted = refsIn(`${location.hash} ${remembered()}`)
-add([...new Map(wanted.map((ref) => [keyOf(ref), ref])).values()].slice(0, MAX_EXPORTS))
+add(refsIn(`${location.hash} ${remembered()}`).slice(0, MAX_EXPORTS))
 changed()
 addEventListener('hashchange', () => {
   const refs = refsIn(location.hash)

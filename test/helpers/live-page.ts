@@ -73,7 +73,11 @@ export const everyState = async (): Promise<Stage> => {
   const waiting = add('Qm7LxkT2vSjWn4RcB', 'Waiting')
   lemlist.script(waiting, { hang: true })
   const starting = add('tW9ZpGq3sKcHy6NfD', 'Autumn webinar guests', never)
-  const working = add('b4RmsJtP2WyuXh8Ck', 'Spring outreach', { ...never, total: 1200 })
+  const working = add('b4RmsJtP2WyuXh8Ck', 'Spring outreach', {
+    ...never,
+    total: 1200,
+    startedBeforeMs: 73_000,
+  })
   lemlist.progress(working.exportId, 744, 1200)
   const troubled = add('fH5YnEa8dQzLw2MvJ', 'Partners, second wave', { ...never, total: 80 })
   lemlist.progress(troubled.exportId, 20, 80)

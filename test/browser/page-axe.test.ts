@@ -1,0 +1,79 @@
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { readyMade } from '../../src/sandbox/ready-made.ts'
+import { browserObstacle } from '../helpers/chromium.ts'
+import { startGateway } from '../helpers/gateway.ts'
+import { everyState, linkTo, openPage } from '../helpers/live-page.ts'
+
+const obstacle = browserObstacle()
+const SCHEMES = ['light', 'dark'] as const
+
+/** What axe finds, however small. */
+const findings = async (page: Page) => {
+  // Evaluated, not added to the page: its policy would not let a script in.
+  await page.evaluate(axe.source)
+  const { violations, passes } = await page.evaluate<axe.AxeResults>('axe.run()')
+  expect(passes.length).toBeGreaterThan(10)
+  return violations.map(({ id, impact, nodes }) => ({
+    id,
+    impact,
+    targets: nodes.map(({ target }) => target.join(' ')),
+  }))
+}
+
+describe.skipIf(obstacle !== undefined)(
+  `accessibility of the page${obstacle ? ` (${obstacle})` : ''}`,
+  () => {
+    it.each(SCHEMES)('axe finds nothing with every state, %s', async (colorScheme) => {
+      const { gateway, refs } = await everyState()
+      const options = { colorScheme, reducedMotion: 'reduce' } as const
+      const { page } = await openPage(linkTo(gateway.url, Object.values(refs)), options)
+      await page.locator('.card', { hasText: 'lemlist cannot be reached' }).waitFor()
+      await page.locator('.state', { hasText: 'Timed out' }).waitFor()
+      await page.locator('.state', { hasText: 'Not found' }).waitFor()
+      expect(await findings(page)).toEqual([])
+    })
+
+    it.each(SCHEMES)(
+      'axe finds nothing on the empty page of the sandbox, %s',
+      async (colorScheme) => {
+        const { url } = await startGateway({ readyMade: readyMade() })
+        const { page } = await openPage(url, { colorScheme, reducedMotion: 'reduce' })
+        await page.locator('.offer').first().waitFor()
+        await page.getByRole('button', { name: 'Follow', exact: true }).click()
+        await page.locator('#follow-fault', { hasText: 'No ids' }).waitFor()
+        expect(await findings(page)).toEqual([])
+      },
+    )
+
+    it('everything can be reached by keyboard, in the order in which it is read', async () => {
+      const { gateway, refs } = await everyState()
+      const { page } = await openPage(linkTo(gateway.url, refs.Done ? [refs.Done] : []))
+      await page.locator('.download').waitFor()
+      const names: string[] = []
+      for (let stop = 0; stop < 12; stop += 1) {
+        await page.keyboard.press('Tab')
+        names.push(
+          await page.evaluate<string>(
+            'document.activeElement.textContent.trim() || document.activeElement.id',
+          ),
+        )
+        if (names.at(-1) === 'typed client') break
+      }
+      expect(names.map((name) => name.split(/ (?:of|to)? ?Insights/)[0])).toEqual([
+        'Skip to the exports',
+        'follow-text',
+        'Follow',
+        'start-text',
+        'Start',
+        'Copy link',
+        'Remove',
+        'Download CSV',
+        'HTTP API',
+        'OpenAPI',
+        'typed client',
+      ])
+    })
+  },
+)

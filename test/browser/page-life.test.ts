@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { getStatus, watchExport } from '../../src/client/client.js'
+import { createLemlist } from '../../src/sandbox/lemlist.ts'
+import { sandbox } from '../../src/sandbox/main.ts'
+import { browserObstacle } from '../helpers/chromium.ts'
+import { fakeHost } from '../helpers/fake-host.ts'
+import { KEY, startGateway } from '../helpers/gateway.ts'
+import { IN_HASTE, linkTo, openPage } from '../helpers/live-page.ts'
+import { spawnGateway, tempDirectory } from '../helpers/process.ts'
+
+const obstacle = browserObstacle()
+const inBrowser = describe.skipIf(obstacle !== undefined)
+const why = obstacle ? ` (${obstacle})` : ''
+
+inBrowser(`the life of an export on the page${why}`, () => {
+  it('is start, progress, done, and a download of the bytes that lemlist has', async () => {
+    const gateway = await startGateway({
+      ...IN_HASTE,
+      lemlist: {
+        ...IN_HASTE.lemlist,
+        started: { durationMs: 2_000, total: 1_000, fileBytes: 300_000 },
+      },
+    })
+    gateway.lemlist.addCampaign('cam_Life1', 'A campaign')
+    const { page, complaints } = await openPage(gateway.url)
+    await page.getByLabel('Start a new one').fill('cam_Life1')
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+
+    const card = page.locator('.card')
+    await card.locator('.state', { hasText: 'Pending' }).waitFor()
+    await card.locator('.step', { hasText: /Step [1-5] of 6 · processing/ }).waitFor()
+    await card.locator('.items', { hasText: /\d+ of 1,000/ }).waitFor()
+    await card.locator('.state', { hasText: 'Done' }).waitFor()
+    expect(await card.locator('h3').textContent()).toBe('A campaign')
+    expect(await card.locator('progress').getAttribute('value')).toBe('1')
+    expect(await card.locator('[data-fact=elapsed]').textContent()).toMatch(/^Took2(\.\d)? s$/)
+    expect(await card.locator('[data-fact=size]').textContent()).toBe('File300 kB')
+    expect(await card.locator('[data-fact=life]').textContent()).toMatch(
+      /^Link dies in23 h 59 min \(.+\)$/,
+    )
+
+    const [campaignId = '', exportId = ''] =
+      (await card.locator('.ids').textContent())?.split('/') ?? []
+    const downloading = page.waitForEvent('download')
+    await card.getByRole('link', { name: /^Download CSV of A campaign/ }).click()
+    const download = await downloading
+    expect(download.suggestedFilename()).toBe(`export_${exportId}.csv`)
+    const saved = await readFile(await download.path())
+
+    const { status } = await getStatus({ baseUrl: gateway.url, campaignId, exportId })
+    const authorization = `Basic ${btoa(`:${KEY}`)}`
+    const original = await fetch(status.url ?? '', { headers: { authorization } })
+    expect(saved.equals(Buffer.from(await original.arrayBuffer()))).toBe(true)
+    expect(saved.length).toBe(300_000)
+    expect(complaints).toEqual([])
+  })
+
+  it('begins with one press in the sandbox, on one stream for all', async () => {
+    const host = fakeHost({ env: { PORT: '0', POLL_FIRST_MS: '50', POLL_INTERVAL_MS: '500' } })
+    await sandbox(host)
+    const [url = ''] = /http:\S+\/(?=\n)/.exec(host.printed.join('\n')) ?? []
+    const { page, complaints } = await openPage(url)
+    const streams: string[] = []
+    page.on('request', (request) => {
+      if (request.url().includes('/events?')) streams.push(request.url())
+    })
+    const offers = page.locator('.offer')
+    await offers.first().waitFor()
+    for (const offer of await offers.all()) await offer.click()
+    expect(await page.locator('.offer[aria-pressed=true]').count()).toBe(await offers.count())
+    await page.locator('.state', { hasText: 'Done' }).nth(1).waitFor()
+    await page.locator('.state', { hasText: 'Failed' }).waitFor()
+    expect(await page.locator('.card').count()).toBe(5)
+    expect(await page.title()).toBe('2 pending · Campaign exports')
+    expect(streams.at(-1)?.match(/export=/g)?.length).toBeGreaterThan(1)
+    expect(complaints).toEqual([])
+  })
+})
+
+inBrowser(`a restart of the gateway in mid-export${why}`, () => {
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'by %s: page and typed client carry on without a reload',
+    async (signal) => {
+      const lemlist = createLemlist({ apiKeys: [KEY] })
+      onTestFinished(() => lemlist.close())
+      const env = {
+        LEMLIST_API_KEY: KEY,
+        LEMLIST_BASE_URL: await lemlist.listen(),
+        STORE_URL: `sqlite:${join(tempDirectory(), 'gateway.sqlite')}`,
+        POLL_FIRST_MS: '50',
+        POLL_INTERVAL_MS: '200',
+      }
+      const before = await spawnGateway(env)
+      const ref = lemlist.add({ campaignName: 'Carried on', outcome: 'never', durationMs: 600_000 })
+      lemlist.progress(ref.exportId, 20, 100)
+      const { page, complaints } = await openPage(linkTo(before.url, [ref]))
+      const card = page.locator('.card')
+      await card.locator('.items', { hasText: '20 of 100' }).waitFor()
+      const mark = await page.evaluateHandle(() => ({ still: 'here' }))
+
+      const watch = watchExport({ baseUrl: before.url, ...ref })
+      const first = await watch.next()
+      expect(first.value).toMatchObject({ status: { status: 'pending', progress: 20 } })
+
+      await before.end(signal)
+      await page.locator('#line[data-line=lost]').waitFor()
+      expect(await page.locator('#notice').textContent()).toContain('Trying again by itself')
+
+      const { port } = new URL(before.url)
+      await spawnGateway({ ...env, PORT: port })
+      await page.locator('#line[data-line=live]').waitFor()
+      lemlist.finish(ref.exportId)
+      await card.locator('.state', { hasText: 'Done' }).waitFor()
+      const states: string[] = []
+      for await (const { status } of watch) states.push(status.status)
+      expect(states.at(-1)).toBe('done')
+      // A reload would have taken it away.
+      expect(await mark.jsonValue()).toEqual({ still: 'here' })
+      // The browser itself writes down each connection that fails; the page adds nothing.
+      const own = complaints.filter((line) => !/net::ERR_|Failed to load resource/.test(line))
+      expect(own).toEqual([])
+    },
+  )
+})

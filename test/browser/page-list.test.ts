@@ -1,0 +1,182 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { browserObstacle } from '../helpers/chromium.ts'
+import { startGateway } from '../helpers/gateway.ts'
+import { IN_HASTE, linkTo, openPage } from '../helpers/live-page.ts'
+
+const obstacle = browserObstacle()
+
+const FIRST = { campaignId: 'cam_List1', exportId: 'axp_List1' }
+const SECOND = { campaignId: 'cam_List2', exportId: 'axp_List2' }
+const THIRD = { campaignId: 'cam_List2', exportId: 'axp_List3' }
+
+const open = async (path = '/') => {
+  const gateway = await startGateway(IN_HASTE)
+  for (const ref of [FIRST, SECOND, THIRD]) {
+    gateway.lemlist.add({ ...ref, campaignName: `Name of ${ref.exportId}`, durationMs: 0 })
+  }
+  return { gateway, ...(await openPage(gateway.url + path)) }
+}
+
+const idsOn = (page: Page) => page.locator('.ids').allTextContents()
+const follow = async (page: Page, text: string) => {
+  await page.getByLabel('Follow an export').fill(text)
+  await page.keyboard.press('Enter')
+}
+
+describe.skipIf(obstacle !== undefined)(
+  `the list of followed exports${obstacle ? ` (${obstacle})` : ''}`,
+  () => {
+    it('is empty at first, and explains itself', async () => {
+      const { page, complaints } = await open()
+      expect(await page.getByRole('heading', { name: 'Nothing followed yet' }).isVisible()).toBe(
+        true,
+      )
+      expect(await page.locator('#line').textContent()).toContain('Idle')
+      expect(complaints).toEqual([])
+    })
+
+    it.each([
+      ['both ids', 'cam_List1/axp_List1', ['cam_List1/axp_List1']],
+      ['both ids with a space', 'cam_List1 axp_List1', ['cam_List1/axp_List1']],
+      ['a link', 'http://localhost:1/#cam_List1/axp_List1', ['cam_List1/axp_List1']],
+      ['a path', '/campaigns/cam_List1/export/axp_List1/status', ['cam_List1/axp_List1']],
+      [
+        'several',
+        'cam_List1/axp_List1, cam_List2/axp_List2 cam_List2/axp_List3',
+        ['cam_List1/axp_List1', 'cam_List2/axp_List2', 'cam_List2/axp_List3'],
+      ],
+    ])('takes %s', async (_, text, expected) => {
+      const { page } = await open()
+      await follow(page, text)
+      await page
+        .locator('.state', { hasText: 'Done' })
+        .nth(expected.length - 1)
+        .waitFor()
+      expect(await idsOn(page)).toEqual(expected)
+      expect(new URL(page.url()).hash).toBe(`#${expected.join(',')}`)
+      expect(await page.locator('#line').textContent()).toContain('All finished')
+    })
+
+    it.each([
+      ['nothing', ' ', /^No ids in there/],
+      ['a campaign alone', 'cam_List1', /^That names no export/],
+      ['an id that is too long', `cam_List1/axp_${'a'.repeat(65)}`, /^That names no export/],
+      ['markup', '<img src=x onerror=alert(1)>', /^No ids in there/],
+    ])('refuses %s in words, at the field', async (_, text, words) => {
+      const { page, complaints } = await open()
+      await follow(page, text)
+      const field = page.getByLabel('Follow an export')
+      await page.locator('#follow-fault', { hasText: words }).waitFor()
+      expect(await field.getAttribute('aria-invalid')).toBe('true')
+      expect(await page.locator('#follow-text:focus').count()).toBe(1)
+      expect(await idsOn(page)).toEqual([])
+      expect(complaints).toEqual([])
+    })
+
+    it('has each export once', async () => {
+      const { page } = await open()
+      await follow(page, 'cam_List1/axp_List1 cam_List1/axp_List1')
+      await follow(page, 'cam_List1/axp_List1')
+      await page.locator('.state', { hasText: 'Done' }).waitFor()
+      expect(await idsOn(page)).toEqual(['cam_List1/axp_List1'])
+    })
+
+    it('comes with a link, and grows with the next one', async () => {
+      const { page, gateway } = await open('/#cam_List1/axp_List1,cam_List2/axp_List2')
+      await page.locator('.state', { hasText: 'Done' }).nth(1).waitFor()
+      expect(await idsOn(page)).toEqual(['cam_List1/axp_List1', 'cam_List2/axp_List2'])
+      await page.goto(linkTo(gateway.url, [THIRD]))
+      await page.locator('.state', { hasText: 'Done' }).nth(2).waitFor()
+      expect(await idsOn(page)).toEqual([
+        'cam_List2/axp_List3',
+        'cam_List1/axp_List1',
+        'cam_List2/axp_List2',
+      ])
+    })
+
+    it('is remembered without the link', async () => {
+      const { page, gateway } = await open('/#cam_List1/axp_List1')
+      await page.locator('.state', { hasText: 'Done' }).waitFor()
+      await page.goto('about:blank')
+      await page.goto(gateway.url)
+      await page.locator('.state', { hasText: 'Done' }).waitFor()
+      expect(await idsOn(page)).toEqual(['cam_List1/axp_List1'])
+    })
+
+    it('forgets what is removed, and puts the keyboard at the next', async () => {
+      const { page, gateway } = await open('/#cam_List1/axp_List1,cam_List2/axp_List2')
+      await page.locator('.state', { hasText: 'Done' }).nth(1).waitFor()
+      await page.getByRole('button', { name: /^Remove Name of axp_List1/ }).press('Enter')
+      expect(await idsOn(page)).toEqual(['cam_List2/axp_List2'])
+      expect(await page.locator('.remove:focus').getAttribute('title')).toBe('Remove')
+      await page.keyboard.press('Enter')
+      expect(await idsOn(page)).toEqual([])
+      expect(await page.locator('#follow-text:focus').count()).toBe(1)
+      expect(page.url()).toBe(`${gateway.url}/`)
+      await page.reload()
+      await page.locator('#empty').waitFor()
+      expect(await idsOn(page)).toEqual([])
+    })
+
+    it('asks no more once nothing is followed', async () => {
+      const { page, gateway } = await open()
+      const left = page.waitForEvent('requestfailed', (one) => one.url().includes('/events?'))
+      gateway.lemlist.add({ campaignId: 'cam_List9', exportId: 'axp_List9', outcome: 'never' })
+      await follow(page, 'cam_List9/axp_List9')
+      await page.locator('.state', { hasText: 'Pending' }).waitFor()
+      await page.locator('.remove').click()
+      await left
+      expect(await page.locator('#line').textContent()).toContain('Idle')
+    })
+
+    it('has 100 exports at most', async () => {
+      const { page } = await open()
+      const names = Array.from({ length: 101 }, (_, index) => `cam_List1/axp_Many${index}`)
+      await follow(page, names.join(' '))
+      await page.locator('#follow-fault', { hasText: '100 exports at most' }).waitFor()
+      await follow(page, names.slice(1).join(' '))
+      await page.locator('.state', { hasText: 'Not found' }).nth(99).waitFor()
+      expect(await page.locator('.card').count()).toBe(100)
+    })
+
+    it('tells readers of states, not of each step', async () => {
+      const { page, gateway } = await open()
+      const ref = { campaignId: 'cam_List8', exportId: 'axp_List8' }
+      gateway.lemlist.add({ ...ref, campaignName: 'Told', outcome: 'never', durationMs: 600_000 })
+      await page.evaluate(`
+        globalThis.told = []
+        new MutationObserver(() => told.push(document.querySelector('#announcer').textContent))
+          .observe(document.querySelector('#announcer'), { childList: true, characterData: true, subtree: true })
+      `)
+      await follow(page, 'cam_List8/axp_List8')
+      await page.locator('.state', { hasText: 'Pending' }).waitFor()
+      gateway.lemlist.progress(ref.exportId, 1, 9)
+      await page.locator('.items', { hasText: '1 of 9' }).waitFor()
+      gateway.lemlist.progress(ref.exportId, 2, 9)
+      await page.locator('.items', { hasText: '2 of 9' }).waitFor()
+      gateway.lemlist.finish(ref.exportId)
+      await page.locator('.state', { hasText: 'Done' }).waitFor()
+      expect(await page.evaluate('told')).toEqual([
+        'Following 1 export',
+        'Told: Pending',
+        'Told: Done',
+      ])
+    })
+
+    it('says in words why an export was not started', async () => {
+      const { page, gateway, complaints } = await open()
+      const field = page.getByLabel('Start a new one')
+      const press = () => page.getByRole('button', { name: 'Start', exact: true }).click()
+      await field.fill('hello')
+      await press()
+      await page.locator('#start-fault', { hasText: 'no id of a campaign' }).waitFor()
+      expect(complaints).toEqual([])
+      gateway.lemlist.script({ operation: 'start' }, { status: 503, headers: {}, body: '' })
+      await field.fill('cam_List1')
+      await press()
+      await page.locator('#start-fault', { hasText: 'lemlist cannot be reached' }).waitFor()
+      expect(gateway.lemlist.calls.filter(({ operation }) => operation === 'start')).toHaveLength(1)
+    })
+  },
+)
