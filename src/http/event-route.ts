@@ -27,9 +27,17 @@ export const FIRST_READ_MS = 2_000
 const REFUSED_RETRY_MS = { min: 10_000, max: 30_000 }
 const DRAINING_RETRY_MS = { min: 1_000, max: 3_000 }
 
+const EVENT_STREAM_RANGE = /^(text\/event-stream|text\/\*|\*\/\*)$/i
+const NEVER = /^q=0(\.0*)?$/i
+
+const takesEventStream = (range: string): boolean => {
+  const [type = '', ...parameters] = range.split(';').map((part) => part.trim())
+  return EVENT_STREAM_RANGE.test(type) && !parameters.some((parameter) => NEVER.test(parameter))
+}
+
 /** @throws Problem 406 when the caller does not take an event stream */
 export const requireEventStream = (accept: string | undefined): void => {
-  if (accept === undefined || /(text\/event-stream|text\/\*|\*\/\*)/i.test(accept)) return
+  if (accept === undefined || accept.split(',').some(takesEventStream)) return
   throw new Problem('not-acceptable', 'This route serves text/event-stream and nothing else.')
 }
 

@@ -18,22 +18,29 @@ export interface EventConnection {
   readonly events: readonly Received[]
   /** Status code of the answer; `undefined` while there is none. */
   status(): number | undefined
+  /** The head of the answer, byte for byte, its blank line left out. */
+  head(): string
+  /** The body so far, comments included. */
+  text(): string
   /** What the last `retry:` said, milliseconds. */
   retryMs(): number | undefined
   /** How it ended: with its last chunk, or without. */
   readonly ended: Promise<'clean' | 'abrupt'>
   /** Resolves with the first event that passes, those already there included. Rejects at the end. */
   waitFor(passes: (event: Received) => boolean): Promise<Received>
+  /** Resolves when that is so of what has come. Rejects at the end. */
+  until(isSo: () => boolean): Promise<void>
 }
 
 export interface ConnectOptions {
   readonly lastEventId?: string
+  readonly accept?: string
   readonly onEvent?: (event: Received) => void
 }
 
 export const openEvents = (
   url: string,
-  { lastEventId, onEvent = () => {} }: ConnectOptions = {},
+  { lastEventId, accept = 'text/event-stream', onEvent = () => {} }: ConnectOptions = {},
 ): EventConnection => {
   const { hostname, port, pathname, search } = new URL(url)
   const events: Received[] = []
@@ -53,9 +60,15 @@ export const openEvents = (
       retryMs = ms
     },
   })
-  const text = new TextDecoder()
-  const body = chunkReader((bytes) => parser.feed(text.decode(bytes, { stream: true })))
+  const decoder = new TextDecoder()
+  const body = chunkReader((bytes) => {
+    const piece = decoder.decode(bytes, { stream: true })
+    text += piece
+    parser.feed(piece)
+  })
   let head = Buffer.alloc(0)
+  let text = ''
+  const watching = new Set<() => void>()
   const read = (chunk: Buffer): void => {
     body.feed(chunk)
     // The server would keep the connection for another request.
@@ -65,16 +78,21 @@ export const openEvents = (
   const socket = connect(Number(port), hostname)
   const resume = lastEventId === undefined ? '' : `Last-Event-ID: ${lastEventId}\r\n`
   socket.write(
-    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: text/event-stream\r\n${resume}\r\n`,
+    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: ${accept}\r\n${resume}\r\n`,
   )
   socket.on('data', (chunk: Buffer) => {
-    if (status !== undefined) return read(chunk)
+    if (status !== undefined) {
+      read(chunk)
+      for (const look of watching) look()
+      return
+    }
     head = Buffer.concat([head, chunk])
     const end = head.indexOf('\r\n\r\n')
     if (end === -1) return
     status = Number(head.toString('latin1', 9, 12))
     if (status === 200) read(head.subarray(end + 4))
     else socket.end()
+    for (const look of watching) look()
   })
   // A reset is an end like any other.
   socket.on('error', () => {})
@@ -84,6 +102,8 @@ export const openEvents = (
     socket,
     events,
     status: () => status,
+    head: () => head.toString('latin1', 0, head.indexOf('\r\n\r\n')),
+    text: () => text,
     retryMs: () => retryMs,
     ended: ended.promise,
     waitFor: async (passes) => {
@@ -101,6 +121,20 @@ export const openEvents = (
         return await found.promise
       } finally {
         waiting.delete(tell)
+      }
+    },
+    until: async (isSo) => {
+      const so = Promise.withResolvers<void>()
+      const look = () => {
+        if (isSo()) so.resolve()
+      }
+      watching.add(look)
+      look()
+      void ended.promise.then((how) => so.reject(new Error(`the stream ended (${how}) before`)))
+      try {
+        await so.promise
+      } finally {
+        watching.delete(look)
       }
     },
   }

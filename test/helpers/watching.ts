@@ -1,0 +1,72 @@
+import { onTestFinished } from 'vitest'
+import {
+  type ConnectOptions,
+  type EventConnection,
+  openEvents,
+  type Received,
+} from './event-connection.ts'
+import { eventsPath, logLines, startGateway, type TestGateway } from './gateway.ts'
+import { FAST } from './pace.ts'
+import { REF } from './status-bodies.ts'
+
+/** A gateway and streams of it whose lemlist says what the test wants; all end with the test. */
+
+export type Ids = { readonly campaignId: string; readonly exportId: string }
+
+interface Watching extends TestGateway {
+  /** Opens the stream of the scripted export, or of what a path names. */
+  open(path?: string, options?: ConnectOptions): EventConnection
+  /** What lemlist says from now on, of the scripted export or of another. */
+  say(body: string, ref?: Ids): void
+  /** That lemlist does not know it from now on. */
+  deny(ref?: Ids): void
+  /** That lemlist is in trouble from now on. */
+  fail(status: number, ref?: Ids): void
+}
+
+export const startWatching = async (
+  env: Readonly<Record<string, string>> = {},
+): Promise<Watching> => {
+  const gateway = await startGateway({ env: { ...FAST, ...env } })
+  const { url, lemlist } = gateway
+  return {
+    ...gateway,
+    open: (path = eventsPath(REF), options = {}) => {
+      const stream = openEvents(url + path, options)
+      onTestFinished(() => void stream.socket.destroy())
+      return stream
+    },
+    say: (body, { exportId } = REF) => lemlist.script({ exportId }, { body }),
+    deny: ({ exportId } = REF) =>
+      lemlist.script({ exportId }, { status: 404, body: '{"ok":false,"message":"not found"}' }),
+    fail: (status, { exportId } = REF) => lemlist.script({ exportId }, { status, body: 'trouble' }),
+  }
+}
+
+/** Whether it is an event of that name. */
+export const named =
+  (name: string) =>
+  ({ event }: Received): boolean =>
+    event === name
+
+/** The names of the events so far, in order. */
+export const namesOf = ({ events }: Pick<EventConnection, 'events'>): string[] =>
+  events.map(({ event }) => event)
+
+/** The header fields of an answer's head, names in lower case. */
+export const fieldsOf = ({ head }: Pick<EventConnection, 'head'>): Record<string, string> =>
+  Object.fromEntries(
+    head()
+      .split('\r\n')
+      .slice(1)
+      .map((line) => {
+        const colon = line.indexOf(':')
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+      }),
+  )
+
+/** How streams ended so far, as the gateway logged it. */
+export const endingsOf = ({ logs }: Pick<TestGateway, 'logs'>): unknown[] =>
+  logLines(logs())
+    .filter(({ msg }) => msg === 'stream')
+    .map(({ ending }) => ending)
