@@ -104,6 +104,15 @@ export const createFollower = (options: FollowerOptions): Follower => {
     onDue(plan.dueAt)
   }
 
+  /** Another replica may have seen it long before this one did, and have watchers when this one has none. */
+  const known = async (ref: ExportRef, seenHereAt: number) => {
+    const tracking = await attempt('schedule.find', schedule.find(ref))
+    return {
+      firstSeenAt: Math.min(seenHereAt, tracking?.firstSeenAt ?? seenHereAt),
+      watched: isWatched(ref) || (tracking !== undefined && tracking.watchedUntil > now()),
+    }
+  }
+
   const again = async (claim: Claim, looked: Looked): Promise<void> => {
     const watched = isWatchedSomewhere(claim)
     const old = now() - claim.firstSeenAt > options.exportTtlMs * FOLLOWED_PART_OF_TTL
@@ -147,8 +156,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
   return {
     note: async (ref, { snapshot, keptUntil, firstSeenAt }) => {
       if (isFinal(snapshot) && keptUntil !== undefined) return untrack({ ref })
+      const seen = await known(ref, firstSeenAt)
       const looked = { origin: 'pending', pending: isPending(snapshot) } as const
-      await track(ref, firstSeenAt, planned({ firstSeenAt, watched: isWatched(ref) }, looked))
+      await track(ref, seen.firstSeenAt, planned(seen, looked))
     },
     adopt: async (ref) => {
       const seen = { firstSeenAt: now(), watched: true }
@@ -158,7 +168,8 @@ export const createFollower = (options: FollowerOptions): Follower => {
       const seen = { firstSeenAt: now(), watched: isWatched(ref) }
       await track(ref, seen.firstSeenAt, planned(seen, { origin: 'started' }))
     },
-    hasten: async (ref, { firstSeenAt, observedAt }) => {
+    hasten: async (ref, { firstSeenAt: seenHereAt, observedAt }) => {
+      const { firstSeenAt } = await known(ref, seenHereAt)
       const look = { now: observedAt, firstSeenAt, watched: true, pending: true, failures: 0 }
       const { dueAt } = nextLook({ ...look, random: random() }, intervals)
       const watchedUntil = now() + options.watchedForMs

@@ -352,6 +352,22 @@ describe('a look of a caller', () => {
     expect(await row()).toMatchObject({ dueInMs: 5_000 })
   })
 
+  // A read on a second replica put the next look a minute off although somebody watched on the first.
+  it('keeps the pace of the watched when somebody watches on another replica only', async () => {
+    const { follower, schedule, row } = start()
+    await schedule.track(trackingOf(REF, { watchedUntil: Date.now() + 1 }))
+    await follower.note(REF, kept('pending'))
+    expect(await row()).toMatchObject({ dueInMs: 5_000 })
+  })
+
+  // The first look on a second replica was taken for the first of all, and another came a second later.
+  it('is planned by the age of the export, not by when this replica first saw it', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE }))
+    await follower.note(REF, kept('pending'))
+    expect(await row()).toMatchObject({ dueInMs: 10_000 })
+  })
+
   it('ends the following of what is final and kept, and only of that', async () => {
     const { follower, schedule, row } = start()
     await schedule.claimed()
@@ -377,6 +393,14 @@ describe('whoever begins to watch', () => {
     expect(await row()).toMatchObject({ dueInMs: 3_000 })
     expect(due.at(-1)).toBe(3_000)
     expect((await schedule.find(REF))?.watchedUntil).toBe(now + HEARTBEATS)
+  })
+
+  it('counts the age of the export from when any replica first saw it', async () => {
+    const { follower, schedule, row } = start()
+    const dueAt = Date.now() + HOUR
+    await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE, dueAt }))
+    await follower.hasten(REF, { firstSeenAt: Date.now(), observedAt: Date.now() })
+    expect(await row()).toMatchObject({ dueInMs: 10_000 })
   })
 
   it('keeps it watched by every renewal, and tracks nothing by it', async () => {
@@ -427,7 +451,8 @@ describe('a store that fails', () => {
     await follower.fail(claim, down())
     expect(told()).toEqual(['trouble upstream-unavailable'])
     expect(observer.told.map((line) => line.replace('storeFailed schedule.', ''))).toEqual([
-      ...['track', 'untrack', 'track', 'track', 'watch', 'watch', 'reschedule', 'reschedule'],
+      ...['find', 'track', 'untrack', 'track', 'track', 'find', 'watch', 'watch'],
+      ...['reschedule', 'reschedule'],
     ])
   })
 })
