@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Request } from 'playwright-core'
+import { rolldown } from 'rolldown'
+import { describe, expect, it } from 'vitest'
+import { browserObstacle } from '../helpers/chromium.ts'
+import { startGateway } from '../helpers/gateway.ts'
+import { IN_HASTE, openPage } from '../helpers/live-page.ts'
+
+const obstacle = browserObstacle()
+const inBrowser = describe.skipIf(obstacle !== undefined)
+const why = obstacle ? ` (${obstacle})` : ''
+
+const FIRST = { campaignId: 'cam_Examples2', exportId: 'axp_Examples1' }
+const SECOND = { campaignId: 'cam_Examples2', exportId: 'axp_Examples2' }
+
+/** A page on the origin of the gateway, as a reverse proxy would put it there. */
+const serve = async (html: string, script = '') => {
+  const gateway = await startGateway(IN_HASTE)
+  const opened = await openPage('about:blank')
+  const { page } = opened
+  await page.route(`${gateway.url}/example*`, (route) =>
+    route.request().url().includes('.js')
+      ? route.fulfill({ contentType: 'text/javascript', body: script })
+      : route.fulfill({ contentType: 'text/html', body: html }),
+  )
+  const streams: string[] = []
+  const over: string[] = []
+  const note = (list: string[]) => (request: Request) => {
+    if (request.url().endsWith('/events')) list.push(request.url())
+  }
+  page.on('request', note(streams))
+  page.on('requestfailed', note(over))
+  page.on('requestfinished', note(over))
+  const add = (ref: typeof FIRST) => {
+    gateway.lemlist.add({ ...ref, outcome: 'never', durationMs: 600_000, fileBytes: 3_000 })
+    gateway.lemlist.progress(ref.exportId, 1, 4)
+  }
+  return { ...opened, gateway, add, streams, over }
+}
+
+inBrowser(`browser.html${why}`, () => {
+  const html = readFileSync(join(import.meta.dirname, '../../examples/browser.html'), 'utf8')
+  const open = async () => {
+    const served = await serve(html)
+    const query = `campaign=${FIRST.campaignId}&export=${FIRST.exportId}`
+    return { ...served, go: () => served.page.goto(`${served.gateway.url}/example?${query}`) }
+  }
+
+  it('shows the progress, then the link to the file, on one connection', async () => {
+    const { page, gateway, add, streams, go, complaints } = await open()
+    add(FIRST)
+    await go()
+    await page.locator('#state', { hasText: 'pending' }).waitFor()
+    expect(await page.locator('progress').getAttribute('value')).toBe('0.25')
+    gateway.lemlist.finish(FIRST.exportId)
+    await page.locator('#state', { hasText: 'done' }).waitFor()
+    const downloading = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Download the CSV' }).click()
+    expect(readFileSync(await (await downloading).path())).toHaveLength(3_000)
+    expect(streams).toHaveLength(1)
+    expect(complaints).toEqual([])
+  })
+
+  it('says so when the gateway refuses', async () => {
+    const { page, go } = await open()
+    await go()
+    await page.locator('#state', { hasText: 'The gateway refuses this export.' }).waitFor()
+  })
+})
+
+inBrowser(`react-hook.js${why}`, () => {
+  const open = async () => {
+    const bundle = await rolldown({
+      input: join(import.meta.dirname, 'react-app.js'),
+      external: ['/client.js'],
+      platform: 'browser',
+      transform: { define: { 'process.env.NODE_ENV': '"development"' } },
+    })
+    const { output } = await bundle.generate({ format: 'esm' })
+    await bundle.close()
+    const html = '<div id="app"></div><script type="module" src="/example.js"></script>'
+    const served = await serve(html, output[0].code)
+    const query = new URLSearchParams(FIRST)
+    return { ...served, go: () => served.page.goto(`${served.gateway.url}/example?${query}`) }
+  }
+
+  it('is about twenty lines', () => {
+    const hook = readFileSync(join(import.meta.dirname, '../../examples/react-hook.js'), 'utf8')
+    const [, code = ''] = hook.split('export function ')
+    expect(code.trim().split('\n').length).toBeLessThanOrEqual(20)
+  })
+
+  it('renders each status to the last, in strict mode', async () => {
+    const { page, gateway, add, go, complaints } = await open()
+    add(FIRST)
+    await go()
+    await page.locator('#state', { hasText: `${FIRST.exportId}: pending` }).waitFor()
+    gateway.lemlist.finish(FIRST.exportId)
+    await page.locator('#state', { hasText: `${FIRST.exportId}: done` }).waitFor()
+    expect(complaints.filter((line) => !line.includes('React DevTools'))).toEqual([])
+  })
+
+  it('lets go of its stream when the component shows another export, and when it goes', async () => {
+    const { page, add, go, streams, over } = await open()
+    add(FIRST)
+    add(SECOND)
+    await go()
+    await page.locator('#state', { hasText: `${FIRST.exportId}: pending` }).waitFor()
+    await page.evaluate(`show(${JSON.stringify(SECOND)})`)
+    await page.locator('#state', { hasText: `${SECOND.exportId}: pending` }).waitFor()
+    await page.evaluate('show(null)')
+    await page.locator('#state', { hasText: 'gone' }).waitFor()
+    await expect.poll(() => over.length).toBe(streams.length)
+    expect(new Set(streams).size).toBe(2)
+  })
+
+  it('tells what the gateway refuses', async () => {
+    const { page, go } = await open()
+    await go()
+    await page.locator('#state', { hasText: `${FIRST.exportId}: campaign-not-found` }).waitFor()
+  })
+})

@@ -1,0 +1,21 @@
+/** A component that uses the hook of examples/, for the test of it. */
+
+import { createElement, StrictMode, useState } from 'react'
+import { createRoot } from 'react-dom/client'
+import { useExport } from '../../examples/react-hook.js'
+
+const Export = ({ campaignId, exportId }) => {
+  const { status, trouble, refused } = useExport(campaignId, exportId)
+  const words = refused?.code ?? trouble?.code ?? status?.status ?? 'waiting'
+  return createElement('p', { id: 'state' }, `${exportId}: ${words}`)
+}
+
+const App = () => {
+  const [ref, setRef] = useState(Object.fromEntries(new URLSearchParams(location.search)))
+  globalThis.show = setRef
+  return ref === null ? createElement('p', { id: 'state' }, 'gone') : createElement(Export, ref)
+}
+
+createRoot(document.getElementById('app')).render(
+  createElement(StrictMode, null, createElement(App)),
+)
