@@ -78,6 +78,8 @@ export const readFile = async (response: IncomingMessage): Promise<Download> => 
   const chunks: Buffer[] = []
   response.on('data', (chunk: Buffer) => chunks.push(chunk))
   response.on('error', () => {})
+  // It may have been paused.
+  response.resume()
   await new Promise<void>((resolve) => response.once('close', resolve))
   const bytes = Buffer.concat(chunks)
   const headers = new Headers()

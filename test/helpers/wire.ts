@@ -15,20 +15,22 @@ interface ExchangeOptions {
   /** Whether the sending side is closed behind the bytes, so that the server waits for no more. */
   readonly thenEnd?: boolean
   readonly deadlineMs?: number
+  /** Told the code of a reset, which is an end like any other. */
+  readonly onError?: (code: string) => void
 }
 
 /** Sends the bytes and reads until the server closes the connection; it has to, so ask for it. */
 export const exchange = async (
   url: string,
   bytes: string | Uint8Array,
-  { thenEnd = false, deadlineMs = 8_000 }: ExchangeOptions = {},
+  { thenEnd = false, deadlineMs = 8_000, onError = () => {} }: ExchangeOptions = {},
 ): Promise<string> => {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   // A reset is an end like any other: what was read before it counts.
-  socket.on('error', () => {})
+  socket.on('error', (error) => onError('code' in error ? String(error.code) : error.message))
   socket.write(bytes)
   if (thenEnd) socket.end()
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
