@@ -28,7 +28,9 @@ const start = () => {
     stale: Kept | undefined
     standing: Standing
     tracked: boolean
-  } = { end: undefined, stale: undefined, standing: 'none', tracked: false }
+    /** When the schedule answers. */
+    schedule: Promise<void> | undefined
+  } = { end: undefined, stale: undefined, standing: 'none', tracked: false, schedule: undefined }
   const asked: string[] = []
   const reads: PromiseWithResolvers<Reading>[] = []
   const watch = createWatch({
@@ -52,8 +54,10 @@ const start = () => {
     follower: {
       adopt: async () => void asked.push('adopt'),
       note: async (_, { snapshot }) => void asked.push(`note ${snapshot.state}`),
-      hasten: async (_, { firstSeenAt, observedAt }) =>
-        void asked.push(`hasten ${Date.now() - firstSeenAt} ${Date.now() - observedAt}`),
+      hasten: async (_, { firstSeenAt, observedAt }) => {
+        asked.push(`hasten ${Date.now() - firstSeenAt} ${Date.now() - observedAt}`)
+        await known.schedule
+      },
       renew: async (refs) => void asked.push(`renew ${refs.length}`),
       isTracked: async () => known.tracked,
       standing: async () => known.standing,
@@ -142,17 +146,21 @@ describe('the first watcher', () => {
     },
   )
 
-  it('finds a topic told before it joins, once the one who asked has left', async () => {
-    // He was told nothing until the next poll when the first had been told and left before the schedule answered.
+  it('leaves a second one told who comes when the first has left again', async () => {
+    // The first was told and left before the schedule had answered; the second waited for the next poll.
     const { watch, known, join, settled } = start()
+    const schedule = Promise.withResolvers<void>()
     known.stale = observed(1_000)
+    known.schedule = schedule.promise
     const one = join()
     void watch.first(REF)
     await settled()
     one.leave()
-    const other = join()
-    await watch.first(REF)
-    expect(other.told.concat(wordsOf(other.topic))).toContain('pending')
+    const { told } = join()
+    const first = watch.first(REF)
+    schedule.resolve()
+    await first
+    expect(told).toEqual(['pending'])
   })
 })
 
