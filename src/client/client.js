@@ -152,7 +152,9 @@ async function* events(options, url, signal) {
     signal.addEventListener('abort', drop)
     try {
       const own = { accept: EVENT_STREAM, ...(memory.id && { 'last-event-id': memory.id }) }
-      const response = await soon(ask(options, url, { signal: connection.signal }, own))
+      // Else a browser lets a second stream of the same URL wait for the first.
+      const init = /** @type {const} */ ({ signal: connection.signal, cache: 'no-store' })
+      const response = await soon(ask(options, url, init, own))
       const { status, headers, body } = response
       if (status === 204) return
       minimumMs = Math.min(Number(headers.get('retry-after')) * 1000 || 0, MAX_BACK_OFF_MS)
@@ -248,7 +250,7 @@ const pause = (ms, signal) =>
 const ask = async ({ headers, fetch = globalThis.fetch }, url, init, own) => {
   const all = new Headers(typeof headers === 'function' ? await headers() : headers)
   for (const [name, value] of Object.entries(own)) all.set(name, value)
-  return fetch(url, { cache: 'no-store', ...init, headers: all })
+  return fetch(url, { ...init, headers: all })
 }
 
 /** @param {Api.RequestOptions} options @param {string} url @param {string} [method] @param {Record<string, string>} [own] */

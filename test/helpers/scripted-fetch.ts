@@ -5,6 +5,7 @@ interface Asked {
   readonly method: string
   readonly headers: Headers
   readonly signal: AbortSignal | null
+  readonly cache: string
 }
 
 export type Answer = (asked: Asked) => Response | Promise<Response>
@@ -12,8 +13,8 @@ export type Answer = (asked: Asked) => Response | Promise<Response>
 export const scriptedFetch = (...answers: readonly Answer[]) => {
   const asked: Asked[] = []
   const fetch = async (input: string | URL | Request, init: RequestInit = {}) => {
-    const { method = 'GET', signal = null } = init
-    const one = { url: String(input), method, headers: new Headers(init.headers), signal }
+    const { method = 'GET', signal = null, cache = 'default' } = init
+    const one = { url: String(input), method, headers: new Headers(init.headers), signal, cache }
     asked.push(one)
     const answer = answers[asked.length - 1] ?? answers.at(-1)
     if (answer === undefined) throw new Error('the test has written no answer')

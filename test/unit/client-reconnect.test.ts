@@ -59,6 +59,13 @@ describe('a watch', () => {
     )
   })
 
+  // Chromium keeps a second request for the URL of one that is under way waiting, for the sake of its cache.
+  it('is kept out of the cache of a browser', async () => {
+    const { watch, asked } = watching([stream([END])])
+    await statesOf(watch)
+    expect(asked).toMatchObject([{ cache: 'no-store' }])
+  })
+
   it('is over after `end`, whatever else might come', async () => {
     const { watch, asked } = watching([stream([status('done'), END, status('pending')])])
     expect(await statesOf(watch)).toEqual(['done'])

@@ -86,6 +86,16 @@ const rooms: readonly Room[] = [
     ],
   },
   {
+    file: 'src/client/planted.ts',
+    forbidden: ['../http/schemas.ts', './more.js', 'zod', 'node:fs', 'react'],
+    permitted: [],
+  },
+  {
+    file: 'src/page/planted.ts',
+    forbidden: ['../http/schemas.ts', '../client/client.js', './more.js', 'zod', 'react'],
+    permitted: ['../client.js'],
+  },
+  {
     file: 'src/config.ts',
     forbidden: ['./app.ts', './problems.ts', './exports/export.ts', './store/open.ts'],
     permitted: ['./variables.ts', 'zod', 'node:fs'],
