@@ -28,7 +28,7 @@ const schema = {
   operationId: 'watchExport',
   tags: ['exports'],
   summary: 'Changes of an export, pushed',
-  description: `Server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer when it is complete, which for a pending export takes until it ends: \`curl -N\` and EventSource show it as it comes.
+  description: `Server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer when it is complete, which for a pending export takes until it ends: the [live page](/), \`curl -N\` and EventSource show it as it comes.
 
 ${EVENT_STREAM}`,
   params: exportParams,
