@@ -19,6 +19,9 @@ export const filePath = ({ campaignId, exportId }: Ref = REF): string =>
 
 export const isFile: CallFilter = ({ operation }: Call) => operation === 'file'
 
+/** The name of the scripted export's file. */
+export const FILE_NAME = `fil_${REF.exportId}_scripted.csv`
+
 /** A gateway with nothing in the way of many calls. */
 export const startFileGateway = (
   env: Readonly<Record<string, string>> = {},
