@@ -63,7 +63,7 @@ export const createStarter = (options: StarterOptions): Starter => {
     try {
       const started = await begin(campaign)
       // First of all: from now on the answer is known.
-      await note('idempotency.finish', idempotency.finish(key, encode(started)))
+      await note('idempotency.finish', idempotency.finish(key, started.body))
       return started
     } catch (error) {
       if (isNothingBegun(error)) await note('idempotency.forget', idempotency.forget(key))
@@ -116,11 +116,8 @@ const isNothingBegun = (error: unknown): boolean =>
 const hashOf = ({ account, campaignId }: CampaignRef, caller: string, key: string): string =>
   createHash('sha256').update([account, campaignId, caller, key].join('\0')).digest('base64url')
 
-const encode = ({ exportId, body }: Started): Uint8Array =>
-  Buffer.concat([Buffer.from(`${exportId}\n`), body])
-
-const decode = (answer: Uint8Array): Started => {
-  const bytes = Buffer.from(answer)
-  const end = bytes.indexOf('\n')
-  return { exportId: bytes.subarray(0, end).toString(), body: bytes.subarray(end + 1) }
+/** All that is kept of a start is its body, which was checked when it came: it names its export. */
+const decode = (body: Uint8Array): Started => {
+  const { id, _id } = JSON.parse(Buffer.from(body).toString()) as Record<'id' | '_id', string>
+  return { exportId: id ?? _id, body }
 }
