@@ -99,7 +99,14 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     fileTtlMs,
   })
   const places = Math.max(1, Math.floor(lemlist.calls / PACED_QUARTERS))
-  const tracker = createTracker({ schedule, looker, follower, observer, places })
+  const tracker = createTracker({
+    schedule,
+    looker,
+    follower,
+    observer,
+    places,
+    longestTurnMs: intervals.maxIntervalMs,
+  })
   const patienceMs = lemlist.timeoutMs * PATIENCE
   const budgetRests = () => budget.rests?.() ?? false
   const reader = createReader({ cache, looker, follower, patienceMs, budgetRests })

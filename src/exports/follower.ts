@@ -33,6 +33,8 @@ export interface Follower {
   settle(claim: Claim, kept: Kept): Promise<void>
   /** After a poll that was not. */
   fail(claim: Claim, error: unknown): Promise<void>
+  /** It was not looked at: it is due as it was, for whoever claims it next. */
+  giveBack(claim: Claim): Promise<void>
 }
 
 /**
@@ -194,6 +196,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
         // The store did not take it: asked for again, so that its link is not lost.
         await again(claim, { origin: 'pending', failures: claim.failures + 1 })
       }
+    },
+    giveBack: async (claim) => {
+      await attempt('schedule.reschedule', schedule.reschedule(claim, claim))
     },
     fail: async (claim, error) => {
       const problem = error instanceof Problem ? error : bug(error)

@@ -15,13 +15,18 @@ export interface Tracker {
 interface TrackerOptions {
   readonly schedule: Schedule
   readonly looker: Looker
-  readonly follower: Pick<Follower, 'settle' | 'fail'>
+  readonly follower: Pick<Follower, 'settle' | 'fail' | 'giveBack'>
   readonly observer: Observer
   /**
    * Polls that stand in line at once: as many as may leave together. The backlog stays in the schedule,
    * where the most urgent is picked, and where another replica finds it.
    */
   readonly places: number
+  /**
+   * Milliseconds after which a poll in line is as urgent as a caller, however long its own interval is:
+   * one that nobody watches would else hold its place for a minute while callers keep lemlist busy.
+   */
+  readonly longestTurnMs: number
   readonly now?: () => number
 }
 
@@ -46,7 +51,7 @@ export const createTracker = (options: TrackerOptions): Tracker => {
 
   const poll = async (claim: Claim): Promise<void> => {
     // Due an interval from now: callers, who are due at once, go first, but not for ever.
-    const due = performance.now() + claim.intervalMs
+    const due = performance.now() + Math.min(claim.intervalMs, options.longestTurnMs)
     const { flight } = looker.look(claim.ref, { due, giveUpAt: Number.POSITIVE_INFINITY })
     standing += 1
     void flight.look.started.then(() => {
@@ -55,7 +60,8 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     })
     await flight.answer.then(
       (kept) => follower.settle(claim, kept),
-      (error) => follower.fail(claim, error),
+      // What fails while we stop says nothing about lemlist.
+      (error) => (running ? follower.fail(claim, error) : follower.giveBack(claim)),
     )
   }
 

@@ -19,6 +19,7 @@ const start = ({ places = 4 } = {}) => {
   const follower = {
     settle: async ({ ref }: Claim) => void settled.push(`settled ${ref.exportId}`),
     fail: async ({ ref }: Claim) => void settled.push(`failed ${ref.exportId}`),
+    giveBack: async ({ ref }: Claim) => void settled.push(`given back ${ref.exportId}`),
   }
   const tracker = createTracker({
     schedule,
@@ -27,7 +28,9 @@ const start = ({ places = 4 } = {}) => {
     follower: {
       settle: (claim) => follower.settle(claim),
       fail: (claim) => follower.fail(claim),
+      giveBack: (claim) => follower.giveBack(claim),
     },
+    longestTurnMs: 15_000,
     looker: {
       look: (ref, turn) => {
         const started = Promise.withResolvers<void>()
@@ -224,6 +227,27 @@ describe('the tracker', () => {
     const asked = schedule.asked.length
     await pass(5_000)
     expect([looked(), schedule.asked.length, vi.getTimerCount()]).toEqual([[], asked, before])
+  })
+
+  // A stop told every poll that still stood in line as a failure: after the restart they backed off.
+  it('gives back what it has claimed when it is stopped before the look', async () => {
+    const { tracker, track, pass, flight, settled } = start()
+    await track([1])
+    tracker.start()
+    await pass(0)
+    tracker.stop()
+    flight(0).fail()
+    await pass(0)
+    expect(settled).toEqual(['given back axp_1'])
+  })
+
+  // An idle poll held its place for its whole minute while callers kept lemlist busy.
+  it('lets no poll stand behind callers for longer than the interval of a watched one', async () => {
+    const { tracker, track, pass, flight } = start()
+    await track([1], 0, 60_000)
+    tracker.start()
+    await pass(0)
+    expect(flight(0).turn).toMatchObject({ due: performance.now() + 15_000 })
   })
 
   it('runs once, however often it is started', async () => {
