@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { createLemlist, type Lemlist } from '../../../src/sandbox/lemlist.ts'
+import { UNLIMITED } from '../pace.ts'
+import { type RedisServer, startRedis } from '../redis.ts'
+import { startFaultProxy } from './fault-proxy.ts'
+import { type Follower, type FollowerOptions, follow } from './followers.ts'
+import type { PlantName } from './plants.ts'
+import { createRandom, type Random } from './random.ts'
+import { readOn } from './readers.ts'
+import { createRecorder, type FleetRecord, keyOf, type Recorder } from './record.ts'
+import { type Replica, startReplica } from './replica.ts'
+import { ACCOUNT, type Story, tellStory } from './story.ts'
+
+/** Several gateways on one Redis, one lemlist, and the record of what happens. */
+export interface Fleet {
+  readonly lemlist: Lemlist
+  readonly replicas: readonly [Replica, ...Replica[]]
+  readonly recorder: Recorder
+  readonly random: Random
+  /** The Redis of now. */
+  redis(): RedisServer
+  /** Another, empty one stands where it was. */
+  replaceRedis(): Promise<void>
+  /** Exports that are pending at lemlist. */
+  stories(count: number): Story[]
+  /** A client of EventSource's rules; at home as long as that is up, else elsewhere. */
+  follow(
+    options: Pick<FollowerOptions, 'client' | 'stories'> & { readonly home?: Replica },
+  ): Follower
+  /** A client that reads in turn, at any replica that is up. */
+  readOn(options: { client: string; story: Story; everyMs: number; signal?: AbortSignal }): void
+  /** Any replica that is up. */
+  pick(): Replica
+  /** Something is broken as long as the work takes, and what follows from it for so long after. */
+  disturb<T>(what: string, afterMs: number, work: () => Promise<T>): Promise<T>
+  /** Resolves when all have finished, or the time is over: the checker says who has not. */
+  settled(followers: readonly Follower[], ms: number): Promise<void>
+  record(): FleetRecord
+}
+
+interface FleetOptions {
+  readonly replicas?: number
+  readonly env?: Readonly<Record<string, string>>
+  readonly seed?: number
+  /** A bug that all of them have. */
+  readonly plant?: PlantName
+}
+
+/** Poll times of a fleet that has no time: one look a second of what is watched. */
+export const BRISK = { firstMs: 300, intervalMs: 1_000, maxIntervalMs: 1_000 }
+
+export const paceOf = ({ firstMs, intervalMs, maxIntervalMs }: typeof BRISK) => ({
+  POLL_FIRST_MS: `${firstMs}`,
+  POLL_INTERVAL_MS: `${intervalMs}`,
+  POLL_MAX_INTERVAL_MS: `${maxIntervalMs}`,
+})
+
+const keyOfReplica = (name: string): string => `key-of-replica-${name}`
+
+/** Which replica called: each has a key of its own, and all share the account. */
+const callerOf = (authorization: string | undefined): string =>
+  Buffer.from(authorization?.replace('Basic ', '') ?? '', 'base64')
+    .toString()
+    .replace(`:${keyOfReplica('')}`, '')
+
+const plantUrl = (plant: PlantName): string => {
+  const url = new URL('./plant-hook.ts', import.meta.url)
+  url.searchParams.set('bug', plant)
+  return url.href
+}
+
+export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => {
+  const { replicas: count = 3, env = {}, seed = 1, plant } = options
+  const random = createRandom(seed)
+  const recorder = createRecorder()
+  const lemlist = createLemlist({ rateLimit: UNLIMITED })
+  const baseUrl = await lemlist.listen()
+  onTestFinished(() => lemlist.close())
+  let redis = await startRedis()
+
+  const start = async (_: unknown, index: number): Promise<Replica> => {
+    const name = String.fromCharCode('a'.charCodeAt(0) + index)
+    const proxy = await startFaultProxy(redis.port, createRandom(seed + index))
+    const replica = await startReplica(name, proxy, {
+      LEMLIST_API_KEY: keyOfReplica(name),
+      LEMLIST_BASE_URL: baseUrl,
+      STORE_URL: `redis://127.0.0.1:${proxy.port}`,
+      DOCS: 'false',
+      ...env,
+      ...(plant !== undefined && { NODE_OPTIONS: `--import=${plantUrl(plant)}` }),
+    })
+    // Alone each would pass for well: what is to be checked is what they do together.
+    if (replica.output().includes('Redis is away')) {
+      throw new Error(`${name} does not reach Redis:\n${replica.output()}`)
+    }
+    // What was planted must have been loaded, or it was not planted at all.
+    if (plant !== undefined && !replica.output().includes(`planted: ${plant}`)) {
+      throw new Error(`${plant} was not planted:\n${replica.output()}`)
+    }
+    return replica
+  }
+  const [first, ...others] = await Promise.all(Array.from({ length: count }, start))
+  if (first === undefined) throw new Error('a fleet has at least one replica')
+  const replicas = [first, ...others] as const
+
+  const pick = (): Replica => {
+    const up = replicas.filter((replica) => replica.isUp())
+    return up[random.between(0, Math.max(0, up.length - 1))] ?? first
+  }
+  let told = 0
+  return {
+    lemlist,
+    replicas,
+    recorder,
+    random,
+    redis: () => redis,
+    replaceRedis: async () => {
+      await redis.kill()
+      redis = await startRedis()
+      for (const replica of replicas) replica.redis.aim(redis.port)
+    },
+    stories: (number) =>
+      Array.from({ length: number }, () => {
+        told += 1
+        return tellStory(lemlist, recorder, told)
+      }),
+    follow: ({ home, ...rest }) =>
+      follow({ ...rest, recorder, pick: () => (home?.isUp() === true ? home : pick()) }),
+    readOn: (one) => readOn({ ...one, recorder, pick }),
+    pick,
+    disturb: async (what, afterMs, work) => {
+      const from = performance.now()
+      // Open until it is over: what is checked meanwhile sees it.
+      try {
+        return await work()
+      } finally {
+        recorder.disturbances.push({ what, from, to: performance.now() + afterMs })
+      }
+    },
+    settled: async (followers, ms) => {
+      const over = new AbortController()
+      const all = Promise.all(followers.map(({ finished }) => finished))
+      await Promise.race([all, delay(ms, undefined, { signal: over.signal }).catch(() => {})])
+      over.abort()
+    },
+    record: () => ({
+      ...recorder,
+      calls: lemlist.calls.map(({ campaignId = '', exportId = '', authorization, at }) => ({
+        key: keyOf(ACCOUNT, campaignId, exportId),
+        replica: callerOf(authorization),
+        at,
+      })),
+    }),
+  }
+}

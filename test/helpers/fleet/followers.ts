@@ -1,0 +1,132 @@
+import { onTestFinished } from 'vitest'
+import { type EventConnection, openEvents, type Received } from '../event-connection.ts'
+import { eventsPath, manyEventsPath } from '../gateway.ts'
+import { isFinalState, keyOf, type Recorder } from './record.ts'
+import type { Replica } from './replica.ts'
+import { ACCOUNT, type Story } from './story.ts'
+
+/** A client that follows exports by the rules of EventSource and records what it is shown. */
+export interface Follower {
+  readonly client: string
+  /** Resolves with the first status it is shown. */
+  readonly told: Promise<void>
+  /** Resolves when every export of it was shown to be over. */
+  readonly finished: Promise<void>
+  isFinished(): boolean
+  /** The status that told it to stop, once there is one. */
+  readonly stopped: Promise<number>
+  /** When each connection was asked for. Live. */
+  readonly connects: readonly { readonly at: number; readonly replica: string }[]
+  /** Its connection breaks, as when a mobile phone changes its network. */
+  drop(): void
+}
+
+export interface FollowerOptions {
+  readonly client: string
+  /** One is followed on its own stream, several on one. */
+  readonly stories: readonly [Story, ...Story[]]
+  /** Where the next connection goes. */
+  readonly pick: () => Replica
+  readonly recorder: Recorder
+}
+
+/** The standard leaves the first value to the client; a second keeps tests short. */
+const DEFAULT_RETRY_MS = 1_000
+
+let turns = 0
+/** Numbers connections and requests of all clients. */
+export const nextTurn = (): number => {
+  turns += 1
+  return turns
+}
+
+export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Follower => {
+  const [only, ...others] = stories
+  const path = others.length === 0 ? eventsPath(only) : manyEventsPath(stories)
+  const connects: { at: number; replica: string }[] = []
+  const open = new Set(stories.map(({ key }) => key))
+  const told = Promise.withResolvers<void>()
+  const finished = Promise.withResolvers<void>()
+  const stopped = Promise.withResolvers<number>()
+  let lastEventId: string | undefined
+  let retryMs = DEFAULT_RETRY_MS
+  let connection: EventConnection | undefined
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  const begin = performance.now()
+  for (const { key } of stories) recorder.follows.push({ client, key, from: begin })
+
+  const connect = (): void => {
+    const replica = pick()
+    const askedAt = performance.now()
+    const turn = nextTurn()
+    connects.push({ at: askedAt, replica: replica.name })
+    const asks = stories.map(({ key }) => ({ key, from: askedAt, to: Number.POSITIVE_INFINITY }))
+    recorder.asks.push(...asks)
+    const onEvent = (event: Received): void => {
+      if (event.id !== '') lastEventId = event.id
+      const status = statusIn(event, only)
+      if (status === undefined) return
+      told.resolve()
+      const { key, body } = status
+      for (const ask of asks) if (ask.key === key) ask.to = Math.min(ask.to, event.at)
+      const state = stateIn(body)
+      // On a stream of many the id names the state of all.
+      const version = others.length === 0 ? event.id : body
+      const via = 'stream'
+      recorder.sightings.push({
+        ...{ client, key, via, body, version, state, turn, askedAt },
+        ...{ replica: replica.name, at: event.at, stale: false },
+      })
+      if (isFinalState(state)) open.delete(key)
+      if (open.size === 0) finished.resolve()
+    }
+    const opened = openEvents(replica.url() + path, {
+      ...(lastEventId !== undefined && { lastEventId }),
+      onEvent,
+    })
+    connection = opened
+    void opened.ended.then(() => {
+      const at = performance.now()
+      for (const ask of asks) ask.to = Math.min(ask.to, at)
+      const status = opened.status()
+      retryMs = opened.retryMs() ?? retryMs
+      if (status !== undefined && status !== 200) {
+        if (status !== 204) recorder.refusals.push({ client, status, replica: replica.name, at })
+        stopped.resolve(status)
+      } else if (!closed) timer = setTimeout(connect, retryMs)
+    })
+  }
+
+  connect()
+  onTestFinished(() => {
+    closed = true
+    clearTimeout(timer)
+    connection?.socket.destroy()
+  })
+  return {
+    client,
+    told: told.promise,
+    finished: finished.promise,
+    isFinished: () => open.size === 0,
+    stopped: stopped.promise,
+    connects,
+    drop: () => void connection?.socket.resetAndDestroy(),
+  }
+}
+
+/** lemlist's words in a `status` event, as they came, and of which export. */
+const statusIn = (
+  { event, data }: Received,
+  only: Story,
+): { key: string; body: string } | undefined => {
+  if (event !== 'status') return undefined
+  const { campaignId, exportId, body } = JSON.parse(data)
+  if (body === undefined) return { key: only.key, body: data }
+  // Our own bodies are as JSON.stringify writes them, so they come out again as they went in.
+  return { key: keyOf(ACCOUNT, campaignId, exportId), body: JSON.stringify(body) }
+}
+
+/** lemlist's word. */
+export const stateIn = (body: string): string => String(JSON.parse(body).status?.status)

@@ -1,0 +1,85 @@
+/**
+ * Bugs that the checker must catch. Each is a change of the text of a source file as it is loaded: no
+ * code for tests lives in `src/`. A text that is not there exactly once is an error: a bug that was not
+ * planted proves nothing.
+ */
+export interface Plant {
+  /** The end of the file's path. */
+  readonly file: string
+  readonly text: string
+  readonly instead: string
+}
+
+export const PLANTS = {
+  'a lost publish of a final': [
+    {
+      file: 'src/store/redis/updates.ts',
+      text: 'listener(ref, update)\n',
+      instead:
+        "listener(ref, update)\n      if (update.kind === 'status' && update.snapshot.state !== 'pending') return\n",
+    },
+  ],
+  'pending cached': [
+    {
+      file: 'src/exports/cache.ts',
+      text: 'if (known === undefined || isPending(known.snapshot)) return undefined\n    if (isFinal(',
+      instead: 'if (known === undefined) return undefined\n    if (isFinal(',
+    },
+  ],
+  'done turned to pending': [
+    {
+      file: 'src/exports/export.ts',
+      text: '  if (isFinal(previous)) return false\n',
+      instead: '',
+    },
+    {
+      file: 'src/exports/hub.ts',
+      text: '  if (snapshot !== undefined && isFinal(snapshot)) return topic\n',
+      instead: '',
+    },
+  ],
+  'an export claimed twice': [
+    {
+      file: 'src/store/redis/schedule.lua',
+      text: 'row.token, row.dueAt = told.token, visibleAt',
+      instead: 'row.token = told.token',
+    },
+  ],
+  'a reschedule without the token': [
+    {
+      file: 'src/store/redis/schedule.lua',
+      text: 'if not row or row.token ~= ARGV[5] then return 0 end\n  for',
+      instead: 'if not row then return 0 end\n  for',
+    },
+  ],
+  'the budget not awaited at the switch': [
+    {
+      file: 'src/store/failover-budget.ts',
+      text: 'if (quietMs > 0) return Math.floor(quietMs) + 1',
+      instead: '',
+    },
+  ],
+  'an older snapshot accepted over a newer': [
+    {
+      file: 'src/exports/export.ts',
+      text: 'return isFinal(next) || next.observedAt >= previous.observedAt',
+      instead: 'return true',
+    },
+  ],
+} as const satisfies Record<string, readonly Plant[]>
+
+export type PlantName = keyof typeof PLANTS
+
+export const isPlantName = (name: string | null): name is PlantName =>
+  name !== null && name in PLANTS
+
+/** The text with the bugs that belong into this file. */
+export const planted = (plants: readonly Plant[], path: string, text: string): string =>
+  plants
+    .filter(({ file }) => path.endsWith(file))
+    .reduce((source, plant) => {
+      if (source.split(plant.text).length !== 2) {
+        throw new Error(`${plant.file} does not hold exactly once: ${plant.text}`)
+      }
+      return source.replace(plant.text, () => plant.instead)
+    }, text)

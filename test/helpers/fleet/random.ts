@@ -1,0 +1,27 @@
+/** Random numbers that a seed repeats: the same seed is the same schedule of faults. */
+export interface Random {
+  /** From 0 up to 1. */
+  next(): number
+  /** A whole number, both ends included. */
+  between(min: number, max: number): number
+  pick<T>(items: readonly [T, ...T[]]): T
+}
+
+/** mulberry32: 32 bits of state, good enough to choose faults. */
+export const createRandom = (seed: number): Random => {
+  let state = seed >>> 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = state
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+  const between = (min: number, max: number): number => min + Math.floor(next() * (max - min + 1))
+  return {
+    next,
+    between,
+    // The index is within the array: the first stands in for the compiler.
+    pick: (items) => items[between(0, items.length - 1)] ?? items[0],
+  }
+}

@@ -1,0 +1,75 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { statusPath } from '../gateway.ts'
+import { nextTurn, stateIn } from './followers.ts'
+import type { Recorder } from './record.ts'
+import type { Replica } from './replica.ts'
+import type { Story } from './story.ts'
+
+interface ReaderOptions {
+  readonly client: string
+  readonly story: Story
+  readonly recorder: Recorder
+}
+
+/** What passes: no call was free, lemlist or the gateway is in trouble. */
+const PASSING: readonly number[] = [200, 503, 504]
+const LONGEST_READ_MS = 15_000
+
+/** One read by a client that records what it is shown. Undefined when nobody answered. */
+export const readOnce = async (
+  { client, story, recorder }: ReaderOptions,
+  replica: Replica,
+): Promise<number | undefined> => {
+  const { key } = story
+  const askedAt = performance.now()
+  const ask = { key, from: askedAt, to: Number.POSITIVE_INFINITY }
+  recorder.asks.push(ask)
+  try {
+    const signal = AbortSignal.timeout(LONGEST_READ_MS)
+    const response = await fetch(replica.url() + statusPath(story), { signal })
+    const body = await response.text()
+    const { status, headers } = response
+    const at = performance.now()
+    if (!PASSING.includes(status)) {
+      recorder.refusals.push({ client, status, replica: replica.name, at })
+    }
+    if (status !== 200) return status
+    const version = headers.get('etag')?.replaceAll('"', '') ?? ''
+    const stale = headers.get('cache-status')?.includes('detail=STALE') === true
+    recorder.sightings.push({
+      ...{ client, key, via: 'read', body, version, state: stateIn(body), stale },
+      ...{ replica: replica.name, turn: nextTurn(), at, askedAt },
+    })
+    return status
+  } catch {
+    // Killed while it answered: the next read goes elsewhere.
+    return undefined
+  } finally {
+    ask.to = performance.now()
+  }
+}
+
+/** Reads one after the other, each where the next connection goes, until the test or the signal ends. */
+export const readOn = (
+  options: ReaderOptions & {
+    readonly pick: () => Replica
+    readonly everyMs: number
+    readonly signal?: AbortSignal
+  },
+): void => {
+  const ended = new AbortController()
+  const signals = [ended.signal, ...(options.signal === undefined ? [] : [options.signal])]
+  const signal = AbortSignal.any(signals)
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await readOnce(options, options.pick())
+      await delay(options.everyMs, undefined, { signal })
+    }
+  }
+  const running = run().catch(() => {})
+  onTestFinished(async () => {
+    ended.abort()
+    await running
+  })
+}

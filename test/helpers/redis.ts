@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+
+/** A real Redis on a free port, with nothing on its disk; it ends with the test. */
+export interface RedisServer {
+  readonly port: number
+  /** `redis://127.0.0.1:PORT` */
+  readonly url: string
+  readonly child: ChildProcess
+  /** Stops it from answering without closing a connection. */
+  pause(): void
+  resume(): void
+  /** Resolves once it is gone. */
+  kill(): Promise<void>
+}
+
+const installed = spawnSync('redis-server', ['--version']).status === 0
+
+/** For `describe.skipIf`: a machine without Redis shows a skip; CI, which must have it, a failure. */
+export const withoutRedis = !installed && process.env.CI !== 'true'
+
+/** A port that nobody listens on now. Somebody else may take it before we do: asked for again then. */
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+const ATTEMPTS = 5
+
+interface RedisServerOptions {
+  /** A port that a server before it had; default a free one. */
+  readonly port?: number
+  readonly args?: readonly string[]
+  /** What ends it; the end of the test unless a suite shares one. */
+  readonly onEnd?: (end: () => Promise<void>) => void
+}
+
+export const startRedis = async (options: RedisServerOptions = {}): Promise<RedisServer> => {
+  const { onEnd = onTestFinished } = options
+  let said = ''
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const port = options.port ?? (await freePort())
+    const directory = mkdtempSync(join(tmpdir(), 'redis-'))
+    const where = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory]
+    const nothingKept = ['--save', '', '--appendonly', 'no']
+    const child = spawn('redis-server', [...where, ...nothingKept, ...(options.args ?? [])], {
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const ready = Promise.withResolvers<boolean>()
+    const closed = once(child, 'close').catch((error: unknown) => {
+      said = String(error)
+    })
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+      if (said.includes('Ready to accept connections')) ready.resolve(true)
+    })
+    void closed.then(() => ready.resolve(false))
+    onEnd(async () => {
+      child.kill('SIGKILL')
+      await closed
+      rmSync(directory, { recursive: true, force: true })
+    })
+    if (!(await ready.promise)) continue
+    return {
+      port,
+      url: `redis://127.0.0.1:${port}`,
+      child,
+      pause: () => void child.kill('SIGSTOP'),
+      resume: () => void child.kill('SIGCONT'),
+      kill: async () => {
+        child.kill('SIGKILL')
+        await closed
+      },
+    }
+  }
+  throw new Error(`redis-server did not start:\n${said}`)
+}
