@@ -149,7 +149,8 @@ export interface Schedule {
   track(tracking: Tracking): Promise<void>
   /**
    * Raises `watchedUntil` of those that are tracked. With `dueBy` their due times come forward to it,
-   * unless they are claimed.
+   * unless they are claimed. Where the claim may be another replica's, which does not know yet that
+   * somebody watches, the time that it names comes forward instead.
    */
   watch(refs: readonly ExportRef[], watchedUntil: number, dueBy?: number): Promise<void>
   /**

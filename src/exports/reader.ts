@@ -62,9 +62,15 @@ export const createReader = (options: ReaderOptions): Reader => {
   /** Rejects when the look still stands in line after this caller's patience; the look goes on. */
   const patiently = async ({ look, answer }: Flight): Promise<Kept> => {
     const outOfPatience = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
-      if (look.isWaiting()) outOfPatience.reject(noSlot())
-    }, patience())
+    const began = performance.now()
+    let timer: NodeJS.Timeout | undefined
+    // Patience may end sooner than it was to: whether the budget rests is looked at again and again.
+    const wait = () => {
+      const leftMs = began + patience() - performance.now()
+      if (leftMs > 0) timer = setTimeout(wait, Math.min(leftMs, RESTING_PATIENCE_MS))
+      else if (look.isWaiting()) outOfPatience.reject(noSlot())
+    }
+    wait()
     try {
       return await Promise.race([answer, outOfPatience.promise])
     } finally {

@@ -1,18 +1,20 @@
 import { isProblemCode } from '../problems.ts'
-import type { ExportRef, Snapshot } from './export.ts'
+import { type ExportRef, isFinal, type Snapshot } from './export.ts'
 import type { Update } from './ports.ts'
 
 /** An update as text, for the way to other replicas, whose version may be another one. */
 
-/** A body has at most 16 KiB. */
+/** A body has at most 16 KiB, a third more in base64. */
 const MAX_LENGTH = 24 * 1024
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 /** Of the form; whoever meets another one ignores it: the next look tells the same. */
 const FORM = 1
 
 export const encodeUpdate = (ref: ExportRef, update: Update): string => {
   if (update.kind !== 'status') return JSON.stringify({ form: FORM, ref, update })
   const { body, ...snapshot } = update.snapshot
-  return JSON.stringify({ form: FORM, ref, update: { kind: 'status', snapshot }, body: text(body) })
+  const encoded = Buffer.from(body).toString('base64')
+  return JSON.stringify({ form: FORM, ref, update: { kind: 'status', snapshot }, body: encoded })
 }
 
 /** Undefined for whatever does not read exactly as one of ours: the channel is shared. */
@@ -28,8 +30,6 @@ export const decodeUpdate = (message: string): { ref: ExportRef; update: Update 
 
 type Fields = Readonly<Record<string, unknown>>
 
-const text = (body: Uint8Array): string => Buffer.from(body).toString()
-
 const parsed = (message: string): unknown => {
   try {
     return JSON.parse(message)
@@ -43,7 +43,7 @@ const objectFrom = (value: unknown): Fields =>
   typeof value === 'object' && value !== null ? (value as Fields) : {}
 
 const refFrom = ({ account, campaignId, exportId }: Fields): ExportRef | undefined => {
-  if (typeof account !== 'string' || account.includes('/')) return undefined
+  if (typeof account !== 'string' || !/^[^/]{1,64}$/.test(account)) return undefined
   if (typeof campaignId !== 'string' || !/^cam_[A-Za-z0-9]{1,64}$/.test(campaignId))
     return undefined
   if (typeof exportId !== 'string' || !/^[a-z]{3}_[A-Za-z0-9]{1,64}$/.test(exportId))
@@ -61,10 +61,13 @@ const updateFrom = (update: Fields, body: unknown): Update | undefined => {
 
 const statusFrom = (snapshot: Fields, body: unknown): Update | undefined => {
   const { state, version, observedAt, endOfLife } = snapshot
-  if (typeof body !== 'string' || typeof state !== 'string') return undefined
+  if (typeof body !== 'string' || !BASE64.test(body) || typeof state !== 'string') return undefined
   if (typeof version !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(version)) return undefined
-  if (typeof observedAt !== 'number') return undefined
-  const known: Snapshot = { body: Buffer.from(body), state, version, observedAt }
-  const final = typeof endOfLife === 'number' ? { ...known, endOfLife } : known
-  return { kind: 'status', snapshot: final }
+  if (!isTime(observedAt)) return undefined
+  const known: Snapshot = { body: Buffer.from(body, 'base64'), state, version, observedAt }
+  if (!isFinal(known)) return { kind: 'status', snapshot: known }
+  return isTime(endOfLife) ? { kind: 'status', snapshot: { ...known, endOfLife } } : undefined
 }
+
+/** JSON has numbers as large as infinity, and an observation from there would be the newest for ever. */
+const isTime = (value: unknown): value is number => Number.isFinite(value)

@@ -3,6 +3,13 @@ import type { Budget } from '../exports/ports.ts'
 import type { FailoverOptions, Switch } from './failover.ts'
 import { createSlidingWindow } from './sliding-window.ts'
 
+export interface FailoverBudget extends Budget {
+  goAway(replicas: number): void
+  /** Tells Redis what lemlist asked for while it was away. */
+  restore(): Promise<void>
+  comeBack(): void
+}
+
 /**
  * The budget on Redis; while it is away, this replica's share of it. The share is right when one replica
  * is cut off (the others have the limit less the reserve, it has at most the reserve) and when all are
@@ -13,26 +20,36 @@ export const createFailoverBudget = (
   primary: Budget,
   { either, isUp }: Switch,
   { limits, reserve }: Pick<FailoverOptions, 'limits' | 'reserve'>,
-): Budget & { goAway(replicas: number): void; comeBack(): void } => {
+): FailoverBudget => {
   let here = createSlidingWindow({ ...limits, calls: 1 })
   let quietUntil = 0
+  /** What lemlist asked for outlives every switch. One for each account of the configuration. */
+  const pausedUntil = new Map<string, number>()
+
+  const pauseMs = (account: string): number => (pausedUntil.get(account) ?? 0) - performance.now()
+  /** The next whole millisecond after what is waited for; 0 when nothing is. */
+  const restMs = (account: string): number => {
+    const ms = Math.max(quietUntil - performance.now(), pauseMs(account))
+    return ms > 0 ? Math.floor(ms) + 1 : 0
+  }
 
   return {
     take: async (account) => {
-      const quietMs = quietUntil - performance.now()
-      if (quietMs > 0) return Math.floor(quietMs) + 1
-      return either(
+      if (restMs(account) > 0) return restMs(account)
+      const waitMs = await either(
         () => primary.take(account),
-        () => here.take(account),
+        async () => restMs(account) || here.take(account),
       )
+      // Redis may have gone away meanwhile, for this call or for another one.
+      return restMs(account) || waitMs
     },
     pause: async (account, ms) => {
-      await here.pause(account, ms)
-      if (isUp())
-        await either(
-          () => primary.pause(account, ms),
-          async () => {},
-        )
+      if (ms > pauseMs(account)) pausedUntil.set(account, performance.now() + ms)
+      if (!isUp()) return
+      await either(
+        () => primary.pause(account, ms),
+        async () => {},
+      )
     },
     rests: () => quietUntil > performance.now(),
     goAway: (replicas) => {
@@ -40,6 +57,11 @@ export const createFailoverBudget = (
       const calls = Math.max(1, Math.min(reserve, part))
       here = createSlidingWindow({ ...limits, calls })
       quietUntil = performance.now() + limits.windowMs
+    },
+    restore: async () => {
+      for (const account of pausedUntil.keys()) {
+        if (pauseMs(account) > 0) await primary.pause(account, pauseMs(account))
+      }
     },
     comeBack: () => {
       quietUntil = performance.now() + limits.windowMs

@@ -1,32 +1,55 @@
 import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf } from '../exports/export.ts'
 import type { FinalRecord, ResultRecord, Results, TimedOutRecord } from '../exports/ports.ts'
-import type { Switch } from './failover.ts'
+import { createBacklog } from './backlog.ts'
+import type { Restored, Switch } from './failover.ts'
 import { keptAt, prevails } from './kept.ts'
 
 interface Held {
   readonly ref: ExportRef
   readonly record: FinalRecord | TimedOutRecord
+  /** It came up while Redis was away, so others have not heard of it. */
+  readonly isNews: boolean
+}
+
+interface HeldResultsOptions {
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** Told what came up while Redis was away, once it is there. */
+  readonly onNews: (ref: ExportRef, record: ResultRecord) => Promise<void>
 }
 
 /** What this replica can give back to a Redis that has lost it. Bodies are shared with the cache. */
-const MAX_HELD = 10_000
-/** Puts under way at once while Redis is filled. */
-const AT_ONCE = 50
+const MAX_BYTES = 32 * 1024 * 1024
+/** What a record costs besides its body, roughly. */
+const OVERHEAD_BYTES = 500
+
+const bytesOf = ({ record }: Held): number =>
+  OVERHEAD_BYTES + (record.kind === 'final' ? record.snapshot.body.byteLength : 0)
 
 /** `Results` on Redis, and the lately seen ones here. */
 export const createHeldResults = (
   primary: Results,
   { either }: Switch,
-  now: () => number,
-): Results & { restore(): Promise<void> } => {
-  const held = new LRUCache<string, Held>({ max: MAX_HELD })
+  { now, onNews }: HeldResultsOptions,
+): Results & Restored => {
+  const held = new LRUCache<string, Held>({ maxSize: MAX_BYTES, sizeCalculation: bytesOf })
 
-  const hold = (ref: ExportRef, record: ResultRecord | undefined): void => {
-    if (record !== undefined && record.kind !== 'expired') held.set(keyOf(ref), { ref, record })
+  const hold = (ref: ExportRef, record: ResultRecord | undefined, isNews = false): void => {
+    if (record !== undefined && record.kind !== 'expired')
+      held.set(keyOf(ref), { ref, record, isNews })
   }
   const here = (ref: ExportRef): ResultRecord | undefined =>
     keptAt(held.get(keyOf(ref))?.record, now())
+
+  const restore = async (key: string): Promise<void> => {
+    const known = held.get(key)
+    if (known === undefined || keptAt(known.record, now()) !== known.record) return
+    const kept = await primary.put(known.ref, known.record)
+    if (known.isNews) await onNews(known.ref, kept)
+    hold(known.ref, kept)
+  }
+  const backlog = createBacklog((keys) => Promise.all(keys.map(restore)))
 
   const getMany = (refs: readonly ExportRef[]) =>
     either(
@@ -51,16 +74,15 @@ export const createHeldResults = (
         async () => {
           const kept = here(ref)
           if (kept !== undefined && !prevails(record, kept)) return kept
-          hold(ref, record)
+          hold(ref, record, true)
+          backlog.add(keyOf(ref))
           return keptAt(record, now()) ?? record
         },
       ),
-    restore: async () => {
-      const all = [...held.values()].filter(({ record }) => keptAt(record, now()) === record)
-      for (let from = 0; from < all.length; from += AT_ONCE) {
-        const slice = all.slice(from, from + AT_ONCE)
-        await Promise.all(slice.map(({ ref, record }) => primary.put(ref, record)))
-      }
+    isSettled: backlog.isEmpty,
+    settle: backlog.flush,
+    recall: () => {
+      for (const key of held.keys()) backlog.add(key)
     },
   }
 }

@@ -1,4 +1,6 @@
-import type { Budget, BudgetLimits, Observer, Store } from '../exports/ports.ts'
+import { performance } from 'node:perf_hooks'
+import type { ExportRef } from '../exports/export.ts'
+import type { BudgetLimits, Observer, ResultRecord, Store } from '../exports/ports.ts'
 import { createFailoverBudget } from './failover-budget.ts'
 import { createIdempotencyJournal } from './failover-idempotency.ts'
 import { createHeldResults } from './failover-results.ts'
@@ -21,13 +23,25 @@ export interface FailoverOptions {
 export interface Switch {
   isUp(): boolean
   /**
-   * Does it on Redis, or here when Redis is away or fails at it. What is wrong with the arguments is
-   * thrown as it is.
+   * Does it on Redis, or here when Redis is away or fails at it. A `RangeError` is about the arguments
+   * and thrown as it is.
    */
   either<T>(there: () => Promise<T>, here: () => Promise<T>): Promise<T>
 }
 
+/** What is kept here for a Redis that comes back. */
+export interface Restored {
+  /** All that this replica knows is to be put again: Redis may have lost it. */
+  recall(): void
+  /** Puts what Redis does not have yet. */
+  settle(): Promise<void>
+  isSettled(): boolean
+}
+
 const PROBE_MS = 500
+/** After a return that did not last it is longer: each switch costs a window without a call. */
+const LONGEST_PROBE_MS = 4_000
+const STEADY_MS = 10_000
 const BEAT_MS = 5_000
 
 /**
@@ -41,6 +55,8 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   let up = true
   let closed = false
   let probing: NodeJS.Timeout | undefined
+  let probeMs = PROBE_MS
+  let backAt = Number.NEGATIVE_INFINITY
 
   const goAway = (error: unknown): void => {
     if (!up || closed) return
@@ -48,26 +64,30 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     storeFailed('redis', error)
     budget.goAway(primary.replicas.count())
     schedule.goAway()
-    probing = setTimeout(probe, PROBE_MS)
+    const isSteady = performance.now() - backAt > STEADY_MS
+    probeMs = isSteady ? PROBE_MS : Math.min(LONGEST_PROBE_MS, 2 * probeMs)
+    probing = setTimeout(probe, probeMs)
     onSwitch('away')
   }
 
-  /** Until nothing is left to put: whatever comes up while Redis is filled is kept here too. */
   const comeBack = async (): Promise<void> => {
     await primary.probe()
-    await results.restore()
-    await schedule.restore()
-    while (idempotency.size() > 0) await idempotency.restore()
     await primary.replicas.beat()
+    await budget.restore()
+    const parts: readonly Restored[] = [results, schedule, idempotency]
+    for (const part of parts) part.recall()
+    // Until nothing is left: whatever comes up while Redis is filled is kept here too.
+    while (!parts.every((part) => part.isSettled())) for (const part of parts) await part.settle()
     if (closed) return
     up = true
+    backAt = performance.now()
     budget.comeBack()
     onSwitch('back')
   }
 
   const probe = (): void => {
     comeBack().catch(() => {
-      if (!closed) probing = setTimeout(probe, PROBE_MS)
+      if (!closed) probing = setTimeout(probe, probeMs)
     })
   }
 
@@ -78,18 +98,21 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
       try {
         return await there()
       } catch (error) {
-        if (error instanceof RangeError || error instanceof TypeError) throw error
-        if (isForeign(error)) storeFailed('corrupt-record', error)
-        else goAway(error)
+        if (error instanceof RangeError) throw error
+        goAway(error)
         return here()
       }
     },
   }
-  const results = createHeldResults(primary.results, toggle, now)
+  /** Others have not heard of it, and may have read everything again before it was there. */
+  const onNews = async (ref: ExportRef, record: ResultRecord): Promise<void> => {
+    if (record.kind !== 'final') return
+    await primary.updates.publish(ref, { kind: 'status', snapshot: record.snapshot })
+  }
+  const results = createHeldResults(primary.results, toggle, { now, onNews })
   const schedule = createStandInSchedule(primary, toggle, options)
-  const idempotency = createIdempotencyJournal(primary.idempotency, toggle)
-  const budget: Budget & { goAway(replicas: number): void; comeBack(): void } =
-    createFailoverBudget(primary.budget, toggle, options)
+  const idempotency = createIdempotencyJournal(primary.idempotency, toggle, now)
+  const budget = createFailoverBudget(primary.budget, toggle, options)
 
   const beat = setInterval(() => {
     if (up) primary.replicas.beat().catch(goAway)
@@ -129,7 +152,3 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     },
   }
 }
-
-/** Somebody else's value under a key of ours: Redis is well, and this operation cannot be done on it. */
-const isForeign = (error: unknown): boolean =>
-  error instanceof Error && error.message.includes('WRONGTYPE')

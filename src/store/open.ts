@@ -16,8 +16,8 @@ export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
   }
 
 /**
- * Opens the store that `STORE_URL` names: `memory:`, or `sqlite:PATH` with a path from the working
- * directory.
+ * Opens the store that `STORE_URL` names: `memory:`, `sqlite:PATH` with a path from the working
+ * directory, `redis://…` or `rediss://…`.
  *
  * @throws Error for any other url, without the url: a wrong one may hold a password
  * @throws StoreInUse, StoreRefused or the system's error when the file cannot be used
@@ -42,13 +42,26 @@ const openRedis = (url: string, options: OpenStoreOptions): Store => {
     storeFailed,
     onResubscribe,
   })
-  const store = createFailover(primary, { limits, reserve, visibilityMs, storeFailed, onSwitch })
+  const warn = async (): Promise<void> => {
+    const policy = await primary.evictionPolicy().catch(() => undefined)
+    if (policy !== undefined) onEvicting(policy)
+  }
+  const store = createFailover(primary, {
+    limits,
+    reserve,
+    visibilityMs,
+    storeFailed,
+    onSwitch: (to) => {
+      // It may have been absent at the start, or be another one now.
+      if (to === 'back') void warn()
+      onSwitch(to)
+    },
+  })
   return {
     ...store,
     ready: async () => {
       await store.ready?.()
-      const policy = await primary.evictionPolicy().catch(() => undefined)
-      if (policy !== undefined) onEvicting(policy)
+      await warn()
     },
   }
 }

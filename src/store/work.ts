@@ -34,7 +34,10 @@ export class TooManyKeys extends Error {
 }
 
 /** @throws RangeError for what is no time: it would be remembered for ever, or not at all */
-export const taken = (until: { inProgressUntil: number; forgetAt: number }): Work => {
+export const taken = (until: {
+  inProgressUntil: number
+  forgetAt: number
+}): Extract<Work, { state: 'begun' }> => {
   // The integers of a store take no fractions.
   const inProgressUntil = Math.round(until.inProgressUntil)
   const forgetAt = Math.round(until.forgetAt)

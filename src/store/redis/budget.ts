@@ -12,12 +12,12 @@ const QUARTERS = 4
 
 /** The sliding window of a lemlist key for all replicas, by the clock of Redis. */
 export const createRedisBudget = (
-  { commands, within }: Redis,
+  { commands, run }: Redis,
   { limits: { calls, windowMs }, clock }: RedisBudgetOptions,
 ): Budget => {
   const paced = Math.max(1, Math.floor(calls / QUARTERS))
-  const run = async (account: string, values: readonly (number | string)[]): Promise<unknown> =>
-    within(
+  const ask = (account: string, values: readonly (number | string)[]): Promise<unknown> =>
+    run(() =>
       commands.takeSlot(
         [`calls:${account}`, `pause:${account}`],
         [...values.map(String), clock === undefined ? '' : String(clock())],
@@ -25,15 +25,15 @@ export const createRedisBudget = (
     )
   return {
     take: async (account) => {
-      const waitMs = await run(account, ['take', calls, windowMs, paced])
+      const waitMs = await ask(account, ['take', calls, windowMs, paced])
       if (typeof waitMs !== 'number') throw new Error('Redis answered something that is no wait')
       return waitMs
     },
     pause: async (account, ms) => {
-      if (ms > 0) await run(account, ['pause', Math.min(ms, LONGEST_PAUSE_MS), '', ''])
+      if (ms > 0) await ask(account, ['pause', Math.min(ms, LONGEST_PAUSE_MS), '', ''])
     },
   }
 }
 
-/** lemlist is never obeyed for longer than a minute, and a little jitter. */
+/** lemlist is never obeyed for longer than a minute, and a little jitter. The script knows it too. */
 const LONGEST_PAUSE_MS = 600_000

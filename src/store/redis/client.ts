@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createClient, defineScript } from '@redis/client'
+import type { Observer } from '../../exports/ports.ts'
 
 export interface RedisOptions {
   /** `redis://` or `rediss://`, which may hold a password. */
@@ -9,6 +10,8 @@ export interface RedisOptions {
   readonly prefix: string
   /** Milliseconds that anything waits for Redis. Default 250. */
   readonly deadlineMs?: number
+  /** Told `corrupt-record` for a value under a key of ours that is not of ours. */
+  readonly storeFailed?: Observer['storeFailed']
 }
 
 /** Redis did not answer in time. The command may still run: every one of ours may run twice. */
@@ -20,12 +23,12 @@ export class RedisLate extends Error {
 }
 
 /** A script by the name of its file. Keys and arguments are strings; times come from Redis. */
-const script = (file: string, keys: number) =>
+const script = (file: string) =>
   defineScript({
-    NUMBER_OF_KEYS: keys,
     SCRIPT: readFileSync(new URL(file, import.meta.url), 'utf8'),
     parseCommand(parser, names: readonly string[], values: readonly string[]) {
-      parser.pushKeys([...names])
+      // The keys, too.
+      parser.pushKeysLength([...names])
       parser.push(...values)
     },
     // Whoever calls it checks what came: the server is shared.
@@ -51,11 +54,12 @@ const create = ({ url, prefix }: RedisOptions) =>
       reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, LONGEST_RECONNECT_MS),
     },
     scripts: {
-      putResult: script('./results.lua', 2),
-      schedule: script('./schedule.lua', 2),
-      takeSlot: script('./budget.lua', 2),
-      idempotency: script('./idempotency.lua', 1),
-      countReplicas: script('./replicas.lua', 1),
+      readResults: script('./read-results.lua'),
+      putResult: script('./put-result.lua'),
+      schedule: script('./schedule.lua'),
+      takeSlot: script('./budget.lua'),
+      idempotency: script('./idempotency.lua'),
+      countReplicas: script('./replicas.lua'),
     },
   })
 
@@ -66,8 +70,11 @@ export interface Redis {
   /** Of its own: a connection that listens takes no commands. */
   readonly subscriber: RedisClient
   readonly prefix: string
+  readonly deadlineMs: number
   /** Rejects with `RedisLate` after the deadline, whatever the client still waits for. */
   within<T>(work: Promise<T>): Promise<T>
+  /** The same for a script, which is run again when it has removed a value that is not of ours. */
+  run(script: () => Promise<unknown>): Promise<unknown>
   /** Resolves when commands can be sent; rejects after a second. */
   ready(): Promise<void>
   close(): void
@@ -75,7 +82,7 @@ export interface Redis {
 
 /** Begins to connect and goes on trying; nobody waits for it. */
 export const connectRedis = (options: RedisOptions): Redis => {
-  const { prefix, deadlineMs = 250 } = options
+  const { prefix, deadlineMs = 250, storeFailed = () => {} } = options
   const commands = create(options)
   const subscriber = create(options)
   for (const client of [commands, subscriber]) {
@@ -83,17 +90,36 @@ export const connectRedis = (options: RedisOptions): Redis => {
     client.on('error', () => {})
     client.connect().catch(() => {})
   }
+
+  const within: Redis['within'] = async (work) => {
+    const late = Promise.withResolvers<never>()
+    let timer = setTimeout(
+      () => {
+        // An answer may have come while this process was busy: it is read before the second timer.
+        timer = setTimeout(() => late.reject(new RedisLate(deadlineMs)), deadlineMs * LAST_PART)
+      },
+      deadlineMs * (1 - LAST_PART),
+    )
+    try {
+      return await Promise.race([work, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   return {
     commands,
     subscriber,
     prefix,
-    within: async (work) => {
-      const late = Promise.withResolvers<never>()
-      const timer = setTimeout(() => late.reject(new RedisLate(deadlineMs)), deadlineMs)
+    deadlineMs,
+    within,
+    run: async (script) => {
       try {
-        return await Promise.race([work, late.promise])
-      } finally {
-        clearTimeout(timer)
+        return await within(script())
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('FOREIGN'))) throw error
+        storeFailed('corrupt-record', error)
+        return within(script())
       }
     },
     ready: async () => {
@@ -105,3 +131,6 @@ export const connectRedis = (options: RedisOptions): Redis => {
     },
   }
 }
+
+/** Of the deadline: what is left to read an answer that came while the process did something else. */
+const LAST_PART = 0.1

@@ -1,35 +1,62 @@
--- Work that is done once. The value is 'begun TIME', 'given-up' or 'finished ANSWER' (base64).
+-- Work that is done once. The value is 'FORGET begun UNTIL OWNER', 'FORGET given-up' or
+-- 'FORGET finished ANSWER' (base64); times are of Redis.
 -- KEYS: the key
--- ARGV: op; for 'begin' ms in progress and ms until forgotten; for 'finish' the answer; the caller's
---       clock in ms, or '' for that of Redis
-local kept = redis.call('GET', KEYS[1])
+-- ARGV: op, the caller's clock in ms, or '' for that of Redis, then what the op needs
 local op = ARGV[1]
-local begun = kept and string.match(kept, '^begun (%d+)$')
 local function now()
-  if ARGV[4] ~= '' then return tonumber(ARGV[4]) end
+  if ARGV[2] ~= '' then return tonumber(ARGV[2]) end
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+local time = now()
+
+-- What cannot be read was begun, and that is all that is known of it.
+local forgetAt, state, rest
+local text = redis.pcall('GET', KEYS[1])
+if type(text) == 'string' and #text <= 32768 then
+  forgetAt, state, rest = string.match(text, '^(%d+) (%l+%-?%l*) ?(.*)$')
+end
+local untilMs, owner = string.match(rest or '', '^(%d+) (%S+)$')
+local isBegun = state == 'begun' and untilMs ~= nil
+local isOurs = isBegun or state == 'given-up' or state == 'finished'
+local isThere = text and not (isOurs and time >= tonumber(forgetAt))
+
+local function put(value, untilForgotten)
+  local at = string.format('%.0f', time + untilForgotten)
+  redis.call('SET', KEYS[1], at .. ' ' .. value, 'PX', untilForgotten)
+  return 'done'
+end
+local function turnInto(value)
+  redis.call('SET', KEYS[1], forgetAt .. ' ' .. value, 'KEEPTTL')
+  return 'done'
+end
+local function begun(ms, by) return string.format('begun %.0f %s', time + tonumber(ms), by) end
 
 if op == 'begin' then
-  if not kept then
-    local value = string.format('begun %d', now() + tonumber(ARGV[2]))
-    redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
+  if not isThere then
+    put(begun(ARGV[3], ARGV[5]), ARGV[4])
     return 'yours'
   end
-  local answer = string.match(kept, '^finished (.*)$')
-  if answer then return 'finished ' .. answer end
-  if begun and now() < tonumber(begun) then return 'in-progress' end
-  -- Also what cannot be read: it was begun, and that is all that is known.
+  if not isOurs then return 'corrupt' end
+  if state == 'finished' then return 'finished ' .. rest end
+  if isBegun and time < tonumber(untilMs) then return 'in-progress' end
   return 'unknown'
 end
 
-if not kept then return 'none' end
-if op == 'finish' and string.sub(kept, 1, 9) ~= 'finished ' then
-  redis.call('SET', KEYS[1], 'finished ' .. ARGV[2], 'KEEPTTL')
-elseif op == 'give-up' and begun then
-  redis.call('SET', KEYS[1], 'given-up', 'KEEPTTL')
-elseif op == 'forget' and begun then
+if op == 'restore' then
+  local value = ARGV[3]
+  if value == 'begun' then value = begun(ARGV[5], ARGV[6]) end
+  if not isThere then return put(value, ARGV[4]) end
+  if not isOurs then return 'corrupt' end
+  local isFinish = string.sub(value, 1, 9) == 'finished '
+  if isFinish and state ~= 'finished' or value == 'given-up' and isBegun then return turnInto(value) end
+  return 'done'
+end
+
+if not isThere or not isOurs then return 'none' end
+if op == 'finish' and state ~= 'finished' then return turnInto('finished ' .. ARGV[3]) end
+if op == 'give-up' and isBegun then return turnInto('given-up') end
+if op == 'forget' and isBegun and (ARGV[3] == '' or ARGV[3] == owner) then
   redis.call('DEL', KEYS[1])
 end
 return 'done'

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import type { Redis } from './client.ts'
 
 /** How many replicas share this Redis, as far as they were seen lately. */
@@ -12,14 +13,19 @@ export interface Replicas {
 /** A replica that has not been heard of for so long does not count. */
 const ALIVE_MS = 15_000
 
-export const createReplicas = ({ commands, within }: Redis): Replicas => {
+export const createReplicas = ({ commands, run }: Redis): Replicas => {
   const me = randomUUID()
   let seen = 1
+  let seenAt = performance.now()
   return {
     count: () => seen,
     beat: async () => {
-      const living = await within(commands.countReplicas(['replicas'], [me, String(ALIVE_MS)]))
-      seen = typeof living === 'number' ? Math.max(1, living) : 1
+      const reply = await run(() => commands.countReplicas(['replicas'], [me, String(ALIVE_MS)]))
+      const living = typeof reply === 'number' ? Math.max(1, reply) : 1
+      // A Redis that comes back empty knows nobody yet: what was seen before it counts a while longer.
+      if (living < seen && performance.now() - seenAt < ALIVE_MS) return
+      seen = living
+      seenAt = performance.now()
     },
   }
 }

@@ -1,28 +1,46 @@
+import { createHash } from 'node:crypto'
+import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { FinalRecord, ResultRecord, TimedOutRecord } from '../../exports/ports.ts'
 
 /**
- * The form of a record in Redis: `1 final STATE VERSION OBSERVED END FORGET` or `1 timed-out FORGET`, a
- * newline, and the body of a final one. The number is the version of the form. Others may write there:
- * whatever does not read exactly so is no record.
+ * The form of a record in Redis: `1 final STATE VERSION OBSERVED END FORGET SUM` or `1 timed-out FORGET SUM`,
+ * a newline, and the body of a final one in base64. The first number is the version of the form, the sum
+ * is that of all else and of the export's key. Others may write there: whatever does not read exactly so
+ * is no record.
  */
 
-/** A body has at most 16 KiB. */
-const MAX_VALUE_LENGTH = 24 * 1024
+/** A body has at most 16 KiB, a third more in base64. */
+export const MAX_VALUE_LENGTH = 24 * 1024
 
 const FINAL = /^1 final (done|error) ([A-Za-z0-9_-]{1,64}) (\d{1,16}) (\d{1,16}) (\d{1,16})$/
 const TIMED_OUT = /^1 timed-out (\d{1,16})$/
 
-export const encodeResult = (record: FinalRecord | TimedOutRecord): string => {
-  if (record.kind === 'timed-out') return `1 timed-out ${Math.round(record.forgetAt)}\n`
-  const { state, version, observedAt, endOfLife, body } = record.snapshot
-  const times = [observedAt, endOfLife, record.forgetAt].map(Math.round).join(' ')
-  return `1 final ${state} ${version} ${times}\n${Buffer.from(body).toString()}`
+const sumOf = (ref: ExportRef, head: string, body: string): string =>
+  createHash('sha256')
+    .update([keyOf(ref), head, body].join('\n'))
+    .digest('base64url')
+    .slice(0, 22)
+
+export const encodeResult = (ref: ExportRef, record: FinalRecord | TimedOutRecord): string => {
+  const { head, body } = partsOf(record)
+  return `${head} ${sumOf(ref, head, body)}\n${body}`
 }
 
-export const decodeResult = (value: unknown): ResultRecord | undefined => {
-  if (typeof value !== 'string' || value.length > MAX_VALUE_LENGTH) return undefined
-  const end = value.indexOf('\n')
-  const head = value.slice(0, end)
+const partsOf = (record: FinalRecord | TimedOutRecord): { head: string; body: string } => {
+  const forgetAt = Math.round(record.forgetAt)
+  if (record.kind === 'timed-out') return { head: `1 timed-out ${forgetAt}`, body: '' }
+  const { state, version, observedAt, endOfLife, body } = record.snapshot
+  const times = `${Math.round(observedAt)} ${Math.round(endOfLife)} ${forgetAt}`
+  return {
+    head: `1 final ${state} ${version} ${times}`,
+    body: Buffer.from(body).toString('base64'),
+  }
+}
+
+export const decodeResult = (ref: ExportRef, value: string): ResultRecord | undefined => {
+  if (value.length > MAX_VALUE_LENGTH) return undefined
+  const [, head = '', sum, body = ''] = /^(.*) (\S+)\n(.*)$/s.exec(value) ?? []
+  if (sum !== sumOf(ref, head, body)) return undefined
   const timedOut = TIMED_OUT.exec(head)
   if (timedOut !== null) return { kind: 'timed-out', forgetAt: Number(timedOut[1]) }
   const [, state, version, observedAt, endOfLife, forgetAt] = FINAL.exec(head) ?? []
@@ -30,7 +48,7 @@ export const decodeResult = (value: unknown): ResultRecord | undefined => {
   return {
     kind: 'final',
     snapshot: {
-      body: Buffer.from(value.slice(end + 1)),
+      body: Buffer.from(body, 'base64'),
       state,
       version,
       observedAt: Number(observedAt),

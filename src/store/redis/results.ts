@@ -2,7 +2,7 @@ import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { Observer, ResultRecord, Results } from '../../exports/ports.ts'
 import { keptAt } from '../kept.ts'
 import type { Redis } from './client.ts'
-import { decodeResult, encodeResult } from './result-record.ts'
+import { decodeResult, encodeResult, MAX_VALUE_LENGTH } from './result-record.ts'
 
 interface RedisResultsOptions {
   /** Wall clock, epoch milliseconds. Redis expires by durations, so clocks need not agree. */
@@ -14,28 +14,44 @@ interface RedisResultsOptions {
 const recordKey = (ref: ExportRef): string => `result:${keyOf(ref)}`
 /** Left of a final record after its end of life. */
 const overKey = (ref: ExportRef): string => `over:${keyOf(ref)}`
+/** So many are read in one go: Redis does nothing else meanwhile, and the deadline is for each. */
+const SLICE = 250
 
 /** `Results` as two keys an export, which Redis lets go of by itself. */
 export const createRedisResults = (
-  { commands, within }: Redis,
+  { commands, run }: Redis,
   { now, storeFailed }: RedisResultsOptions,
 ): Results => {
-  const read = (value: unknown, over: unknown): ResultRecord | undefined => {
-    if (typeof value === 'string') {
-      const record = decodeResult(value)
-      if (record !== undefined) return keptAt(record, now())
+  const recordFrom = (ref: ExportRef, value: unknown): ResultRecord | undefined => {
+    if (typeof value !== 'string' || value === '') return undefined
+    const record = decodeResult(ref, value)
+    if (record === undefined) {
       storeFailed('corrupt-record', new Error('A value in Redis is no record of ours'))
     }
+    return record
+  }
+
+  const read = (ref: ExportRef, value: unknown, over: unknown): ResultRecord | undefined => {
+    const record = recordFrom(ref, value)
+    if (record !== undefined) return keptAt(record, now())
     // The marker says when it is forgotten; one of ours holds nothing but that.
     const forgetAt = typeof over === 'string' && /^\d{1,16}$/.test(over) ? Number(over) : undefined
     return forgetAt === undefined ? undefined : keptAt({ kind: 'expired', forgetAt }, now())
   }
 
-  const getMany = async (refs: readonly ExportRef[]) => {
-    if (refs.length === 0) return []
+  const getSlice = async (refs: readonly ExportRef[]) => {
     const keys = refs.flatMap((ref) => [recordKey(ref), overKey(ref)])
-    const values = await within(commands.mGet(keys))
-    return refs.map((_, index) => read(values[2 * index], values[2 * index + 1]))
+    const reply = await run(() => commands.readResults(keys, [String(MAX_VALUE_LENGTH)]))
+    const values: readonly unknown[] = Array.isArray(reply) ? reply : []
+    return refs.map((ref, index) => read(ref, values[2 * index], values[2 * index + 1]))
+  }
+
+  const getMany = async (refs: readonly ExportRef[]) => {
+    const records: (ResultRecord | undefined)[] = []
+    for (let from = 0; from < refs.length; from += SLICE) {
+      records.push(...(await getSlice(refs.slice(from, from + SLICE))))
+    }
+    return records
   }
 
   return {
@@ -47,21 +63,22 @@ export const createRedisResults = (
         return { kind: 'expired', forgetAt: record.forgetAt }
       const liveMs = (record.kind === 'final' ? record.snapshot.endOfLife : record.forgetAt) - time
       if (liveMs < 1) return record
-      const forgetMs = Math.max(1, Math.ceil(record.forgetAt - time))
-      const reply = await within(
-        commands.putResult(
-          [recordKey(ref), overKey(ref)],
-          [
-            record.kind,
-            encodeResult(record),
-            `${Math.ceil(liveMs)}`,
-            `${forgetMs}`,
-            `${Math.round(record.forgetAt)}`,
-          ],
-        ),
-      )
-      const [value, over] = Array.isArray(reply) ? reply : []
-      return read(value, over) ?? record
+      const forgetMs = Math.max(1, record.forgetAt - time)
+      const times = [liveMs, forgetMs, record.forgetAt].map((ms) => String(Math.ceil(ms)))
+      const values = [record.kind, encodeResult(ref, record), ...times]
+      const put = async (corrupt: string): Promise<readonly unknown[]> => {
+        const keys = [recordKey(ref), overKey(ref)]
+        const reply = await run(() => commands.putResult(keys, [...values, corrupt]))
+        return Array.isArray(reply) ? reply : []
+      }
+      const [value, over, hash] = await put('')
+      const kept = read(ref, value, over)
+      // It looks like one of ours and is none: that very value makes room.
+      if (kept === undefined && typeof hash === 'string' && hash !== '') {
+        const [next, nextOver] = await put(hash)
+        return read(ref, next, nextOver) ?? record
+      }
+      return kept ?? record
     },
   }
 }

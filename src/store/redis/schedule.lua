@@ -2,6 +2,15 @@
 -- difference of the clocks, so that replicas need not agree about the time.
 -- KEYS: due (sorted set of keys by due time), rows (hash of JSON by key)
 -- ARGV: op, the caller's clock in ms, 'caller' to use that clock alone, then what the op needs
+for index, kind in ipairs({ 'zset', 'hash' }) do
+  local found = redis.call('TYPE', KEYS[index]).ok
+  if found ~= kind and found ~= 'none' then
+    -- The one is of no use without the other.
+    redis.call('DEL', KEYS[1], KEYS[2])
+    return redis.error_reply('FOREIGN a value that is not of ours was removed')
+  end
+end
+
 local op, theirs = ARGV[1], tonumber(ARGV[2])
 local function redisNow()
   if ARGV[3] == 'caller' then return theirs end
@@ -11,13 +20,32 @@ end
 local now = redisNow()
 local shift = now - theirs
 local STRENGTH = { watched = 0, started = 1, pending = 2 }
+local NUMBERS = { 'dueAt', 'intervalMs', 'misses', 'failures', 'firstSeenAt', 'watchedUntil' }
 
-local function read(key)
-  local text = redis.call('HGET', KEYS[2], key)
-  if not text then return nil end
-  local ok, row = pcall(cjson.decode, text)
-  if not ok or type(row) ~= 'table' or type(row.dueAt) ~= 'number' then return nil end
+local function isNumber(value)
+  return type(value) == 'number' and value > -1e15 and value < 1e15
+end
+
+-- Field by field: what anybody else wrote there is no row, and must not stop the script.
+local function rowFrom(text)
+  if not text or #text > 1024 then return nil end
+  local ok, found = pcall(cjson.decode, text)
+  if not ok or type(found) ~= 'table' then return nil end
+  local row = {}
+  for _, name in ipairs(NUMBERS) do
+    if not isNumber(found[name]) then return nil end
+    row[name] = found[name]
+  end
+  if type(found.origin) ~= 'string' or not STRENGTH[found.origin] then return nil end
+  row.origin = found.origin
+  if type(found.token) == 'string' then row.token = found.token end
+  if isNumber(found.hastenMs) then row.hastenMs = found.hastenMs end
   return row
+end
+-- A row without a due time is none: it would never be claimed.
+local function read(key)
+  if not redis.call('ZSCORE', KEYS[1], key) then return nil end
+  return rowFrom(redis.call('HGET', KEYS[2], key))
 end
 local function write(key, row)
   redis.call('HSET', KEYS[2], key, cjson.encode(row))
@@ -27,18 +55,40 @@ local function drop(key)
   redis.call('ZREM', KEYS[1], key)
   return redis.call('HDEL', KEYS[2], key)
 end
-local function atLeastZero(time) if time > 0 then return time + shift end return 0 end
+local function merge(row, kept)
+  if STRENGTH[kept.origin] > STRENGTH[row.origin] then row.origin = kept.origin end
+  row.firstSeenAt = math.min(kept.firstSeenAt, row.firstSeenAt)
+  row.watchedUntil = math.max(kept.watchedUntil, row.watchedUntil)
+end
+-- Between the clocks, there (1) and back (-1). 0 is no time: nobody watches.
+local function shifted(row, way)
+  row.dueAt, row.firstSeenAt = row.dueAt + way * shift, row.firstSeenAt + way * shift
+  if row.watchedUntil > 0 then row.watchedUntil = row.watchedUntil + way * shift end
+  return row
+end
 
-if op == 'track' or op == 'restore' then
-  local key, row = ARGV[4], cjson.decode(ARGV[5])
-  row.dueAt, row.firstSeenAt = row.dueAt + shift, row.firstSeenAt + shift
-  row.watchedUntil = atLeastZero(row.watchedUntil)
+if op == 'track' then
+  local key, row = ARGV[4], shifted(cjson.decode(ARGV[5]), 1)
   local kept = read(key)
-  if kept and op == 'restore' then return 0 end
+  if kept then merge(row, kept) end
+  write(key, row)
+  return 1
+end
+
+if op == 'restore' then
+  -- ARGV[6]: 'changed' when more was learnt while Redis was away; ARGV[7]: the token of a claim whose look
+  -- ended meanwhile.
+  local key, row = ARGV[4], shifted(cjson.decode(ARGV[5]), 1)
+  local kept = read(key)
+  if kept and ARGV[6] ~= 'changed' then return 0 end
   if kept then
-    if STRENGTH[kept.origin] > STRENGTH[row.origin] then row.origin = kept.origin end
-    row.firstSeenAt = math.min(kept.firstSeenAt, row.firstSeenAt)
-    row.watchedUntil = math.max(kept.watchedUntil, row.watchedUntil)
+    merge(row, kept)
+    -- Who has claimed it since then looks at it anyway.
+    if kept.token and kept.token ~= ARGV[7] then
+      row.dueAt, row.token, row.hastenMs = kept.dueAt, kept.token, kept.hastenMs
+    elseif not kept.token then
+      row.dueAt = math.min(kept.dueAt, row.dueAt)
+    end
   end
   write(key, row)
   return 1
@@ -52,7 +102,9 @@ if op == 'watch' then
       row.watchedUntil = math.max(row.watchedUntil, untilMs)
       if dueBy and not row.token then row.dueAt = math.min(row.dueAt, dueBy + shift) end
       -- Whoever looks at it now does not know yet that somebody watches: told at his reschedule.
-      if dueBy and row.token then row.hastenMs = math.max(0, dueBy + shift - now) end
+      if dueBy and row.token then
+        row.hastenMs = math.max(0, math.min(row.hastenMs or math.huge, dueBy + shift - now))
+      end
       write(ARGV[index], row)
     end
   end
@@ -60,11 +112,14 @@ if op == 'watch' then
 end
 
 if op == 'claim' then
-  local limit, visibleAt = tonumber(ARGV[4]), now + tonumber(ARGV[5])
+  local limit, visibleAt, prefix = tonumber(ARGV[4]), now + tonumber(ARGV[5]), ARGV[6]
+  -- Nobody waits for this claim any more: Redis was stopped, or the way to it.
+  if ARGV[7] ~= '' and now > tonumber(ARGV[7]) then return { '', {}, now } end
   local due = {}
   -- The oldest thousand: enough to choose from, and never a long stop for everybody else.
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)) do
-    local row = read(key)
+    local isKey = #key <= 256 and string.match(key, '^[^/]+/cam_%w+/%l%l%l_%w+$')
+    local row = isKey and read(key)
     if row then due[#due + 1] = { key, row } else drop(key) end
   end
   table.sort(due, function(a, b)
@@ -73,30 +128,20 @@ if op == 'claim' then
   local claims = {}
   for index = 1, math.min(limit, #due) do
     local key, row = due[index][1], due[index][2]
-    local told = cjson.decode(cjson.encode(row))
-    told.token = ARGV[5 + index]
-    told.dueAt, told.firstSeenAt = row.dueAt - shift, row.firstSeenAt - shift
-    if row.watchedUntil > 0 then told.watchedUntil = row.watchedUntil - shift end
-    claims[#claims + 1] = { key, cjson.encode(told) }
-    row.token, row.dueAt = told.token, visibleAt
+    row.token, row.hastenMs = prefix .. ':' .. index, nil
+    claims[#claims + 1] = { key, cjson.encode(shifted(rowFrom(cjson.encode(row)), -1)) }
+    row.dueAt = visibleAt
     write(key, row)
   end
-  local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-  local score = first[2]
-  -- RESP3 pairs them.
-  if type(first[1]) == 'table' then score = first[1][2] end
-  local nextDueAt = ''
-  if score then nextDueAt = string.format('%.0f', tonumber(score) - shift) end
-  return { nextDueAt, claims }
+  local nextDueAt = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+  return { nextDueAt and string.format('%.0f', tonumber(nextDueAt) - shift) or '', claims, now }
 end
 
 local key, row = ARGV[4], read(ARGV[4])
 if op == 'find' then
   if not row then return false end
   row.token = nil
-  row.dueAt, row.firstSeenAt = row.dueAt - shift, row.firstSeenAt - shift
-  if row.watchedUntil > 0 then row.watchedUntil = row.watchedUntil - shift end
-  return cjson.encode(row)
+  return cjson.encode(shifted(row, -1))
 end
 if op == 'reschedule' then
   if not row or row.token ~= ARGV[5] then return 0 end

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { Claim, Origin, Plan, Schedule, Tracking } from '../../exports/ports.ts'
 import type { Redis } from './client.ts'
@@ -12,66 +13,85 @@ export interface RedisScheduleOptions {
   readonly moved?: boolean | undefined
 }
 
+/** What became of it while Redis was away. */
+export interface Meanwhile {
+  /** Of the claim on it that was made before, when its look has ended. */
+  readonly token?: string | undefined
+}
+
 export interface RedisSchedule extends Schedule {
-  /** Tracks what is not tracked yet; whatever is there stays as it is. */
-  restore(tracking: Tracking): Promise<void>
+  /**
+   * Tracks what is not tracked any more. Whatever is there stays as it is, unless more was learnt
+   * meanwhile: then its due time comes forward, and a claim that is over holds no longer.
+   */
+  restore(tracking: Tracking, meanwhile?: Meanwhile): Promise<void>
 }
 
 /** `Schedule` as a sorted set of due times and a hash of rows; each operation is one script. */
 export const createRedisSchedule = (
-  { commands, within }: Redis,
+  { commands, deadlineMs, run }: Redis,
   { visibilityMs, now, moved = false }: RedisScheduleOptions,
 ): RedisSchedule => {
-  const run = (op: string, time: number, ...values: readonly (string | number)[]) =>
-    within(
+  const ask = (op: string, time: number, ...values: readonly (string | number)[]) =>
+    run(() =>
       commands.schedule(
         ['due', 'rows'],
         [op, String(Math.round(time)), moved ? 'caller' : '', ...values.map(String)],
       ),
     )
 
-  const put = async (op: 'track' | 'restore', tracking: Tracking): Promise<void> => {
-    const { ref, firstSeenAt, watchedUntil, ...plan } = tracking
-    const row = {
-      ...planOf(plan),
-      firstSeenAt: Math.round(firstSeenAt),
-      watchedUntil: Math.round(watchedUntil),
-    }
-    await run(op, now(), keyOf(ref), JSON.stringify(row))
-  }
+  /** The clock of Redis less `performance.now()`, as the last claim saw it. */
+  let redisAhead: number | undefined
+  /** After it, by the clock of Redis, nobody here waits for a claim any more. */
+  const claimBy = (): string =>
+    moved || redisAhead === undefined
+      ? ''
+      : String(Math.round(performance.now() + redisAhead + 2 * deadlineMs))
 
   return {
-    track: (tracking) => put('track', tracking),
-    restore: (tracking) => put('restore', tracking),
+    track: async (tracking) => {
+      await ask('track', now(), keyOf(tracking.ref), JSON.stringify(rowOf(tracking)))
+    },
+    restore: async (tracking, meanwhile) => {
+      const row = JSON.stringify(rowOf(tracking))
+      const changed = meanwhile === undefined ? '' : 'changed'
+      await ask('restore', now(), keyOf(tracking.ref), row, changed, meanwhile?.token ?? '')
+    },
     watch: async (refs, watchedUntil, dueBy) => {
       for (let from = 0; from < refs.length; from += SLICE) {
         const keys = refs.slice(from, from + SLICE).map(keyOf)
         const by = dueBy === undefined ? '' : Math.round(dueBy)
-        await run('watch', now(), Math.round(watchedUntil), by, ...keys)
+        await ask('watch', now(), Math.round(watchedUntil), by, ...keys)
       }
     },
     claim: async (time, limit) => {
-      const tokens = Array.from({ length: Math.max(0, limit) }, () => randomUUID())
-      const reply = await run('claim', time, tokens.length, visibilityMs, ...tokens)
-      const [nextDueAt, claims] = Array.isArray(reply) ? reply : []
+      const most = Math.min(Math.max(0, limit), MOST_CLAIMS)
+      const reply = await ask('claim', time, most, visibilityMs, randomUUID(), claimBy())
+      const [nextDueAt, claims, redisNow] = Array.isArray(reply) ? reply : []
+      if (typeof redisNow === 'number') redisAhead = redisNow - performance.now()
       return {
         claims: Array.isArray(claims) ? claims.flatMap(claimFrom) : [],
-        nextDueAt:
-          typeof nextDueAt === 'string' && nextDueAt !== '' ? Number(nextDueAt) : undefined,
+        nextDueAt: timeFrom(nextDueAt),
       }
     },
     reschedule: async ({ ref, token }, plan) => {
-      const reply = await run('reschedule', now(), keyOf(ref), token, JSON.stringify(planOf(plan)))
+      const reply = await ask('reschedule', now(), keyOf(ref), token, JSON.stringify(planOf(plan)))
       return reply === 1
     },
     find: async (ref) => {
-      const reply = await run('find', now(), keyOf(ref))
+      const reply = await ask('find', now(), keyOf(ref))
       return trackingFrom(keyOf(ref), reply)
     },
-    untrack: async (ref, token) => (await run('untrack', now(), keyOf(ref), token ?? '')) === 1,
+    untrack: async (ref, token) => {
+      // An empty token is one that nobody was given.
+      if (token === '') return false
+      return (await ask('untrack', now(), keyOf(ref), token ?? '')) === 1
+    },
   }
 }
 
+/** In one script: Redis does nothing else meanwhile. Whoever wants more asks again. */
+const MOST_CLAIMS = 1_000
 /** So many are renewed in one script: Redis does nothing else meanwhile. */
 const SLICE = 500
 
@@ -82,6 +102,16 @@ const planOf = ({ dueAt, intervalMs, origin, misses, failures }: Plan): Plan => 
   misses,
   failures,
 })
+
+const rowOf = (tracking: Tracking) => ({
+  ...planOf(tracking),
+  firstSeenAt: Math.round(tracking.firstSeenAt),
+  watchedUntil: Math.round(tracking.watchedUntil),
+})
+
+/** Nothing is due for ever, and no member of the set that somebody else put there at infinity is due. */
+const timeFrom = (text: unknown): number | undefined =>
+  typeof text === 'string' && /^-?\d{1,16}$/.test(text) ? Number(text) : undefined
 
 /** Others may write there: a row that is not of ours is none. */
 const claimFrom = (pair: unknown): Claim[] => {

@@ -1,7 +1,7 @@
 import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
 import { createRedisBudget } from './budget.ts'
 import { connectRedis, type RedisOptions } from './client.ts'
-import { createRedisIdempotency } from './idempotency.ts'
+import { createRedisIdempotency, type RedisIdempotency } from './idempotency.ts'
 import { createReplicas, type Replicas } from './replicas.ts'
 import { createRedisResults } from './results.ts'
 import { createRedisSchedule, type RedisSchedule } from './schedule.ts'
@@ -20,6 +20,7 @@ export interface RedisStoreOptions extends RedisOptions {
 
 /** The store of several replicas. Every call rejects within the deadline when Redis is away. */
 export interface RedisStore extends Store {
+  readonly idempotency: RedisIdempotency
   readonly schedule: RedisSchedule
   readonly replicas: Replicas
   /** Resolves when it is connected. Rejects when that takes more than a second. */
@@ -47,9 +48,9 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
   return {
     results: createRedisResults(redis, { now, storeFailed }),
     schedule: createRedisSchedule(redis, { visibilityMs, now, moved: isMoved }),
-    updates: createRedisUpdates(redis, { storeFailed, onResubscribe }),
+    updates: createRedisUpdates(redis, { now, storeFailed, onResubscribe }),
     budget: createRedisBudget(redis, { limits, clock: moved?.monotonic }),
-    idempotency: createRedisIdempotency(redis, { now, moved: isMoved }),
+    idempotency: createRedisIdempotency(redis, { now, moved: isMoved, storeFailed }),
     replicas: createReplicas(redis),
     probe,
     ready: redis.ready,

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { Observer, Updates } from '../../exports/ports.ts'
+import type { Observer, Update, Updates } from '../../exports/ports.ts'
 import { decodeUpdate, encodeUpdate } from '../../exports/update.ts'
 import type { Redis } from './client.ts'
 
 interface RedisUpdatesOptions {
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => number
   readonly storeFailed: Observer['storeFailed']
-  /** The channel is listened to again: what was published meanwhile is lost. */
+  /** The channel is listened to, perhaps again: what was published before is lost. */
   readonly onResubscribe: () => void
 }
 
@@ -17,7 +19,7 @@ const ORIGIN_LENGTH = 36
  */
 export const createRedisUpdates = (
   { commands, subscriber, prefix, within }: Redis,
-  { storeFailed, onResubscribe }: RedisUpdatesOptions,
+  { now, storeFailed, onResubscribe }: RedisUpdatesOptions,
 ): Updates => {
   const channel = `${prefix}:updates`
   const me = randomUUID()
@@ -27,7 +29,7 @@ export const createRedisUpdates = (
     if (message.startsWith(me)) return
     const heard = decodeUpdate(message.slice(ORIGIN_LENGTH))
     if (heard === undefined) storeFailed('corrupt-update', new Error('A message is not of ours'))
-    else listener(heard.ref, heard.update)
+    else listener(heard.ref, notLater(heard.update, now()))
   }
 
   let subscribed = false
@@ -35,7 +37,7 @@ export const createRedisUpdates = (
   subscriber.on('ready', () => {
     if (subscribed) return onResubscribe()
     subscribed = true
-    subscriber.subscribe(channel, hear).catch((error) => {
+    subscriber.subscribe(channel, hear).then(onResubscribe, (error) => {
       subscribed = false
       storeFailed('updates.subscribe', error)
     })
@@ -50,4 +52,10 @@ export const createRedisUpdates = (
       listener = next
     },
   }
+}
+
+/** From a clock that is ahead of ours, it would be newer than all that is seen here for a while. */
+const notLater = (update: Update, time: number): Update => {
+  if (update.kind !== 'status' || update.snapshot.observedAt <= time) return update
+  return { ...update, snapshot: { ...update.snapshot, observedAt: time } }
 }
