@@ -4,7 +4,7 @@ import { createMemoryStore } from '../../src/store/memory.ts'
 import { createSqliteStore } from '../../src/store/sqlite.ts'
 import { describeBudget } from './budget-contract.ts'
 import { tempDirectory } from './fixtures.ts'
-import { describeIdempotency } from './idempotency-contract.ts'
+import { describeFullIdempotency, describeIdempotency } from './idempotency-contract.ts'
 import { LIMITS, VISIBILITY_MS } from './records.ts'
 import { describeResults } from './results-contract.ts'
 import { describeSchedule } from './schedule-contract.ts'
@@ -30,6 +30,9 @@ describeBudget('sqlite', (limits, { now }) => sqlite({ limits, monotonic: now })
 
 describeIdempotency('memory', memory)
 describeIdempotency('sqlite', sqlite)
+
+describeFullIdempotency('memory', memory)
+describeFullIdempotency('sqlite', sqlite)
 
 describeSchedule('memory', memory)
 describeSchedule('sqlite', sqlite)

@@ -9,12 +9,8 @@ const finished: Begun = { state: 'finished', answer: new Uint8Array(answer) }
 const keyOf = (n: number): string => String(n).padStart(43, 'k')
 const [key, other] = [keyOf(1), keyOf(2)]
 
-/** What every `Idempotency` promises. `open` makes an empty store that remembers `maxKeys` at most. */
-export const describeIdempotency = (
-  name: string,
-  open: (given: { now: () => number; maxKeys?: number }) => Store,
-): void => {
-  const setUp = (maxKeys?: number) => {
+const createSetUp =
+  (open: (given: { now: () => number; maxKeys?: number }) => Store) => (maxKeys?: number) => {
     const clock = createClock()
     const given = maxKeys === undefined ? {} : { maxKeys }
     const { idempotency } = closedAfterTest(open({ now: clock.now, ...given }))
@@ -26,6 +22,13 @@ export const describeIdempotency = (
     }
     return { clock, idempotency, begin }
   }
+
+/** What every `Idempotency` promises. `open` makes an empty store. */
+export const describeIdempotency = (
+  name: string,
+  open: (given: { now: () => number }) => Store,
+): void => {
+  const setUp = createSetUp(open)
 
   describe(`keys of ${name}`, () => {
     it('give the work to the first who begins it, and to nobody else', async () => {
@@ -207,6 +210,14 @@ export const describeIdempotency = (
       expect(await idempotency.begin(key, later)).toEqual({ state: 'yours' })
     })
   })
+}
+
+/** What those promise that hold a number of keys at most. */
+export const describeFullIdempotency = (
+  name: string,
+  open: (given: { now: () => number; maxKeys?: number }) => Store,
+): void => {
+  const setUp = createSetUp(open)
 
   describe(`full keys of ${name}`, () => {
     it('reject a new one, and none that is kept goes for it', async () => {

@@ -28,7 +28,7 @@ export const describeResults = (name: string, open: (clock: Clock) => Store): vo
         forgetAt: START + 48 * HOUR,
         snapshot: {
           state: 'done',
-          version: 'v-{"a":1}',
+          version: 'v-__a__1_',
           observedAt: START,
           endOfLife: START + 24 * HOUR,
         },

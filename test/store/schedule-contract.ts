@@ -9,12 +9,18 @@ const ref = refOf('exp_A')
 
 /**
  * What every `Schedule` promises. `open` makes an empty store whose claims hold for `VISIBILITY_MS`.
+ *
+ * @param traits.hastens whether replicas share it, so that a claim may be another's
  */
-export const describeSchedule = (name: string, open: () => Store): void => {
+export const describeSchedule = (
+  name: string,
+  open: () => Store,
+  { hastens = false }: { readonly hastens?: boolean } = {},
+): void => {
   const setUp = (...tracked: Tracking[]) => setUpSchedule(open(), tracked)
 
   describeClaims(name, open)
-  describeScheduleModel(name, open)
+  describeScheduleModel(name, open, hastens)
 
   describe(`tracking on the schedule of ${name}`, () => {
     it('finds what is tracked, without the token of a claim on it', async () => {

@@ -19,8 +19,8 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 })
 
 /** The schedule beside a naive twin of it that does nothing but what the port says. */
-const createPair = (schedule: Schedule) => {
-  const twins = new Map<string, { tracking: Tracking; token?: string }>()
+const createPair = (schedule: Schedule, hastens: boolean) => {
+  const twins = new Map<string, { tracking: Tracking; token?: string; hastened?: number }>()
   const claims: Claim[] = []
   let now = START
 
@@ -64,7 +64,10 @@ const createPair = (schedule: Schedule) => {
         const dueAt =
           token === undefined ? Math.min(tracking.dueAt, dueBy ?? Infinity) : tracking.dueAt
         const watchedUntil = Math.max(tracking.watchedUntil, until)
-        twins.set(id, { ...twin, tracking: { ...tracking, dueAt, watchedUntil } })
+        const hastened = Math.min(twin.hastened ?? Infinity, dueBy ?? Infinity)
+        const tells = hastens && token !== undefined
+        const next = { ...twin, tracking: { ...tracking, dueAt, watchedUntil } }
+        twins.set(id, tells ? { ...next, hastened } : next)
       }
       await expectTwins()
     },
@@ -103,7 +106,10 @@ const createPair = (schedule: Schedule) => {
           : await schedule.reschedule(claim, plan)
       expect(answer).toBe(holds)
       if (holds && plan === undefined) twins.delete(ref.exportId)
-      else if (holds) twins.set(ref.exportId, { tracking: { ...twin.tracking, ...plan } })
+      else if (holds && plan !== undefined) {
+        const dueAt = Math.min(plan.dueAt, twin.hastened ?? Infinity)
+        twins.set(ref.exportId, { tracking: { ...twin.tracking, ...plan, dueAt } })
+      }
       await expectTwins()
     },
 
@@ -158,13 +164,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 /** The part of `describeSchedule` that does anything in any order. */
-export const describeScheduleModel = (name: string, open: () => Store): void => {
+export const describeScheduleModel = (name: string, open: () => Store, hastens: boolean): void => {
   describe(`schedule of ${name}, whatever is done with it`, () => {
     it('does what its naive twin does', async () => {
       const { schedule } = closedAfterTest(open())
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
-          const pair = createPair(schedule)
+          const pair = createPair(schedule, hastens)
           try {
             for (const take of steps) await take(pair)
           } finally {

@@ -111,7 +111,7 @@ describe('idempotency keys of a sqlite store over restarts', () => {
     const store = open()
     expect(onCorrupt).not.toHaveBeenCalled()
     expect(storeFailed).not.toHaveBeenCalled()
-    expect(await store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-of old' } })
+    expect(await store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-of_old' } })
     expect(await store.schedule.find(ref)).toEqual(trackingOf('exp_A'))
     expect(await store.idempotency.begin('key', until)).toEqual({ state: 'yours' })
     await store.close()

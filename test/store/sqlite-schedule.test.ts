@@ -61,7 +61,7 @@ describe('schedule of a sqlite store over restarts', () => {
 
     const store = open()
     expect(onCorrupt).not.toHaveBeenCalled()
-    expect(await store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-of old' } })
+    expect(await store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-of_old' } })
     expect(await store.budget.take('default')).toBeLessThan(LIMITS.windowMs)
     expect(await store.schedule.claim(START, 1)).toEqual({ claims: [], nextDueAt: undefined })
     await store.schedule.track(trackingOf('exp_A'))

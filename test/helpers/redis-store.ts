@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { createClient } from '@redis/client'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import type { Observer, Store } from '../../src/exports/ports.ts'
+import {
+  createRedisStore,
+  type RedisStore,
+  type RedisStoreOptions,
+} from '../../src/store/redis/store.ts'
+import { type RedisServer, startRedis } from './redis.ts'
+
+/** One Redis for all tests of a suite, each on keys of its own; to be called where suites are declared. */
+export const sharedRedis = (): (() => RedisServer) => {
+  let server: RedisServer | undefined
+  let stop = async (): Promise<void> => {}
+  beforeAll(async () => {
+    server = await startRedis({
+      onEnd: (end) => {
+        stop = end
+      },
+    })
+  })
+  afterAll(() => stop())
+  return () => {
+    if (server === undefined) throw new Error('Redis is there once the tests run')
+    return server
+  }
+}
+
+/** A prefix that no other test has. */
+export const freshPrefix = (): string => `test-${randomUUID()}`
+
+/** Calls wait until the store is connected; whatever is told to it before that is an error elsewhere. */
+export const onceConnected = (store: RedisStore): Store => {
+  const connected = store.ready()
+  // Told to whoever waits for it.
+  connected.catch(() => {})
+  const wait = <T extends object>(port: T): T =>
+    new Proxy(port, {
+      get: (target, name) => {
+        const method: unknown = Reflect.get(target, name)
+        if (typeof method !== 'function' || name === 'listen') return method
+        return async (...values: unknown[]) => {
+          await connected
+          return Reflect.apply(method, target, values)
+        }
+      },
+    })
+  return {
+    ...store,
+    results: wait(store.results),
+    schedule: wait(store.schedule),
+    updates: wait(store.updates),
+    budget: wait(store.budget),
+    idempotency: wait(store.idempotency),
+    healthy: async () => {
+      await connected
+      return store.healthy()
+    },
+  }
+}
+
+/** A store on that Redis, connected, which ends with the test, and what it was told of failures. */
+export const openRedisStore = async (
+  options: Omit<RedisStoreOptions, 'storeFailed' | 'limits' | 'visibilityMs'> &
+    Partial<Pick<RedisStoreOptions, 'limits' | 'visibilityMs'>>,
+) => {
+  const failures: string[] = []
+  const storeFailed: Observer['storeFailed'] = (operation) => void failures.push(operation)
+  const limits = { calls: 16, windowMs: 2_000 }
+  const store = createRedisStore({ limits, visibilityMs: 20_000, ...options, storeFailed })
+  onTestFinished(() => store.close())
+  await store.ready()
+  return { store, failures }
+}
+
+/** A bare client, for what no store would do. */
+export const bareClient = async ({ url }: Pick<RedisServer, 'url'>) => {
+  const client = createClient({ url })
+  client.on('error', () => {})
+  await client.connect()
+  onTestFinished(() => client.destroy())
+  return client
+}
+
+export type BareClient = Awaited<ReturnType<typeof bareClient>>
