@@ -28,13 +28,14 @@ const decoded = (segment: string): string | undefined => {
 }
 
 const isFileName = (name: string): boolean => {
-  // What looks like a dot or a slash may become one on the way, and so may what is still encoded.
-  const plain = name.normalize('NFKC')
+  // What looks like a dot or a slash may become one on the way, what nobody sees may get lost, and
+  // what is still encoded may be decoded once more.
+  const plain = name.normalize('NFKC').replace(/\p{Cf}/gu, '')
   return (
     name !== '' &&
     name.isWellFormed() &&
     Buffer.byteLength(name) <= LONGEST_NAME_BYTES &&
-    !/[/\\%\p{Cc}\p{Cf}]/u.test(plain) &&
-    !/^\.{1,2}$/.test(plain)
+    !/[/\\%\p{Cc}]/u.test(plain) &&
+    !/^\.{0,2}$/.test(plain)
   )
 }

@@ -5,7 +5,7 @@ import type { Call, CallFilter } from '../../src/sandbox/call-log.ts'
 import { createCsvFile } from '../../src/sandbox/csv-file.ts'
 import type { ScriptedAnswer } from '../../src/sandbox/scripted-answers.ts'
 import { BOUNDLESS } from './faults.ts'
-import { startGateway, type TestGateway } from './gateway.ts'
+import { startGateway, statusPath, type TestGateway } from './gateway.ts'
 import { UNLIMITED } from './pace.ts'
 import { doneBody, REF } from './status-bodies.ts'
 
@@ -27,6 +27,15 @@ export const startFileGateway = (
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestGateway> =>
   startGateway({ env: { ...BOUNDLESS, ...env }, lemlist: { rateLimit: UNLIMITED } })
+
+/** The base URL of its lemlist, as that itself says. */
+export const lemlistBase = async ({ url, lemlist }: TestGateway): Promise<string> => {
+  const ref = lemlist.add({ durationMs: 0 })
+  const answer = await fetch(url + statusPath(ref))
+  const [, base] = /"url":"([^"]+)\/files\//.exec(await answer.text()) ?? []
+  if (base === undefined) throw new Error('no link in the status')
+  return base
+}
 
 /** Its lemlist says that the scripted export is done, and answers this when its file is asked for. */
 export const scriptFile = (
