@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../exports/export.ts'
 
 /** What callers see of lemlist's JSON: its bytes, or those with our own link to the file in them. */
@@ -21,6 +22,8 @@ export const verbatimBodies: Bodies = {
  */
 export const gatewayBodies = (publicUrl: string): Bodies => {
   const rewritten = new WeakMap<Snapshot, Uint8Array>()
+  // Another public URL makes other bytes of the same version.
+  const form = createHash('sha256').update(publicUrl).digest('base64url').slice(0, 6)
   return {
     bodyOf: (snapshot, { campaignId, exportId }) => {
       const known = rewritten.get(snapshot)
@@ -30,7 +33,7 @@ export const gatewayBodies = (publicUrl: string): Bodies => {
       rewritten.set(snapshot, body)
       return body
     },
-    etagOf: ({ version }) => `"${version}.g"`,
+    etagOf: ({ version }) => `"${version}.${form}"`,
   }
 }
 
@@ -47,12 +50,16 @@ const { parse, rawJSON } = JSON as unknown as SourceTextJson
 
 const rewrite = (body: Uint8Array, url: string): Uint8Array => {
   const text = Buffer.from(body).toString()
-  const { status } = JSON.parse(text) as { status: { url?: unknown } }
-  if (typeof status.url !== 'string') return body
+  // The body was checked when it came: an object with an object `status`.
+  const { status } = JSON.parse(text) as { status: Record<string, unknown> }
   const theirs = status.url
+  if (theirs === undefined || theirs === null) return body
+  const isLink = typeof theirs === 'string' && /^https?:/i.test(theirs)
   const document = parse(text, (_key, value, { source }) => {
     if (typeof value === 'number' && source !== undefined) return rawJSON(source)
-    return value === theirs ? url : value
-  })
+    // Also where it is repeated. What is no link is a word that others may use too.
+    return isLink && typeof value === 'string' ? value.replaceAll(theirs, url) : value
+  }) as { status: Record<string, unknown> }
+  document.status.url = url
   return Buffer.from(JSON.stringify(document))
 }
