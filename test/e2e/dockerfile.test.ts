@@ -159,7 +159,7 @@ describe(`the image, built and run without an engine${obstacle ? ` - ${obstacle}
 
   it('starts as its user on a read-only root, is healthy by its own check and ends with 0 on SIGTERM', async () => {
     const PORT = String(await freePort())
-    const env = { PORT, AUTH: 'none', LEMLIST_API_KEY: 'no-real-key' }
+    const env = { PORT, AUTH: 'none', LEMLIST_API_KEY: 'no-real-key', DRAIN_DELAY_MS: '0' }
     const before = await start(image.healthcheck, env)
     expect(await before.exited, 'the check of a gateway that is not there').toBe(1)
 
