@@ -28,7 +28,6 @@ export interface Rules {
   readonly finalWithinMs?: number
   /** What a read may lag behind lemlist, unless it is marked; absent where faults delay it. */
   readonly readLagMs?: number
-  /** Whether a follower may be shown an older pending status on another connection. */
   readonly polls?: PollRules
 }
 
@@ -79,8 +78,8 @@ const judgeTruth: Judge = (record) => {
     const { key, body, version, at } = sighting
     const detail = shown(sighting)
     const known = versions.get(body) ?? version
-    versions.set(body, known)
-    if (known !== version) return [{ rule: 'two-versions', detail }]
+    if (known !== undefined) versions.set(body, known)
+    if (version !== undefined && known !== version) return [{ rule: 'two-versions', detail }]
     const said = script.get(key)?.find((one) => one.body === body)
     if (said !== undefined && said.at <= at) return []
     return [{ rule: sources.has(body) && said === undefined ? 'foreign' : 'never-said', detail }]

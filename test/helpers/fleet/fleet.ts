@@ -24,9 +24,15 @@ export interface Fleet {
   replaceRedis(): Promise<void>
   /** Exports that are pending at lemlist. */
   stories(count: number): Story[]
-  /** A client of EventSource's rules; at home as long as that is up, else elsewhere. */
+  /**
+   * A client of EventSource's rules. It goes to its home as long as that is up, to its first once, and
+   * else to any.
+   */
   follow(
-    options: Pick<FollowerOptions, 'client' | 'stories'> & { readonly home?: Replica },
+    options: Pick<FollowerOptions, 'client' | 'stories'> & {
+      readonly home?: Replica | undefined
+      readonly first?: Replica | undefined
+    },
   ): Follower
   /** A client that reads in turn, at any replica that is up. */
   readOn(options: { client: string; story: Story; everyMs: number; signal?: AbortSignal }): void
@@ -125,8 +131,15 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
         told += 1
         return tellStory(lemlist, recorder, told)
       }),
-    follow: ({ home, ...rest }) =>
-      follow({ ...rest, recorder, pick: () => (home?.isUp() === true ? home : pick()) }),
+    follow: ({ home, first: begin, ...rest }) => {
+      let next = begin
+      const choose = (): Replica => {
+        const wish = next ?? home
+        next = undefined
+        return wish?.isUp() === true ? wish : pick()
+      }
+      return follow({ ...rest, recorder, pick: choose })
+    },
     readOn: (one) => readOn({ ...one, recorder, pick }),
     pick,
     disturb: async (what, afterMs, work) => {

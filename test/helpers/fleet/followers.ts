@@ -73,7 +73,7 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
       for (const ask of asks) if (ask.key === key) ask.to = Math.min(ask.to, event.at)
       const state = stateIn(body)
       // On a stream of many the id names the state of all.
-      const version = others.length === 0 ? event.id : body
+      const version = others.length === 0 ? event.id : undefined
       const via = 'stream'
       recorder.sightings.push({
         ...{ client, key, via, body, version, state, turn, askedAt },

@@ -28,6 +28,11 @@ export const PLANTS = {
   ],
   'done turned to pending': [
     {
+      file: 'src/exports/cache.ts',
+      text: 'isFinal(snapshot) ? await put(ref, snapshot) : await stored(ref)',
+      instead: 'isFinal(snapshot) ? await put(ref, snapshot) : undefined',
+    },
+    {
       file: 'src/exports/export.ts',
       text: '  if (isFinal(previous)) return false\n',
       instead: '',
@@ -64,6 +69,14 @@ export const PLANTS = {
       file: 'src/exports/export.ts',
       text: 'return isFinal(next) || next.observedAt >= previous.observedAt',
       instead: 'return true',
+    },
+  ],
+  // No bug, but what a bus may do: nothing is promised of it.
+  'a bus that drops every message': [
+    {
+      file: 'src/store/redis/updates.ts',
+      text: 'if (message.startsWith(me)) return',
+      instead: 'if (message.length > 0) return',
     },
   ],
 } as const satisfies Record<string, readonly Plant[]>

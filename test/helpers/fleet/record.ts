@@ -19,7 +19,8 @@ export interface Sighting {
   readonly key: string
   readonly via: 'stream' | 'read'
   readonly body: string
-  readonly version: string
+  /** Undefined where the client is not told the version of one. */
+  readonly version: string | undefined
   readonly state: string
   readonly replica: string
   /** Number of the client's connection or request. */

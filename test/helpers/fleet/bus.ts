@@ -1,0 +1,31 @@
+import { createClient } from '@redis/client'
+import { onTestFinished } from 'vitest'
+
+/** Listens to what the replicas tell each other, and says it again. */
+export interface Bus {
+  /** Of which an export is the subject, oldest first. */
+  heardOf(story: { readonly exportId: string }): readonly string[]
+  /** A bus may be late and may repeat itself: what it carries is a hint. */
+  repeat(message: string): Promise<void>
+}
+
+const CHANNEL = 'leg:updates'
+const MAX_MESSAGES = 10_000
+
+export const listenToBus = async (url: string): Promise<Bus> => {
+  const messages: string[] = []
+  const listening = createClient({ url })
+  const speaking = createClient({ url })
+  for (const client of [listening, speaking]) {
+    client.on('error', () => {})
+    await client.connect()
+    onTestFinished(() => client.destroy())
+  }
+  await listening.subscribe(CHANNEL, (message) => {
+    if (messages.length < MAX_MESSAGES) messages.push(message)
+  })
+  return {
+    heardOf: ({ exportId }) => messages.filter((message) => message.includes(`"${exportId}"`)),
+    repeat: async (message) => void (await speaking.publish(CHANNEL, message)),
+  }
+}

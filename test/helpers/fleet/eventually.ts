@@ -1,0 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+const LOOK_MS = 20
+
+/** Resolves to the first value that is there; rejects when there is none in time. */
+export const eventually = async <T>(
+  what: string,
+  look: () => T | undefined | false,
+  withinMs = 15_000,
+): Promise<T> => {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const found = look()
+    if (found !== undefined && found !== false) return found
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`)
+    await delay(LOOK_MS)
+  }
+}

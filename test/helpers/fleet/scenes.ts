@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { listenToBus } from './bus.ts'
+import { CALM_WINDOW, check, FAULT_WINDOW, type Violation } from './checker.ts'
+import { eventually } from './eventually.ts'
+import { paceOf, startFleet } from './fleet.ts'
+import type { PlantName } from './plants.ts'
+import { readOnce } from './readers.ts'
+import type { Replica } from './replica.ts'
+import type { Story } from './story.ts'
+
+/** What a fleet goes through so that a bug would show: sound gateways come out of it without a violation. */
+export type Scene = (plant?: PlantName) => Promise<Violation[]>
+
+const SLACK_MS = 1_000
+const PACE = { firstMs: 300, intervalMs: 1_500, maxIntervalMs: 1_500 }
+/** No heartbeat helps what the bus should tell. */
+const SELDOM = { SSE_HEARTBEAT_MS: '20000' }
+const STORIES = 3
+
+const at = <T>(items: readonly T[], index: number): T => {
+  const item = items[index]
+  if (item === undefined) throw new Error(`there is no number ${index}`)
+  return item
+}
+
+/** Statuses change, the bus repeats what is old, an answer comes late, lemlist takes an end back. */
+export const ordinaryLife: Scene = async (plant) => {
+  const fleet = await startFleet({ env: { ...paceOf(PACE), ...SELDOM }, ...(plant && { plant }) })
+  const { lemlist, recorder, replicas } = fleet
+  const bus = await listenToBus(fleet.redis().url)
+  const stories = fleet.stories(STORIES)
+  const [first, ...others] = stories
+  if (first === undefined) throw new Error('there are no stories')
+  const followAll = async () => {
+    const followers = replicas.flatMap((home) => [
+      fleet.follow({ client: `many-${home.name}`, stories: [first, ...others], home }),
+      fleet.follow({ client: `one-${home.name}`, stories: [first], home }),
+    ])
+    await Promise.all(followers.map(({ told }) => told))
+    return followers
+  }
+  const followers = await fleet.disturb('connecting', PACE.intervalMs, followAll)
+  fleet.readOn({ client: 'reader', story: at(stories, 1), everyMs: 600 })
+
+  const seenBy = (story: Story, everyone: number) =>
+    eventually(
+      `the newest status of ${story.key} is seen`,
+      () => {
+        const newest = recorder.said.findLast(({ key }) => key === story.key)?.body
+        const seen = recorder.sightings.filter(
+          ({ body, via }) => body === newest && via === 'stream',
+        )
+        return seen.length >= everyone
+      },
+      4_000,
+    ).catch(() => {})
+  const begun = bus.heardOf(first).length
+  await eventually('the bus carries what is pending', () => bus.heardOf(first).length > begun)
+  for (const story of stories) story.progress()
+  await seenBy(first, followers.length)
+  for (const story of stories)
+    for (const old of bus.heardOf(story).slice(0, 1)) await bus.repeat(old)
+
+  // One replica's look takes long and finds it pending; another's begins later and finds it done.
+  const callsOf = () => lemlist.calls.filter(({ exportId }) => exportId === first.exportId)
+  first.answerIn(1_200)
+  const before = callsOf().length
+  await eventually('a slow look begins', () => callsOf().length > before)
+  first.answerIn(0)
+  const looking = fleet.record().calls.findLast(({ key }) => key === first.key)?.replica
+  first.finish()
+  const elsewhere = replicas.find(({ name }) => name !== looking) ?? replicas[0]
+  await readOnce({ client: 'reader-elsewhere', story: first, recorder }, elsewhere)
+  first.relapse()
+  await delay(1_500)
+  for (const home of replicas)
+    await readOnce({ client: 'reader-after', story: first, recorder }, home)
+
+  for (const story of others) story.finish()
+  await fleet.settled(followers, 2 * PACE.intervalMs + SLACK_MS)
+  return check(fleet.record(), {
+    window: CALM_WINDOW,
+    finalWithinMs: 1.1 * PACE.intervalMs + SLACK_MS,
+    readLagMs: SLACK_MS,
+    polls: { ...PACE, replicas: replicas.length },
+  })
+}
+
+/** A look takes so long that its claim is lost; its replica then plans by what it knew at the claim. */
+export const lateReschedule: Scene = async (plant) => {
+  const pace = { firstMs: 300, intervalMs: 3_000, maxIntervalMs: 3_000 }
+  const slowMs = 2_000
+  const env = { ...paceOf(pace), SSE_HEARTBEAT_MS: '500' }
+  const fleet = await startFleet({ replicas: 2, env, ...(plant && { plant }) })
+  const { recorder, replicas } = fleet
+  const idle = replicas[0]
+  const home = at<Replica>(replicas, 1)
+  const story = at(fleet.stories(1), 0)
+  const follower = fleet.follow({ client: 'follower', stories: [story], home })
+  await follower.told
+  // Who polls is chance: until it is the one that nobody watches on.
+  story.answerIn(slowMs)
+  const from = performance.now()
+  await eventually(
+    'a poll by the idle replica',
+    () => fleet.record().calls.some(({ replica, at }) => replica === idle.name && at > from),
+    60_000,
+  )
+  story.answerIn(0)
+  await readOnce({ client: 'reader', story, recorder }, home)
+  // Until the slow look is over, and a little.
+  await delay(slowMs + 200)
+  story.finish()
+  const finalWithinMs = 1.1 * pace.intervalMs + SLACK_MS
+  await fleet.settled([follower], finalWithinMs + SLACK_MS)
+  return check(fleet.record(), { window: CALM_WINDOW, finalWithinMs })
+}
+
+/** How long replicas need to hear of each other. */
+const BEAT_MS = 5_500
+
+/** Six replicas with more to ask than they may lose their common count. */
+export const lossOfTheCount: Scene = async (plant) => {
+  const fleet = await startFleet({ replicas: 6, env: paceOf(PACE), ...(plant && { plant }) })
+  const stories = fleet.stories(96)
+  for (const [number, story] of stories.entries()) {
+    fleet.follow({
+      client: `${number}`,
+      stories: [story],
+      home: at<Replica>(fleet.replicas, number % fleet.replicas.length),
+    })
+  }
+  await delay(BEAT_MS)
+  await fleet.disturb('Redis is gone', 0, async () => {
+    await fleet.redis().kill()
+    await delay(5_000)
+  })
+  return check(fleet.record(), { window: FAULT_WINDOW })
+}
