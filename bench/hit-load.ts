@@ -1,0 +1,53 @@
+import { connect } from 'node:net'
+import { z } from 'zod'
+
+/** Keep-alive connections, each with one request at a time. Bare sockets: a client library would be the limit. */
+
+const order = z.object({
+  url: z.string(),
+  connections: z.number(),
+  warmUpMs: z.number(),
+  runMs: z.number(),
+})
+
+process.on('message', (value) => {
+  const { url, connections, warmUpMs, runMs } = order.parse(value)
+  const { hostname, port, pathname } = new URL(url)
+  const request = Buffer.from(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+  let answers = 0
+  let bad = 0
+  let over = false
+
+  for (let count = 0; count < connections; count += 1) {
+    const socket = connect(Number(port), hostname)
+    let text = ''
+    socket.setNoDelay(true)
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+      const end = text.indexOf('\r\n\r\n')
+      if (end === -1) return
+      const from = text.indexOf('content-length: ') + 'content-length: '.length
+      if (text.length < end + 4 + Number(text.slice(from, text.indexOf('\r', from)))) return
+      if (!text.startsWith('HTTP/1.1 200 ')) bad += 1
+      answers += 1
+      text = ''
+      if (over) socket.destroy()
+      else socket.write(request)
+    })
+    // A connection that is lost would only make a figure look good.
+    socket.on('error', () => {
+      bad += 1
+    })
+    socket.write(request)
+  }
+
+  setTimeout(() => {
+    process.send?.({ warm: true })
+    answers = 0
+    const startedAt = performance.now()
+    setTimeout(() => {
+      process.send?.({ answers, bad, ms: performance.now() - startedAt })
+      over = true
+    }, runMs)
+  }, warmUpMs)
+})

@@ -1,0 +1,100 @@
+import { z } from 'zod'
+import { createLemlist } from '../src/sandbox/lemlist.ts'
+import { median, message, print, type Server, startLoad, startServer } from './processes.ts'
+
+/** Cached statuses a second, beside what a bare Fastify route does on the same machine at the same time. */
+
+const ROUNDS = 5
+const CONNECTIONS = 64
+const WARM_UP_MS = 1_500
+const RUN_MS = 3_000
+
+interface Figures {
+  readonly perSecond: number
+  readonly cpuUs: number
+}
+
+const warm = z.object({ warm: z.literal(true) })
+const result = z.object({ answers: z.number(), bad: z.number(), ms: z.number() })
+
+const run = async (server: Server, path: string): Promise<Figures> => {
+  const load = startLoad('hit-load.ts')
+  try {
+    load.child.send({
+      url: server.url + path,
+      connections: CONNECTIONS,
+      warmUpMs: WARM_UP_MS,
+      runMs: RUN_MS,
+    })
+    await message(load.child, warm)
+    const cpuBefore = server.cpuMs()
+    const { answers, bad, ms } = await message(load.child, result)
+    const cpuMs = server.cpuMs() - cpuBefore
+    if (bad > 0) throw new Error(`${bad} answers were not 200`)
+    return { perSecond: (answers * 1_000) / ms, cpuUs: (cpuMs * 1_000) / answers }
+  } finally {
+    load.end()
+  }
+}
+
+export const measureHits = async (): Promise<void> => {
+  const lemlist = createLemlist()
+  const LEMLIST_BASE_URL = await lemlist.listen()
+  const { campaignId, exportId } = lemlist.add({ durationMs: 0 })
+  const path = `/campaigns/${campaignId}/export/${exportId}/status`
+
+  const gateway = async (level: string): Promise<Figures> => {
+    const server = await startServer('gateway.ts', {
+      ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL, STORE_URL: 'memory:' },
+      LOG_LEVEL: level,
+    })
+    try {
+      // The first one asks lemlist; all that is measured comes from memory.
+      const answer = await fetch(server.url + path)
+      bodyBytes = (await answer.arrayBuffer()).byteLength
+      return await run(server, path)
+    } finally {
+      await server.end()
+    }
+  }
+  const bare = async (): Promise<Figures> => {
+    const server = await startServer('bare.ts', { BODY_BYTES: String(bodyBytes) })
+    try {
+      return await run(server, path)
+    } finally {
+      await server.end()
+    }
+  }
+  let bodyBytes = 500
+
+  const sides = [
+    { name: 'bare Fastify route', figures: [] as Figures[], measure: bare },
+    {
+      name: 'gateway, one log line a request',
+      figures: [] as Figures[],
+      measure: () => gateway('info'),
+    },
+    { name: 'gateway, LOG_LEVEL=warn', figures: [] as Figures[], measure: () => gateway('warn') },
+  ]
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // Back and forth: whatever else the machine does meets all of them.
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+      side.figures.push(await side.measure())
+    }
+  }
+  await lemlist.close()
+
+  print(`Cached GET, ${CONNECTIONS} connections, ${bodyBytes} bytes, medians of ${ROUNDS} rounds:`)
+  const [base] = sides
+  for (const { name, figures } of sides) {
+    const ratios = figures.map(
+      (each, index) => each.perSecond / (base?.figures[index]?.perSecond ?? 0),
+    )
+    const perSecond = Math.round(median(figures.map((each) => each.perSecond)))
+    const cpuUs = median(figures.map((each) => each.cpuUs)).toFixed(1)
+    print(
+      `  ${name}: ${perSecond} a second, ${cpuUs} us of CPU each; ` +
+        `${median(ratios).toFixed(2)} of the bare route (${ratios.map((ratio) => ratio.toFixed(2)).join(' ')})`,
+    )
+  }
+}
