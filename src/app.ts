@@ -108,8 +108,8 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     longestTurnMs: intervals.maxIntervalMs,
   })
   const patienceMs = lemlist.timeoutMs * PATIENCE
-  const budgetRests = () => budget.rests?.() ?? false
-  const reader = createReader({ cache, looker, follower, patienceMs, budgetRests })
+  const budgetPatienceMs = () => budget.patienceMs?.() ?? Number.POSITIVE_INFINITY
+  const reader = createReader({ cache, looker, follower, patienceMs, budgetPatienceMs })
   const starter = createStarter({
     upstream,
     idempotency: store.idempotency,

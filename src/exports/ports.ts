@@ -101,8 +101,8 @@ export interface Budget {
   take(account: string): Promise<number>
   /** No call leaves before this many milliseconds have passed: what a 429 or 503 of lemlist asked for. */
   pause(account: string, ms: number): Promise<void>
-  /** Whether no call leaves for a while, whoever asks: what others have spent is not known. */
-  rests?(): boolean
+  /** How long it makes sense that a caller waits for a call now, ms: less while there are few, or none. */
+  patienceMs?(): number
 }
 
 /**

@@ -27,12 +27,12 @@ export interface ReaderOptions {
   readonly follower: Pick<Follower, 'note' | 'standing'>
   /** How long a caller stands in line for lemlist, milliseconds. */
   readonly patienceMs: number
-  /** Whether the budget rests for a while, whatever stands in line: then nobody is kept waiting for it. */
-  readonly budgetRests?: () => boolean
+  /** How long the budget is worth waiting for now, milliseconds: nobody is kept waiting for longer. */
+  readonly budgetPatienceMs?: () => number
 }
 
-/** How long a caller stands in line while the budget rests: what it takes to see that no call is free. */
-const RESTING_PATIENCE_MS = 100
+/** How soon a caller who stands in line learns that the budget is not worth waiting for any more. */
+const LOOK_AGAIN_MS = 100
 /** Trouble of lemlist that passes; any other problem is an answer. */
 const PASSING: ReadonlySet<string> = new Set([
   'budget-exhausted',
@@ -42,10 +42,9 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /** Reads exports for callers: from the cache what is final, from lemlist the rest. */
 export const createReader = (options: ReaderOptions): Reader => {
-  const { cache, looker, follower, budgetRests = () => false } = options
+  const { cache, looker, follower, budgetPatienceMs = () => Number.POSITIVE_INFINITY } = options
 
-  const patience = (): number =>
-    budgetRests() ? Math.min(RESTING_PATIENCE_MS, options.patienceMs) : options.patienceMs
+  const patience = (): number => Math.min(budgetPatienceMs(), options.patienceMs)
 
   /** A look for a caller. Whoever takes off also sees to it that the export is followed from now on. */
   const look = (ref: ExportRef): { flight: Flight; joined: boolean } => {
@@ -64,10 +63,9 @@ export const createReader = (options: ReaderOptions): Reader => {
     const outOfPatience = Promise.withResolvers<never>()
     const began = performance.now()
     let timer: NodeJS.Timeout | undefined
-    // Patience may end sooner than it was to: whether the budget rests is looked at again and again.
     const wait = () => {
       const leftMs = began + patience() - performance.now()
-      if (leftMs > 0) timer = setTimeout(wait, Math.min(leftMs, RESTING_PATIENCE_MS))
+      if (leftMs > 0) timer = setTimeout(wait, Math.min(leftMs, LOOK_AGAIN_MS))
       else if (look.isWaiting()) outOfPatience.reject(noSlot())
     }
     wait()

@@ -3,6 +3,11 @@ import type { Budget } from '../exports/ports.ts'
 import type { FailoverOptions, Switch } from './failover.ts'
 import { createSlidingWindow } from './sliding-window.ts'
 
+/** Nothing leaves: what it takes to see that. */
+const QUIET_PATIENCE_MS = 100
+/** With a share of the calls nobody is kept waiting noticeably longer than with all of them. */
+const AWAY_PATIENCE_MS = 400
+
 export interface FailoverBudget extends Budget {
   goAway(replicas: number): void
   /** Tells Redis what lemlist asked for while it was away. */
@@ -51,7 +56,10 @@ export const createFailoverBudget = (
         async () => {},
       )
     },
-    rests: () => quietUntil > performance.now(),
+    patienceMs: () => {
+      if (quietUntil > performance.now()) return QUIET_PATIENCE_MS
+      return isUp() ? Number.POSITIVE_INFINITY : AWAY_PATIENCE_MS
+    },
     goAway: (replicas) => {
       const part = Math.floor((limits.calls + reserve) / Math.max(1, replicas))
       const calls = Math.max(1, Math.min(reserve, part))

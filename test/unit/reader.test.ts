@@ -19,7 +19,13 @@ const PATIENCE_MS = 4_500
 
 type Standing = Awaited<ReturnType<ReaderOptions['follower']['standing']>>
 
-const start = ({ standing = 'none' }: { standing?: Standing } = {}) => {
+const start = ({
+  standing = 'none',
+  budgetPatienceMs = () => Number.POSITIVE_INFINITY,
+}: {
+  standing?: Standing
+  budgetPatienceMs?: () => number
+} = {}) => {
   useFakeTime()
   const results = fakeResults()
   const upstream = fakeUpstream()
@@ -35,6 +41,7 @@ const start = ({ standing = 'none' }: { standing?: Standing } = {}) => {
       standing: async () => standing,
     },
     patienceMs: PATIENCE_MS,
+    budgetPatienceMs,
   })
   /** Once all that can go on by itself has done so. */
   const settled = () => vi.advanceTimersByTimeAsync(0)
@@ -86,6 +93,19 @@ describe('a read', () => {
     await settled()
     const { due, giveUpAt } = look(0).turn
     expect(giveUpAt - due).toBe(PATIENCE_MS)
+  })
+
+  // Redis went away while reads stood in line: they waited for a budget that had nothing to give.
+  it('that stands in line already waits no longer than the budget is worth', async () => {
+    let budgetPatienceMs = Number.POSITIVE_INFINITY
+    const { reader, settled } = start({ budgetPatienceMs: () => budgetPatienceMs })
+    const seen = watch(reader.read(REF))
+    await settled()
+    await vi.advanceTimersByTimeAsync(150)
+    expect(seen).toEqual([])
+    budgetPatienceMs = 100
+    await vi.advanceTimersByTimeAsync(100)
+    expect(seen).toEqual(['budget-exhausted'])
   })
 
   it('goes on when the store fails', async () => {
