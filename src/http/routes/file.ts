@@ -1,4 +1,3 @@
-import { pipeline } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
@@ -12,6 +11,7 @@ import {
   problemResponses,
   RANGE_HEADERS,
 } from '../documentation.ts'
+import { sendDownload } from '../download.ts'
 import { csvText, exportParams, fileHeaders } from '../schemas.ts'
 
 interface FileRouteOptions {
@@ -84,11 +84,15 @@ export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
       }
-      if (request.method === 'GET' && answer.status !== 416) send(request, reply, answer, stuckMs)
-      else {
+      if (request.method === 'HEAD' || answer.status === 416) {
         answer.body.destroy()
         reply.raw.end()
+        return
       }
+      const onBreak = (cause: unknown) => {
+        request.problem = new Problem('upstream-unavailable', 'The file broke off.', { cause })
+      }
+      sendDownload(reply.raw, answer.body, { stuckMs, onBreak })
     })
 }
 
@@ -123,21 +127,4 @@ const describe = (
     // The name is made of the id that was checked: nothing of lemlist's gets into a header.
     .header('content-disposition', `attachment; filename="export_${exportId}.csv"`)
   if (length !== undefined) reply.header('content-length', String(length))
-}
-
-const send = (
-  request: FastifyRequest,
-  { raw }: FastifyReply,
-  { body }: FileAnswer,
-  stuckMs: number,
-): void => {
-  raw.setTimeout(stuckMs, () => raw.destroy())
-  body.once('error', (cause) => {
-    if (raw.destroyed) return
-    request.problem = new Problem('upstream-unavailable', 'The file broke off.', { cause })
-    // A mere close looks like the end to a caller, or a proxy, who speaks HTTP/1.0.
-    raw.socket?.resetAndDestroy()
-  })
-  // The end of either is the end of both.
-  pipeline(body, raw, () => {})
 }
