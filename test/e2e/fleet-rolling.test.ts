@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
 import { eventually } from '../helpers/fleet/eventually.ts'
 import { paceOf, startFleet } from '../helpers/fleet/fleet.ts'
+import { measured } from '../helpers/fleet/measured.ts'
 import { withoutRedis } from '../helpers/redis.ts'
 
 /** A socket each in this process: `ulimit -n` must be 4 096 or more. */
@@ -65,6 +66,7 @@ describe.skipIf(withoutRedis)('a rolling restart of three replicas with 1 500 st
     expect(check(fleet.record(), { window: CALM_WINDOW })).toEqual([])
     for (const wave of waves) {
       const seconds = perSecond(wave)
+      measured(`${wave.length} reconnects, by the second: ${seconds.join(' ')}`)
       expect(wave.length).toBeGreaterThan(STREAMS / 6)
       expect(Math.max(...seconds)).toBeLessThanOrEqual((2 * wave.length) / seconds.length)
     }

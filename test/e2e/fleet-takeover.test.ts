@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
 import { eventually } from '../helpers/fleet/eventually.ts'
 import { paceOf, startFleet } from '../helpers/fleet/fleet.ts'
+import { measured } from '../helpers/fleet/measured.ts'
 import { withoutRedis } from '../helpers/redis.ts'
 
 const PACE = { firstMs: 500, intervalMs: 2_000, maxIntervalMs: 2_000 }
@@ -52,6 +53,7 @@ describe.skipIf(withoutRedis)('kill -9 of the replica that is looking', () => {
     })
     expect(next.replica).not.toBe(victim.name)
     expect(next.at - killedAt).toBeLessThan(VISIBILITY_MS + 1.1 * PACE.intervalMs)
+    measured(`taken over ${Math.round(next.at - killedAt)} ms after the kill`)
 
     for (const one of [story, ...others]) one.finish()
     await fleet.settled(followers, longestMs)

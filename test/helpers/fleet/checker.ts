@@ -41,8 +41,8 @@ type Judge = (record: FleetRecord, rules: Rules) => Violation[]
 const scriptOf = (record: FleetRecord): ReadonlyMap<string, readonly Said[]> =>
   Map.groupBy(record.said, ({ key }) => key)
 
-const shown = ({ client, key, replica, via, state, at }: Sighting): string =>
-  `${client} by ${via} of ${key} on ${replica} at ${Math.round(at)}: ${state}`
+const shown = ({ client, key, replica, via, state, at, stale }: Sighting): string =>
+  `${client} by ${via} of ${key} on ${replica} at ${Math.round(at)}: ${stale ? 'stale ' : ''}${state}`
 
 /** A check that saw nothing has found nothing out. */
 const judgeSubstance: Judge = ({ said, sightings, follows, calls }) =>
@@ -86,12 +86,20 @@ const judgeTruth: Judge = (record) => {
   })
 }
 
+/**
+ * A replica that is cut off from all others shows what it last heard, and says that it is old: that
+ * takes nothing back.
+ */
+const isExcused = ({ stale, at }: Sighting, { disturbances }: FleetRecord): boolean =>
+  stale && disturbances.some(({ blinds, from, to }) => blinds && at >= from && at <= to)
+
 /** After a final nothing else, wherever; on one connection nothing older. */
 const judgeOrder: Judge = (record) => {
   const script = scriptOf(record)
   const place = ({ key, body }: Sighting): number =>
     script.get(key)?.findIndex((one) => one.body === body) ?? -1
-  const ways = Map.groupBy(record.sightings, ({ client, key }) => `${client} ${key}`)
+  const sightings = record.sightings.filter((sighting) => !isExcused(sighting, record))
+  const ways = Map.groupBy(sightings, ({ client, key }) => `${client} ${key}`)
   return [...ways.values()].flatMap((way) => {
     const found: Violation[] = []
     let final: Sighting | undefined

@@ -39,7 +39,7 @@ export interface Fleet {
   /** Any replica that is up. */
   pick(): Replica
   /** Something is broken as long as the work takes, and what follows from it for so long after. */
-  disturb<T>(what: string, afterMs: number, work: () => Promise<T>): Promise<T>
+  disturb<T>(what: string, afterMs: number, work: () => Promise<T>, blinds?: boolean): Promise<T>
   /** Resolves when all have finished, or the time is over: the checker says who has not. */
   settled(followers: readonly Follower[], ms: number): Promise<void>
   record(): FleetRecord
@@ -142,13 +142,13 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
     },
     readOn: (one) => readOn({ ...one, recorder, pick }),
     pick,
-    disturb: async (what, afterMs, work) => {
+    disturb: async (what, afterMs, work, blinds = false) => {
       const from = performance.now()
       // Open until it is over: what is checked meanwhile sees it.
       try {
         return await work()
       } finally {
-        recorder.disturbances.push({ what, from, to: performance.now() + afterMs })
+        recorder.disturbances.push({ what, blinds, from, to: performance.now() + afterMs })
       }
     },
     settled: async (followers, ms) => {

@@ -64,6 +64,8 @@ export interface Refusal {
 /** Something was broken on purpose. */
 export interface Disturbance {
   readonly what: string
+  /** Whether a replica may not reach Redis meanwhile, and so may not know what the others do. */
+  readonly blinds: boolean
   readonly from: number
   readonly to: number
 }

@@ -1,0 +1,71 @@
+import type { Random } from './random.ts'
+
+/** What may go wrong in a fleet; each is over by itself. */
+export const FAULTS = [
+  'Redis slow for one',
+  'Redis cut off from one',
+  'Redis swallows what one says',
+  'Redis refuses one',
+  'Redis closes slowly on one',
+  'Redis stands still',
+  'Redis killed and empty',
+  'Redis flushed',
+  'Redis drops the listeners',
+  'replica killed',
+  'replica stands still',
+  'replica stopped',
+  'clients lose their connections',
+  'bus repeats itself',
+  'lemlist slow',
+] as const
+
+export type FaultName = (typeof FAULTS)[number]
+
+export interface PlannedFault {
+  readonly name: FaultName
+  /** After the schedule began. */
+  readonly atMs: number
+  readonly forMs: number
+  /** Number of the replica it befalls, where it befalls one. */
+  readonly replica: number
+}
+
+/** What happens to one export in the schedule. */
+export interface PlannedEnd {
+  readonly progressAtMs: number
+  readonly endAtMs: number
+  readonly state: 'done' | 'error'
+}
+
+export interface FaultPlan {
+  readonly faults: readonly PlannedFault[]
+  readonly ends: readonly PlannedEnd[]
+}
+
+/** How long a schedule of faults goes on, at the most. */
+export const SCHEDULE_MS = 5_000
+const LONGEST_FAULT_MS = 2_500
+
+/** The same random numbers are the same plan. */
+export const planFaults = (random: Random, replicas: number, exports: number): FaultPlan => {
+  // The shares of the budget are right when one replica is cut off from Redis, and when all are: one
+  // has all of that bad luck in a schedule.
+  const unlucky = random.between(0, replicas - 1)
+  const faults = Array.from({ length: random.between(3, 6) }, (): PlannedFault => {
+    const name = random.pick(FAULTS)
+    const forMs = random.between(200, LONGEST_FAULT_MS)
+    const anyone = random.between(0, replicas - 1)
+    return {
+      name,
+      atMs: random.between(0, SCHEDULE_MS - forMs),
+      forMs,
+      replica: name.endsWith(' one') || name.includes('one says') ? unlucky : anyone,
+    }
+  })
+  const ends = Array.from({ length: exports }, (): PlannedEnd => {
+    const endAtMs = random.between(500, SCHEDULE_MS)
+    const state = random.between(0, 3) === 0 ? 'error' : 'done'
+    return { progressAtMs: random.between(0, endAtMs), endAtMs, state }
+  })
+  return { faults: faults.toSorted((a, b) => a.atMs - b.atMs), ends }
+}
