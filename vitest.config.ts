@@ -2,6 +2,18 @@ import { defineConfig } from 'vitest/config'
 
 const ci = process.env.CI === 'true'
 
+const TIMED = [
+  'test/e2e/{budget,poll-budget,shared-poll,quick-export,drain,slow-consumer,fan-out-memory}.test.ts',
+  'test/e2e/{download,load-balancers,redis-away,fleet-*}.test.ts',
+]
+
+const patient = {
+  testTimeout: 90_000,
+  hookTimeout: 60_000,
+  // A shared machine may stall for seconds, and these measure time: a second try, told in the report.
+  retry: ci ? 1 : 0,
+}
+
 export default defineConfig({
   test: {
     reporters: ci
@@ -25,17 +37,26 @@ export default defineConfig({
         },
       },
       {
-        // Whole processes, budgets and browsers: one file at a time, so that none disturbs another's clock.
+        // Whole processes and browsers, two files at a time.
         extends: true,
         test: {
           name: 'whole',
           include: ['test/{e2e,browser}/**/*.test.ts'],
-          testTimeout: 90_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-          // A shared machine may stall for seconds, and these measure time: a second try, told in the report.
-          retry: ci ? 1 : 0,
+          exclude: TIMED,
+          ...patient,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // What measures time: one file at a time, so that none disturbs another's clock.
+        extends: true,
+        test: {
+          name: 'timed',
+          include: TIMED,
+          ...patient,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
