@@ -61,8 +61,7 @@ export const createFailoverBudget = (
       return isUp() ? Number.POSITIVE_INFINITY : AWAY_PATIENCE_MS
     },
     goAway: (replicas) => {
-      const part = Math.floor((limits.calls + reserve) / Math.max(1, replicas))
-      const calls = Math.max(1, Math.min(reserve, part))
+      const calls = shareOf(limits.calls + reserve, reserve, replicas)
       here = createSlidingWindow({ ...limits, calls })
       quietUntil = performance.now() + limits.windowMs
     },
@@ -75,4 +74,19 @@ export const createFailoverBudget = (
       quietUntil = performance.now() + limits.windowMs
     },
   }
+}
+
+/** Pacing divides the window by this, as the local window does. */
+const QUARTERS = 4
+
+/**
+ * Calls of one replica while all of them are without Redis: together they keep the limit also when what
+ * leaves in one window arrives with the first quarter of the next. Beyond ten replicas that cannot be:
+ * each has one call.
+ */
+export const shareOf = (limit: number, reserve: number, replicas: number): number => {
+  let calls = Math.max(1, Math.min(reserve, Math.floor(limit / Math.max(1, replicas))))
+  const arriving = () => replicas * (calls + Math.max(1, Math.floor(calls / QUARTERS)))
+  while (calls > 1 && arriving() > limit) calls -= 1
+  return calls
 }
