@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { createLemlist, type Lemlist } from '../../../src/sandbox/lemlist.ts'
 import { UNLIMITED } from '../pace.ts'
 import { type RedisServer, startRedis } from '../redis.ts'
+import { eventually } from './eventually.ts'
 import { startFaultProxy } from './fault-proxy.ts'
 import { type Follower, type FollowerOptions, follow } from './followers.ts'
 import type { PlantName } from './plants.ts'
@@ -97,9 +98,10 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
       ...(plant !== undefined && { NODE_OPTIONS: `--import=${plantUrl(plant)}` }),
     })
     // Alone each would pass for well: what is to be checked is what they do together.
-    if (replica.output().includes('Redis is away')) {
-      throw new Error(`${name} does not reach Redis:\n${replica.output()}`)
-    }
+    await eventually(`${name} reaches Redis`, () => {
+      const said = replica.output()
+      return said.lastIndexOf('Redis is away') <= said.lastIndexOf('Redis is back')
+    })
     // What was planted must have been loaded, or it was not planted at all.
     if (plant !== undefined && !replica.output().includes(`planted: ${plant}`)) {
       throw new Error(`${plant} was not planted:\n${replica.output()}`)

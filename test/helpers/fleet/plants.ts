@@ -46,8 +46,8 @@ export const PLANTS = {
   'an export claimed twice': [
     {
       file: 'src/store/redis/schedule.lua',
-      text: 'row.token, row.dueAt = told.token, visibleAt',
-      instead: 'row.token = told.token',
+      text: 'row.dueAt = visibleAt',
+      instead: '',
     },
   ],
   'a reschedule without the token': [
@@ -60,8 +60,8 @@ export const PLANTS = {
   'the budget not awaited at the switch': [
     {
       file: 'src/store/failover-budget.ts',
-      text: 'if (quietMs > 0) return Math.floor(quietMs) + 1',
-      instead: '',
+      text: 'Math.max(quietUntil - performance.now(), pauseMs(account))',
+      instead: 'pauseMs(account)',
     },
   ],
   'an older snapshot accepted over a newer': [
