@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { listenToBus } from './bus.ts'
-import { CALM_WINDOW, check, FAULT_WINDOW, type Violation } from './checker.ts'
+import { CALM_WINDOW, check, type Violation } from './checker.ts'
 import { eventually } from './eventually.ts'
 import { paceOf, startFleet } from './fleet.ts'
 import type { PlantName } from './plants.ts'
@@ -118,10 +118,21 @@ export const lateReschedule: Scene = async (plant) => {
 
 /** How long replicas need to hear of each other. */
 const BEAT_MS = 5_500
+/**
+ * A limit at which many replicas have one call each without Redis, and all of them at once: what keeps
+ * that apart from the calls before it is the wait and nothing else.
+ */
+const LIMIT = 13
+const RESERVE = 1
 
 /** Six replicas with more to ask than they may lose their common count. */
 export const lossOfTheCount: Scene = async (plant) => {
-  const fleet = await startFleet({ replicas: 6, env: paceOf(PACE), ...(plant && { plant }) })
+  const env = {
+    ...paceOf(PACE),
+    LEMLIST_RATE_LIMIT: `${LIMIT}`,
+    LEMLIST_RATE_RESERVE: `${RESERVE}`,
+  }
+  const fleet = await startFleet({ replicas: 6, env, ...(plant && { plant }) })
   const stories = fleet.stories(96)
   for (const [number, story] of stories.entries()) {
     fleet.follow({
@@ -135,5 +146,6 @@ export const lossOfTheCount: Scene = async (plant) => {
     await fleet.redis().kill()
     await delay(5_000)
   })
-  return check(fleet.record(), { window: FAULT_WINDOW })
+  // The way to lemlist may take 100 ms.
+  return check(fleet.record(), { window: { calls: LIMIT, ms: CALM_WINDOW.ms } })
 }
