@@ -24,8 +24,8 @@ export interface Follower {
   begin(ref: ExportRef): Promise<void>
   /** Somebody began to watch what was looked at lately: the next look comes forward. */
   hasten(ref: ExportRef, lately: Lately): Promise<void>
-  /** Keeps exports watched, on behalf of this replica, for another while. */
-  renew(refs: readonly ExportRef[]): Promise<void>
+  /** Keeps exports watched, on behalf of this replica, for another while; looked at by then at the latest. */
+  renew(refs: readonly ExportRef[], dueBy?: number): Promise<void>
   isTracked(ref: ExportRef): Promise<boolean>
   /** What it means when lemlist does not know the export at this look. */
   standing(ref: ExportRef): Promise<Standing>
@@ -178,8 +178,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
       await attempt('schedule.watch', schedule.watch([ref], watchedUntil, dueAt))
       onDue(dueAt)
     },
-    renew: async (refs) => {
-      await attempt('schedule.watch', schedule.watch(refs, now() + options.watchedForMs))
+    renew: async (refs, dueBy) => {
+      await attempt('schedule.watch', schedule.watch(refs, now() + options.watchedForMs, dueBy))
+      if (dueBy !== undefined) onDue(dueBy)
     },
     isTracked: async (ref) => (await attempt('schedule.find', schedule.find(ref))) !== undefined,
     standing: async (ref) => {

@@ -125,7 +125,9 @@ export const createWatch = (options: WatchOptions): Watch => {
   /** Watched, not over, and nothing heard for long: perhaps the store lost it. */
   const rescue = async (topic: Topic): Promise<void> => {
     if (now() - topic.heardAt < intervals.maxIntervalMs * SILENT_INTERVALS) return
-    await follow(topic)
+    if (!(await follower.isTracked(topic.ref))) return follow(topic)
+    // As one that nobody watches: a renewal that was lost is enough for that.
+    await follower.renew([topic.ref], now() + intervals.maxIntervalMs)
   }
 
   const follow = async ({ ref, snapshot }: Topic): Promise<void> => {
@@ -137,11 +139,11 @@ export const createWatch = (options: WatchOptions): Watch => {
     } else await follower.adopt(ref)
   }
 
-  const renew = async (): Promise<void> => {
+  const renew = async (dueBy?: number): Promise<void> => {
     const topics = hub.open()
     if (topics.length === 0) return
     const refs = topics.map(({ ref }) => ref)
-    await follower.renew(refs)
+    await follower.renew(refs, dueBy)
     try {
       for (const [index, record] of (await results.getMany(refs)).entries()) {
         const ref = refs[index]
@@ -190,10 +192,11 @@ export const createWatch = (options: WatchOptions): Watch => {
       }
       return (await reader.lookup(ref)) ?? young(ref) ?? (await reader.read(ref))
     },
-    renew,
+    renew: () => renew(),
     rejoin: async () => {
       for (const topic of hub.open()) await follow(topic)
-      await renew()
+      // Another replica, back before this one, may have looked at them as at what nobody watches.
+      await renew(now() + intervals.intervalMs)
     },
   }
 }

@@ -58,7 +58,10 @@ const start = () => {
         asked.push(`hasten ${Date.now() - firstSeenAt} ${Date.now() - observedAt}`)
         await known.schedule
       },
-      renew: async (refs) => void asked.push(`renew ${refs.length}`),
+      renew: async (refs, dueBy) => {
+        const soon = dueBy === undefined ? '' : ` within ${dueBy - Date.now()} ms`
+        asked.push(`renew ${refs.length}${soon}`)
+      },
       isTracked: async () => known.tracked,
       standing: async () => known.standing,
     },
@@ -474,13 +477,23 @@ describe('a renewal', () => {
     expect(asked).toEqual(['renew 1', 'renew 1', 'adopt'])
   })
 
-  it('rescues nothing that is still in the schedule', async () => {
+  // Another replica took it for one that nobody watches, and looked at it again a minute later.
+  it('has a silent one looked at within the longest interval that is still in the schedule', async () => {
     const { watch, known, join, asked } = start()
     known.tracked = true
     join()
     await vi.advanceTimersByTimeAsync(60_000)
     await watch.renew()
-    expect(asked).toEqual(['renew 1'])
+    expect(asked).toEqual(['renew 1', 'renew 1 within 15000 ms'])
+  })
+
+  // As above, while Redis was away for both: a stream waited 60 s for its end.
+  it('after a change of the schedule has all that is watched here looked at within an interval', async () => {
+    const { watch, known, join, asked } = start()
+    known.tracked = true
+    join()
+    await watch.rejoin()
+    expect(asked).toEqual(['renew 1 within 5000 ms'])
   })
 
   it('goes on when the store fails', async () => {
