@@ -28,7 +28,7 @@ import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
 import { createStreams } from './http/streams.ts'
 import { createLemlist } from './lemlist/client.ts'
-import { FILE_SOCKETS } from './lemlist/connection.ts'
+import { FILE_SOCKETS, SOCKETS } from './lemlist/connection.ts'
 import { openStore } from './store/open.ts'
 
 export interface App {
@@ -98,7 +98,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     exportTtlMs,
     fileTtlMs,
   })
-  const places = Math.max(1, Math.floor(lemlist.calls / PACED_QUARTERS))
+  const places = Math.min(SOCKETS, Math.max(1, Math.floor(lemlist.calls / PACED_QUARTERS)))
   const tracker = createTracker({
     schedule,
     looker,
