@@ -239,8 +239,10 @@ describe.skipIf(withoutRedis).each(OUTAGES)('when Redis $name', ({ lastsMs, begi
       exportId ?? JSON.parse(started.text)._id,
     )
     // And polls have gone back to one for all replicas.
+    const finishedAt = performance.now()
     for (const ref of [onB, onBoth]) lemlist.finish(ref.exportId)
     await Promise.all(streams.slice(1).map((stream) => stream.waitFor(isState('done'))))
+    expect(performance.now() - finishedAt).toBeLessThan(2 * WINDOW_MS + 3 * INTERVAL_MS)
     expect(await Promise.all(streams.map(({ ended }) => ended))).toEqual(streams.map(() => 'clean'))
     await reading.stop()
 
