@@ -242,7 +242,8 @@ describe.skipIf(withoutRedis).each(OUTAGES)('when Redis $name', ({ lastsMs, begi
     const finishedAt = performance.now()
     for (const ref of [onB, onBoth]) lemlist.finish(ref.exportId)
     await Promise.all(streams.slice(1).map((stream) => stream.waitFor(isState('done'))))
-    expect(performance.now() - finishedAt).toBeLessThan(2 * WINDOW_MS + 3 * INTERVAL_MS)
+    // Far below the minute in which an export is looked at that nobody watches.
+    expect(performance.now() - finishedAt).toBeLessThan(15_000)
     expect(await Promise.all(streams.map(({ ended }) => ended))).toEqual(streams.map(() => 'clean'))
     await reading.stop()
 
