@@ -15,7 +15,7 @@ const MAX_MESSAGES = 10_000
 export const listenToBus = async (url: string): Promise<Bus> => {
   const messages: string[] = []
   const listening = createClient({ url })
-  const speaking = createClient({ url })
+  const speaking = createClient({ url, disableOfflineQueue: true })
   for (const client of [listening, speaking]) {
     client.on('error', () => {})
     await client.connect()

@@ -119,7 +119,7 @@ const WORKS: Readonly<Record<FaultName, Work>> = {
   'bus repeats itself': async ({ bus, stories }) => {
     const old = stories.flatMap((story) => bus.heardOf(story))
     // Where Redis itself is in the middle of another fault there is no bus to repeat anything.
-    for (const message of old) await bus.repeat(message).catch(() => {})
+    await Promise.all(old.map((message) => bus.repeat(message).catch(() => {})))
   },
   'lemlist slow': async ({ stories }, { forMs }) => {
     for (const story of stories) story.answerIn(TIMEOUT_MS / 2)
