@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -9,7 +8,6 @@ import { createFollower } from './exports/follower.ts'
 import { createHub } from './exports/hub.ts'
 import { createLatest } from './exports/latest.ts'
 import { createLooker } from './exports/looker.ts'
-import type { Observer } from './exports/ports.ts'
 import { createReader } from './exports/reader.ts'
 import { createStarter } from './exports/starter.ts'
 import { createTracker } from './exports/tracker.ts'
@@ -27,8 +25,10 @@ import { startRoute } from './http/routes/start.ts'
 import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
 import { createStreams } from './http/streams.ts'
+import { urlOf } from './http/url-of.ts'
 import { createLemlist } from './lemlist/client.ts'
 import { FILE_SOCKETS, SOCKETS } from './lemlist/connection.ts'
+import { observerOf } from './observer.ts'
 import { openStore } from './store/open.ts'
 
 export interface App {
@@ -209,15 +209,3 @@ const VISIBILITY_SLACK_MS = 5_000
 const LONGEST_DRAIN_MS = 10_000
 /** Connections that wait for accept(2) when thousands of clients reconnect at once. */
 const BACKLOG = 4_096
-
-const observerOf = (logger: Logger): Observer => ({
-  drift: (kind) => logger.warn({ kind }, 'lemlist said something that it has not documented'),
-  storeFailed: (operation, error) => logger.error({ operation, err: error }, 'the store failed'),
-  failed: (operation, error) => logger.error({ operation, err: error }, 'a bug'),
-})
-
-const urlOf = (host: string, address: AddressInfo | string | null): string => {
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`
-}

@@ -3,16 +3,8 @@ import { type Kept, timedOut } from './cache.ts'
 import { type ExportRef, isFinal, isPending } from './export.ts'
 import { isUnknown } from './looker.ts'
 import { nextLook, type PollIntervals } from './poll-policy.ts'
-import type {
-  Claim,
-  Observer,
-  Origin,
-  Plan,
-  Results,
-  Schedule,
-  Tracking,
-  Updates,
-} from './ports.ts'
+import type { Observer, Results, Updates } from './ports.ts'
+import type { Claim, Origin, Plan, Schedule, Tracking } from './schedule.ts'
 
 /** Decides after each look whether an export is looked at again, and when. */
 export interface Follower {

@@ -1,4 +1,4 @@
-import type { Plan } from './ports.ts'
+import type { Plan } from './schedule.ts'
 
 /** Pure: when the next look at an export is worth a call. Durations are milliseconds. */
 

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import type { Follower } from './follower.ts'
 import type { Looker } from './looker.ts'
-import type { Claim, Observer, Schedule } from './ports.ts'
+import type { Observer } from './ports.ts'
+import type { Claim, Schedule } from './schedule.ts'
 
 /** The shared poll: claims the exports that are due and looks at them, each on one replica only. */
 export interface Tracker {

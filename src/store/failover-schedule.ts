@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf } from '../exports/export.ts'
-import type { Claim, Schedule, Tracking } from '../exports/ports.ts'
+import type { Claim, Schedule, Tracking } from '../exports/schedule.ts'
 import { createBacklog } from './backlog.ts'
 import type { FailoverOptions, Restored, Switch } from './failover.ts'
 import { createMemorySchedule } from './memory-schedule.ts'

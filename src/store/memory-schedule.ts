@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { keyOf } from '../exports/export.ts'
-import type { Schedule } from '../exports/ports.ts'
+import type { Schedule } from '../exports/schedule.ts'
 import {
   claimed,
   deadlineOf,

@@ -1,4 +1,4 @@
-import type { Claim, Origin, Plan, Tracking } from '../exports/ports.ts'
+import type { Claim, Origin, Plan, Tracking } from '../exports/schedule.ts'
 
 /** The rules of `Schedule` that every store in this process keeps. Times are epoch milliseconds. */
 

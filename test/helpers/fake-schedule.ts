@@ -1,5 +1,5 @@
 import type { ExportRef } from '../../src/exports/export.ts'
-import type { Claim, Schedule, Tracking } from '../../src/exports/ports.ts'
+import type { Claim, Schedule, Tracking } from '../../src/exports/schedule.ts'
 import { createMemorySchedule } from '../../src/store/memory-schedule.ts'
 import { REF } from './status-bodies.ts'
 

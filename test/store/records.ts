@@ -1,6 +1,7 @@
 /** Apart from `fixtures.ts`, which imports vitest: a child process uses these too. */
 import type { ExportRef } from '../../src/exports/export.ts'
-import type { FinalRecord, TimedOutRecord, Tracking } from '../../src/exports/ports.ts'
+import type { FinalRecord, TimedOutRecord } from '../../src/exports/ports.ts'
+import type { Tracking } from '../../src/exports/schedule.ts'
 
 export const HOUR = 3_600_000
 /** Where the tests' wall clock starts. */

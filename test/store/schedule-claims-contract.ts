@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Claim, Store, Tracking } from '../../src/exports/ports.ts'
+import type { Store } from '../../src/exports/ports.ts'
+import type { Claim, Tracking } from '../../src/exports/schedule.ts'
 import { refOf, START, trackingOf, VISIBILITY_MS } from './records.ts'
 import { claimOne, idsOf, plan, setUpSchedule } from './schedule-fixtures.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Origin, Schedule, Store, Tracking } from '../../src/exports/ports.ts'
+import type { Store } from '../../src/exports/ports.ts'
+import type { Origin, Schedule, Tracking } from '../../src/exports/schedule.ts'
 import { refOf, START, trackingOf, VISIBILITY_MS } from './records.ts'
 import { describeClaims } from './schedule-claims-contract.ts'
 import { claimOne, plan, setUpSchedule } from './schedule-fixtures.ts'

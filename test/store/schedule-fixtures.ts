@@ -1,4 +1,5 @@
-import type { Claim, Plan, Schedule, Store, Tracking } from '../../src/exports/ports.ts'
+import type { Store } from '../../src/exports/ports.ts'
+import type { Claim, Plan, Schedule, Tracking } from '../../src/exports/schedule.ts'
 import { closedAfterTest } from './fixtures.ts'
 import { START } from './records.ts'
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Claim, Origin, Plan, Schedule, Store, Tracking } from '../../src/exports/ports.ts'
+import type { Store } from '../../src/exports/ports.ts'
+import type { Claim, Origin, Plan, Schedule, Tracking } from '../../src/exports/schedule.ts'
 import { closedAfterTest } from './fixtures.ts'
 import { refOf, START, VISIBILITY_MS } from './records.ts'
 

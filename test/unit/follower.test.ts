@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createFollower } from '../../src/exports/follower.ts'
-import type { Claim, Tracking, Update } from '../../src/exports/ports.ts'
+import type { Update } from '../../src/exports/ports.ts'
+import type { Claim, Tracking } from '../../src/exports/schedule.ts'
 import { Problem } from '../../src/problems.ts'
 import { fakeSchedule, trackingOf } from '../helpers/fake-schedule.ts'
 import { useFakeTime } from '../helpers/fake-time.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Flight } from '../../src/exports/looker.ts'
-import type { Claim, Look } from '../../src/exports/ports.ts'
+import type { Look } from '../../src/exports/ports.ts'
+import type { Claim } from '../../src/exports/schedule.ts'
 import { createTracker } from '../../src/exports/tracker.ts'
 import { fakeSchedule, trackingOf, VISIBILITY_MS } from '../helpers/fake-schedule.ts'
 import { useFakeTime } from '../helpers/fake-time.ts'

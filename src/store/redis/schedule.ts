@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { Claim, Origin, Plan, Schedule, Tracking } from '../../exports/ports.ts'
+import type { Claim, Origin, Plan, Schedule, Tracking } from '../../exports/schedule.ts'
 import type { Redis } from './client.ts'
 
 export interface RedisScheduleOptions {
