@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config'
 const ci = process.env.CI === 'true'
 
 const TIMED = [
-  'test/e2e/{budget,poll-budget,shared-poll,quick-export,drain,slow-consumer,fan-out-memory}.test.ts',
-  'test/e2e/{download,load-balancers,redis-away,fleet-*}.test.ts',
+  'test/e2e/{budget,poll-budget,shared-poll,quick-export,drain,fan-out-memory,download}.test.ts',
+  'test/e2e/{load-balancers,redis-away,fleet-pace,fleet-rolling,fleet-faults}.test.ts',
 ]
 
 const patient = {

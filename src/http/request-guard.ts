@@ -30,6 +30,9 @@ export const guardRequests = (app: FastifyInstance, options: GuardOptions): void
       done(new Problem('uri-too-long', 'The path and query are too long.'))
     } else if (isMisdirected(raw, options)) {
       done(new Problem('misdirected-request', 'The Host is not one that this gateway serves.'))
+    } else if (raw.url === '*') {
+      // The router would take it for `/`; it names no resource (RFC 9110, 7.1).
+      done(new Problem('not-found', 'There is no such route.'))
     } else if (!isHttp1(raw)) {
       done(new Problem('invalid-request', 'This is not a request of HTTP/1.1 with a Host.'))
     } else if (hasNeedlessBody(raw)) {
