@@ -10,8 +10,6 @@ const TIMED = [
 const patient = {
   testTimeout: 90_000,
   hookTimeout: 60_000,
-  // A shared machine may stall for seconds, and these measure time: a second try, told in the report.
-  retry: ci ? 1 : 0,
 }
 
 export default defineConfig({
@@ -21,6 +19,8 @@ export default defineConfig({
       : ['default'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    // A shared machine may stall for seconds, and many measure time: a second try, told in the report.
+    retry: ci ? 1 : 0,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
