@@ -12,7 +12,7 @@ export const deadlineOf = ({ dueAt, intervalMs }: Pick<Plan, 'dueAt' | 'interval
   dueAt + intervalMs
 
 /** Field by field: a plan made from a claim must not bring the claim's old `watchedUntil` along. */
-const planOf = ({ dueAt, intervalMs, origin, misses, failures }: Plan): Plan => ({
+export const planOf = ({ dueAt, intervalMs, origin, misses, failures }: Plan): Plan => ({
   // Jitter makes fractions of milliseconds; the integers of a store take none.
   dueAt: Math.round(dueAt),
   intervalMs: Math.round(intervalMs),

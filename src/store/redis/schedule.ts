@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { Claim, Origin, Plan, Schedule, Tracking } from '../../exports/schedule.ts'
+import type { Claim, Origin, Schedule, Tracking } from '../../exports/schedule.ts'
+import { planOf } from '../tracked.ts'
 import type { Redis } from './client.ts'
 
 export interface RedisScheduleOptions {
@@ -94,14 +95,6 @@ export const createRedisSchedule = (
 const MOST_CLAIMS = 1_000
 /** So many are renewed in one script: Redis does nothing else meanwhile. */
 const SLICE = 500
-
-const planOf = ({ dueAt, intervalMs, origin, misses, failures }: Plan): Plan => ({
-  dueAt: Math.round(dueAt),
-  intervalMs: Math.round(intervalMs),
-  origin,
-  misses,
-  failures,
-})
 
 const rowOf = (tracking: Tracking) => ({
   ...planOf(tracking),
