@@ -1,20 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import type { Logger } from 'pino'
-import type { Config } from './config.ts'
-import { createCache } from './exports/cache.ts'
-import { DEFAULT_ACCOUNT, isPending } from './exports/export.ts'
-import { createFiles } from './exports/files.ts'
-import { createFollower } from './exports/follower.ts'
-import { createHub } from './exports/hub.ts'
-import { createLatest } from './exports/latest.ts'
-import { createLooker } from './exports/looker.ts'
-import { createReader } from './exports/reader.ts'
-import { createStarter } from './exports/starter.ts'
-import { createTracker } from './exports/tracker.ts'
-import { createWatch } from './exports/watch.ts'
-import { gatewayBodies, verbatimBodies } from './http/bodies.ts'
+import { createAccount } from './account.ts'
+import type { Config } from './config/config.ts'
+import { DEFAULT_ACCOUNT } from './exports/export.ts'
+import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
-import { documentRoutes } from './http/openapi.ts'
+import { listen } from './http/listening.ts'
+import { documentRoutes } from './http/openapi/document.ts'
 import { clientRoutes } from './http/routes/client.ts'
 import { eventsRoute } from './http/routes/events.ts'
 import { fileRoute } from './http/routes/file.ts'
@@ -24,16 +15,15 @@ import { pageRoutes, type ReadyMadeExport } from './http/routes/page.ts'
 import { startRoute } from './http/routes/start.ts'
 import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
-import { createStreams } from './http/streams.ts'
-import { urlOf } from './http/url-of.ts'
-import { createLemlist } from './lemlist/client.ts'
-import { FILE_SOCKETS, SOCKETS } from './lemlist/connection.ts'
-import { observerOf } from './observer.ts'
+import { bodiesFor } from './http/status/bodies.ts'
+import { budgetLimits, claimMs } from './lemlist/limits.ts'
 import { openStore } from './store/open.ts'
+import type { Logger } from './telemetry/log.ts'
+import { observerOf, storeObserverOf } from './telemetry/observer.ts'
 
 export interface App {
   readonly server: FastifyInstance
-  /** Listens; returns the URL callers can use on this machine. */
+  /** Opens the port; resolves to the URL by which callers on this machine reach it. */
   listen(): Promise<string>
   /** Lets requests finish, then lets go of everything. Idempotent. */
   close(): Promise<void>
@@ -48,109 +38,34 @@ export interface AppOptions {
   readonly readyMade?: readonly ReadyMadeExport[]
 }
 
-/** The composition root: builds every object and registers every route, in order. */
+/** The composition root: builds every object from those above it, then registers every route. */
 export const createApp = async (options: AppOptions): Promise<App> => {
-  const { config, logger } = options
-  const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
+  const { config, logger, readyMade = [] } = options
+  const { lemlist, poll: intervals, sse } = config
   const apiKey = options.apiKey ?? (() => lemlist.apiKey.reveal())
-  const observer = observerOf(logger)
 
+  // What is kept, and what is done with exports.
   const store = openStore(config.storeUrl, {
-    limits: { calls: lemlist.calls, windowMs: lemlist.windowMs * ARRIVAL_SLACK },
-    visibilityMs: lemlist.timeoutMs + VISIBILITY_SLACK_MS,
-    onCorrupt: (movedTo) =>
-      logger.error({ movedTo }, 'the store was corrupt: moved aside, a new one begins'),
-    storeFailed: observer.storeFailed,
     prefix: config.storePrefix,
+    limits: budgetLimits(lemlist),
     reserve: lemlist.reserve,
-    onEvicting: (policy) =>
-      logger.warn({ policy }, 'Redis may drop what must be kept: set maxmemory-policy noeviction'),
-    // Only ever called once everything below stands.
-    onSwitch: (to) => {
-      logger.warn(to === 'away' ? 'Redis is away: this replica stands in' : 'Redis is back')
-      void watch.rejoin()
-    },
-    onResubscribe: () => void watch.renew(),
+    visibilityMs: claimMs(lemlist.timeoutMs),
+    ...storeObserverOf(logger),
   })
-  const { results, schedule, updates, budget } = store
-  const upstream = createLemlist({
-    baseUrl: lemlist.baseUrl,
-    apiKey,
-    account: DEFAULT_ACCOUNT,
-    budget,
-    timeoutMs: lemlist.timeoutMs,
-    fileTtlMs,
-  })
+  const observer = observerOf(logger)
+  const account = createAccount({ name: DEFAULT_ACCOUNT, apiKey, config, store, observer })
+  const { reader, watch, starter, files, tracker } = account
 
-  const hub = createHub()
-  const latest = createLatest()
-  const cache = createCache({ results, latest, observer, fileTtlMs })
-  const looker = createLooker({ upstream, cache, updates, observer })
-  const follower = createFollower({
-    schedule,
-    results,
-    updates,
-    observer,
-    intervals,
-    isWatched: hub.isWatched,
-    onDue: (dueAt) => tracker.onDue(dueAt),
-    watchedForMs: 2 * sse.heartbeatMs,
-    exportTtlMs,
-    fileTtlMs,
-  })
-  const places = Math.min(SOCKETS, Math.max(1, Math.floor(lemlist.calls / PACED_QUARTERS)))
-  const tracker = createTracker({
-    schedule,
-    looker,
-    follower,
-    observer,
-    places,
-    longestTurnMs: intervals.maxIntervalMs,
-  })
-  const patienceMs = lemlist.timeoutMs * PATIENCE
-  const budgetPatienceMs = () => budget.patienceMs?.() ?? Number.POSITIVE_INFINITY
-  const reader = createReader({ cache, looker, follower, patienceMs, budgetPatienceMs })
-  const starter = createStarter({
-    upstream,
-    idempotency: store.idempotency,
-    follower,
-    observer,
-    patienceMs,
-    timeoutMs: lemlist.timeoutMs,
-  })
-  const bases = [lemlist.baseUrl.href.replace(/\/$/, ''), LEMLIST_FILES_BASE]
-  const files = createFiles({
-    reader,
-    upstream,
-    intervals,
-    bases,
-    patienceMs,
-    maxOpen: FILE_SOCKETS,
-  })
-  const watch = createWatch({ hub, reader, cache, follower, results, observer, intervals })
-  // The ring is closed here: whatever is observed, here or on another replica, reaches who watches here.
-  updates.listen((ref, update) => {
-    if (update.kind === 'status' && isPending(update.snapshot)) latest.set(ref, update.snapshot)
-    hub.dispatch(ref, update)
-  })
-
-  const streams = createStreams({
-    max: sse.maxStreams,
-    heartbeatMs: sse.heartbeatMs,
-    maxAgeMs: sse.maxAgeMs,
-    drainMs: LONGEST_DRAIN_MS,
-  })
-  const { fileUrlsBase } = config
-  const bodies = fileUrlsBase === undefined ? verbatimBodies : gatewayBodies(fileUrlsBase)
-  const heartbeat = setInterval(() => void watch.renew(), sse.heartbeatMs)
-  let stopping: Promise<void> | undefined
-  const isStopping = (): boolean => stopping !== undefined
-
+  // How callers see it.
+  const streams = createStreams({ ...sse, max: sse.maxStreams })
+  const bodies = bodiesFor(config.fileUrlsBase)
+  let stopped: Promise<void> | undefined
+  const stopping = (): boolean => stopped !== undefined
   const server = createServer({
     logger,
     loopback: config.loopback,
     publicHost: config.publicHost,
-    draining: isStopping,
+    draining: stopping,
   })
   await documentRoutes(server, { ui: config.docs })
   statusRoute(server, { reader, watch, streams, intervals, bodies })
@@ -159,53 +74,25 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   startRoute(server, { starter })
   fileRoute(server, { files })
   clientRoutes(server)
-  if (config.docs) pageRoutes(server, { readyMade: options.readyMade ?? [] })
-  healthRoutes(server, { storeHealthy: () => store.healthy(), stopping: isStopping })
+  if (config.docs) pageRoutes(server, { readyMade })
+  healthRoutes(server, { storeHealthy: () => store.healthy(), stopping })
 
-  const stop = async (): Promise<void> => {
-    // Told here whatever fails: the phases after it are not to be skipped.
-    await gracefulStop({
-      server,
-      streams,
-      tracker,
-      drainDelayMs: config.drainDelayMs,
-      letGo: async () => {
-        clearInterval(heartbeat)
-        await upstream.close()
-        await store.close()
-      },
-    })
+  const letGo = async (): Promise<void> => {
+    await account.close()
+    await store.close()
   }
   return {
     server,
     listen: async () => {
       await store.ready?.()
-      await server.listen({ host: config.host, port: config.port, backlog: BACKLOG })
+      const url = await listen(server, config)
       tracker.start()
-      return urlOf(config.host, server.server.address())
+      return url
     },
     close: () => {
-      stopping ??= stop()
-      return stopping
+      const { drainDelayMs } = config
+      stopped ??= gracefulStop({ server, streams, tracker, drainDelayMs, letGo })
+      return stopped
     },
   }
 }
-
-/** Of the deadline of a call: half, less what it takes to answer, so that "within half" is true. */
-const PATIENCE = 0.5 * 0.85
-/** What lemlist's links begin with, also where a proxy stands between it and us. */
-const LEMLIST_FILES_BASE = 'https://api.lemlist.com/api'
-/**
- * Calls that leave a window apart may arrive in one. A 40th more (50 ms of 2 s) keeps them apart at
- * lemlist too, and costs a 40th of the budget: with a replica that is cut off from Redis and spends the
- * reserve there is no other room for it.
- */
-const ARRIVAL_SLACK = 1.025
-/** The budget is paced by quarters of its window: more polls would only stand in line. */
-const PACED_QUARTERS = 4
-/** A claim is given up for dead when its call must be over, and a little later. */
-const VISIBILITY_SLACK_MS = 5_000
-/** The rest of the shutdown time-out is for the load balancer and for requests under way. */
-const LONGEST_DRAIN_MS = 10_000
-/** Connections that wait for accept(2) when thousands of clients reconnect at once. */
-const BACKLOG = 4_096

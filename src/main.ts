@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { ConfigError, loadConfig, readKeyFile, unknownVariables } from './config.ts'
+import { ConfigError, loadConfig, readKeyFile, unknownVariables } from './config/config.ts'
 import { EXIT_CONFIG, type Host, processHost, runGateway } from './run.ts'
 
 /** Runs the gateway, or checks its configuration with `--check-config`. Exits with 78 when that is faulty. */

@@ -1,8 +1,8 @@
 import closeWithGrace from 'close-with-grace'
-import type { Logger } from 'pino'
 import { type App, type AppOptions, createApp } from './app.ts'
-import type { Config, Secret } from './config.ts'
-import { createLogger } from './log.ts'
+import type { Config, Secret } from './config/config.ts'
+import type { Logger } from './telemetry/log.ts'
+import { createLogger } from './telemetry/log.ts'
 
 /** What a program needs of its process; a test brings its own. */
 export interface Host {

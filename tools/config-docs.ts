@@ -1,4 +1,4 @@
-import { VARIABLES } from '../src/variables.ts'
+import { VARIABLES } from '../src/config/variables.ts'
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
@@ -10,7 +10,7 @@ export const configDocs = (): string => {
   })
   return `# Configuration
 
-Made from \`src/variables.ts\` by \`npm run docs:config\`; a test fails when it is stale.
+Made from \`src/config/variables.ts\` by \`npm run docs:config\`; a test fails when it is stale.
 
 Everything is read from the environment, and from a file \`.env\` in the working directory when there is
 one (the environment wins). An empty value counts as unset. Durations are milliseconds. All faults are

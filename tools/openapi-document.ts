@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { createApp } from '../src/app.ts'
-import { loadConfig } from '../src/config.ts'
+import { loadConfig } from '../src/config/config.ts'
 
 /** The document as the gateway serves it, with the newline that a committed file ends in. */
 export const openApiDocument = async (): Promise<string> => {

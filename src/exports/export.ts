@@ -25,6 +25,15 @@ export interface Snapshot {
   readonly endOfLife?: number
 }
 
+/** A status to show and how long it may be shown. */
+export interface Kept {
+  readonly snapshot: Snapshot
+  /** Until when it is repeated without asking lemlist, epoch ms; absent when it is not kept at all. */
+  readonly keptUntil?: number
+  /** When the export was first seen, epoch milliseconds. */
+  readonly firstSeenAt: number
+}
+
 /** The account of a gateway that holds one lemlist key. */
 export const DEFAULT_ACCOUNT = 'default'
 

@@ -152,6 +152,14 @@ export interface Idempotency {
   forget(key: string): Promise<void>
 }
 
+/** What a store that replicas share does of its own accord. */
+export interface StoreListener {
+  /** Another schedule is in use: Redis went away and one in memory stands in for it, or Redis is back. */
+  switched(): void
+  /** Updates of other replicas may have been lost. */
+  missed(): void
+}
+
 export interface Store {
   readonly idempotency: Idempotency
   readonly results: Results
@@ -160,6 +168,8 @@ export interface Store {
   readonly budget: Budget
   /** Resolves when it can be used, or stands in for what cannot. Where there is nothing to wait for, absent. */
   ready?(): Promise<void>
+  /** One listener. Absent where nothing of the kind happens. */
+  listen?(listener: StoreListener): void
   /** Whether it answers; never rejects. */
   healthy(): Promise<boolean>
   /** Flushes and lets go. Idempotent. */

@@ -1,7 +1,7 @@
 import { Server } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import type { Streams } from './streams.ts'
+import type { Streams } from './events/streams.ts'
 
 interface GracefulStopOptions {
   readonly server: FastifyInstance

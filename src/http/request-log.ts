@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
 import type { Problem } from '../problems.ts'
+import { accessLine } from '../telemetry/access-line.ts'
+import type { Logger } from '../telemetry/log.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -10,46 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** Causes may come from any library: only words of theirs that cannot hold a header or a body. */
-const causeOf = (problem: Problem | undefined) => {
-  const { cause } = problem ?? {}
-  if (!(cause instanceof Error)) return undefined
-  const code = 'code' in cause ? cause.code : undefined
-  return {
-    name: cause.name,
-    ...(code !== undefined && { code }),
-    message: cause.message.slice(0, 200),
-    // A bug is found by its stack; trouble of lemlist has none worth reading.
-    ...(problem?.code === 'internal' && { stack: cause.stack }),
-  }
-}
-
-const NAME = 'lemlist-gateway; '
-
-const cacheResult = (reply: FastifyReply): string | undefined => {
-  const header = reply.getHeader('cache-status')
-  return typeof header === 'string' ? header.slice(NAME.length) : undefined
-}
-
-/** The route's pattern, never the raw URL, which may hold what callers mistyped. */
-const line = (request: FastifyRequest, reply: FastifyReply, startedAt: number) => {
-  const { headersSent, writableFinished } = reply.raw
-  return {
-    requestId: request.id,
-    method: request.method,
-    route: request.routeOptions.url ?? 'unknown',
-    status: headersSent ? reply.statusCode : undefined,
-    // The caller went away, or was cut, before the end of the answer.
-    aborted: writableFinished ? undefined : true,
-    durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
-    caller: 'anonymous',
-    cache: cacheResult(reply),
-    problem: request.problem?.code,
-    cause: causeOf(request.problem),
-  }
-}
-
-/** One line a request, once it is over in whatever way. */
+/** Writes one line for each request, once it is over in whatever way. */
 export const logRequests = (app: FastifyInstance, logger: Logger): void => {
   app.decorateRequest('problem', undefined)
   app.addHook('onRequest', (request, reply, done) => {
@@ -63,11 +25,26 @@ export const logAtEnd = (logger: Logger, request: FastifyRequest, reply: Fastify
   const startedAt = performance.now()
   // Fastify's onResponse comes only when an answer was sent to its end.
   reply.raw.once('close', () => {
-    const level = reply.statusCode >= 500 ? 'warn' : quiet(request) ? 'debug' : 'info'
-    if (logger.isLevelEnabled(level)) logger[level](line(request, reply, startedAt), 'request')
+    const { headersSent, writableFinished } = reply.raw
+    const route = request.routeOptions.url ?? 'unknown'
+    const level = levelOf(reply.statusCode, route)
+    if (!logger.isLevelEnabled(level)) return
+    const line = accessLine({
+      requestId: request.id,
+      method: request.method,
+      route,
+      status: headersSent ? reply.statusCode : undefined,
+      aborted: !writableFinished,
+      durationMs: performance.now() - startedAt,
+      cacheStatus: reply.getHeader('cache-status'),
+      problem: request.problem,
+    })
+    logger[level](line, 'request')
   })
 }
 
 /** Probes come every few seconds and say nothing new. */
-const quiet = (request: FastifyRequest): boolean =>
-  request.routeOptions.url?.startsWith('/health/') ?? false
+const levelOf = (status: number, route: string): 'warn' | 'info' | 'debug' => {
+  if (status >= 500) return 'warn'
+  return route.startsWith('/health/') ? 'debug' : 'info'
+}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { matchesETag } from './conditional.ts'
+import { matchesETag } from './status/conditional.ts'
 
 /** A file of the gateway's own that is served as it is. */
 export interface StaticFile {

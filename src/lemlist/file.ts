@@ -7,6 +7,15 @@ import { essence, invalid, refusalOf } from './refusals.ts'
 /** Of an answer that is no file, so much is read to learn why. */
 const MAX_REFUSAL_BYTES = 16 * 1024
 
+/** What lemlist's links begin with, also where a proxy stands between it and the gateway. */
+const LEMLIST_BASE = 'https://api.lemlist.com/api'
+
+/** The base URLs below which a link of lemlist's may name a file, without a trailing slash. */
+export const fileBases = (baseUrl: URL): readonly string[] => [
+  baseUrl.href.replace(/\/$/, ''),
+  LEMLIST_BASE,
+]
+
 type Answer = Dispatcher.ResponseData
 
 interface Asked {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { ConfigError, loadConfig } from '../config.ts'
+import { ConfigError, loadConfig } from '../config/config.ts'
 import { EXIT_CONFIG, type Host, processHost, runGateway } from '../run.ts'
 import { createLemlist, type Lemlist } from './lemlist.ts'
 import { type ReadyMade, readyMade } from './ready-made.ts'

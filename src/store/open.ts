@@ -1,8 +1,9 @@
-import type { Store } from '../exports/ports.ts'
-import { createFailover, type FailoverOptions } from './failover.ts'
-import { createMemoryStore } from './memory.ts'
+import type { Store, StoreListener } from '../exports/ports.ts'
+import { createFailover } from './failover/store.ts'
+import type { FailoverOptions } from './failover/switch.ts'
+import { createMemoryStore } from './memory/store.ts'
 import { createRedisStore } from './redis/store.ts'
-import { createSqliteStore, type SqliteStoreOptions } from './sqlite.ts'
+import { createSqliteStore, type SqliteStoreOptions } from './sqlite/store.ts'
 
 /** What any store may be given; each takes what it has a use for. */
 export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
@@ -11,8 +12,6 @@ export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
     readonly prefix?: string
     /** A setting of Redis lets it drop what must be kept. */
     readonly onEvicting?: (policy: string) => void
-    /** What others published may have been missed. */
-    readonly onResubscribe?: () => void
   }
 
 /**
@@ -33,14 +32,15 @@ export const openStore = (url: string, options: OpenStoreOptions): Store => {
 
 const openRedis = (url: string, options: OpenStoreOptions): Store => {
   const { prefix = 'leg', reserve = 0, storeFailed = () => {}, onSwitch = () => {} } = options
-  const { onEvicting = () => {}, onResubscribe = () => {}, limits, visibilityMs } = options
+  const { onEvicting = () => {}, limits, visibilityMs } = options
+  let listener: StoreListener = { switched: () => {}, missed: () => {} }
   const primary = createRedisStore({
     url,
     prefix,
     limits,
     visibilityMs,
     storeFailed,
-    onResubscribe,
+    onResubscribe: () => listener.missed(),
   })
   const warn = async (): Promise<void> => {
     const policy = await primary.evictionPolicy().catch(() => undefined)
@@ -55,10 +55,14 @@ const openRedis = (url: string, options: OpenStoreOptions): Store => {
       // It may have been absent at the start, or be another one now.
       if (to === 'back') void warn()
       onSwitch(to)
+      listener.switched()
     },
   })
   return {
     ...store,
+    listen: (next) => {
+      listener = next
+    },
     ready: async () => {
       await store.ready?.()
       await warn()

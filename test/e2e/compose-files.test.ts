@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { VARIABLES } from '../../src/variables.ts'
+import { VARIABLES } from '../../src/config/variables.ts'
 import { parseDockerfile } from '../helpers/dockerfile.ts'
 
 /** No engine here can run them: what would not start, or would be open to others, is found by reading. */

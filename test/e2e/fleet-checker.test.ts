@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { CALM_WINDOW, check, type Violation } from '../helpers/fleet/checker.ts'
+import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
 import type { PlantName } from '../helpers/fleet/plants.ts'
-import { createRecorder, type FleetRecord, keyOf } from '../helpers/fleet/record.ts'
+import { createRecorder, type FleetRecord, keyOf, type Violation } from '../helpers/fleet/record.ts'
 import {
   lateReschedule,
   lossOfTheCount,

@@ -1,6 +1,6 @@
 import type { ExportRef } from '../../src/exports/export.ts'
 import type { Claim, Schedule, Tracking } from '../../src/exports/schedule.ts'
-import { createMemorySchedule } from '../../src/store/memory-schedule.ts'
+import { createMemorySchedule } from '../../src/store/memory/schedule.ts'
 import { REF } from './status-bodies.ts'
 
 export const VISIBILITY_MS = 15_000

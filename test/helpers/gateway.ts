@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { type Logger, pino } from 'pino'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { type App, type AppOptions, createApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { createLemlist, type Lemlist, type LemlistOptions } from '../../src/sandbox/lemlist.ts'
 
 export interface TestGateway {

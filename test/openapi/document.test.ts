@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { STATUS_EXAMPLES } from '../../src/http/examples.ts'
+import { STATUS_EXAMPLES } from '../../src/http/openapi/examples.ts'
 import { openApiDocument } from '../../tools/openapi-document.ts'
 import { PENDING_EXAMPLE } from '../helpers/documented-answers.ts'
 import { COMMITTED, DOCUMENT, OPERATIONS, problemCodes } from '../helpers/openapi.ts'

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { PROBLEMS } from '../../src/problems.ts'
 import { OPERATIONS, problemCodes } from '../helpers/openapi.ts'
 import { PROMISED_PROBLEMS } from '../helpers/problem.ts'

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, matchesGlob } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -12,13 +12,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const project = fileURLToPath(new URL('../../', import.meta.url))
 const biome = join(project, 'node_modules/.bin/biome')
 
-const servers = [
-  'fastify',
-  'fastify/types/route.js',
-  '@fastify/helmet',
-  'fastify-type-provider-zod',
-]
+const fastify = ['fastify', 'fastify/types/route.js', '@fastify/helmet']
 const drivers = ['@redis/client', 'node:sqlite']
+const network = ['node:http', 'node:https', 'node:net']
 
 interface Room {
   /** The file that imports. */
@@ -27,100 +23,153 @@ interface Room {
   readonly permitted: readonly string[]
 }
 
+/** What no file of the domain may know, from a folder two floors below `src/`. */
+const outsideDomain = [
+  ...['../../http/server.ts', '../../lemlist/client.ts', '../../store/open.ts', '../../app.ts'],
+  ...['../../config/config.ts', '../../telemetry/log.ts', '../../sandbox/lemlist.ts'],
+  ...[...fastify, ...drivers, ...network, 'fastify-type-provider-zod', 'undici', 'zod', 'pino'],
+]
+const domainRoom = (file: string, below: readonly string[], beside: readonly string[]): Room => ({
+  file: `src/exports/${file}`,
+  forbidden: [...outsideDomain, ...beside.map((room) => `../${room}/planted.ts`)],
+  permitted: [
+    ...below.map((room) => `../${room}/planted.ts`),
+    ...['../../problems.ts', '../export.ts', './planted.ts', 'lru-cache', 'node:crypto'],
+  ],
+})
+const storeRoom = (
+  file: string,
+  beside: readonly string[],
+  permitted: readonly string[],
+): Room => ({
+  file: `src/store/${file}`,
+  forbidden: [
+    ...beside.map((room) => `../${room}/store.ts`),
+    ...['../open.ts', '../../http/server.ts', '../../lemlist/client.ts', '../../problems.ts'],
+    ...['../../exports/reading/reader.ts', '../../config/config.ts', ...fastify, 'undici', 'pino'],
+  ],
+  permitted: [...permitted, '../../exports/ports.ts', '../kept.ts', './results.ts'],
+})
+
 const rooms: readonly Room[] = [
   {
-    file: 'src/exports/reader.ts',
+    file: 'src/exports/ports.ts',
     forbidden: [
-      ...['../http/access.ts', '../lemlist/client.ts', '../store/open.ts', '../sandbox/lemlist.ts'],
-      ...['../config.ts', '../metrics.ts', '../app.ts', '../main.ts', '../../src/store/open.ts'],
-      ...[...servers, ...drivers, 'undici', 'zod', 'pino', 'node:http', 'node:https', 'node:net'],
+      ...['../http/server.ts', '../store/open.ts', '../app.ts', '../../src/store/open.ts'],
+      ...['./reading/reader.ts', './following/follower.ts'],
+      ...[...fastify, ...drivers, ...network, 'undici', 'zod', 'pino'],
     ],
-    permitted: ['../problems.ts', './export.ts', 'lru-cache', 'node:crypto'],
+    permitted: ['../problems.ts', './export.ts', 'node:stream'],
   },
+  domainRoom('following/tracker.ts', [], ['reading', 'starting', 'watching', 'downloading']),
+  domainRoom('reading/reader.ts', ['following'], ['starting', 'watching', 'downloading']),
+  domainRoom('starting/starter.ts', ['following'], ['reading', 'watching', 'downloading']),
+  domainRoom('watching/watch.ts', ['following', 'reading'], ['starting', 'downloading']),
+  domainRoom('downloading/files.ts', ['following', 'reading'], ['starting', 'watching']),
   {
     file: 'src/lemlist/client.ts',
     forbidden: [
-      ...['../http/access.ts', '../store/open.ts', '../sandbox/lemlist.ts', '../config.ts'],
-      ...['../metrics.ts', '../app.ts', '../main.ts', '../../src/store/open.ts'],
-      ...[...servers, ...drivers],
+      ...['../http/server.ts', '../store/open.ts', '../sandbox/lemlist.ts', '../config/config.ts'],
+      ...['../exports/reading/reader.ts', '../app.ts', '../main.ts', '../../src/store/open.ts'],
+      ...[...fastify, ...drivers, 'pino'],
     ],
     permitted: ['../exports/ports.ts', '../problems.ts', './answers.ts', 'undici'],
   },
   {
     file: 'src/store/open.ts',
     forbidden: [
-      ...['../http/access.ts', '../lemlist/client.ts', '../sandbox/lemlist.ts', '../config.ts'],
-      ...['../metrics.ts', '../problems.ts', '../app.ts', '../main.ts'],
-      ...[...servers, 'undici'],
+      ...['../http/server.ts', '../lemlist/client.ts', '../sandbox/lemlist.ts', '../problems.ts'],
+      ...['../config/config.ts', '../exports/reading/reader.ts', '../app.ts', '../main.ts'],
+      ...[...fastify, 'undici', 'pino'],
     ],
-    permitted: ['../exports/ports.ts', './sqlite.ts', './redis/results.ts', ...drivers],
+    permitted: ['../exports/ports.ts', './sqlite/store.ts', './redis/results.ts', ...drivers],
   },
-  {
-    file: 'src/store/redis/results.ts',
-    forbidden: [
-      ...['../../http/access.ts', '../../lemlist/client.ts', '../../config.ts', '../../metrics.ts'],
-      ...['../../problems.ts', '../../sandbox/lemlist.ts', ...servers, 'undici'],
-    ],
-    permitted: ['../../exports/ports.ts', '../failover.ts', './budget.ts', '@redis/client'],
-  },
+  storeRoom('memory/results.ts', ['sqlite', 'redis', 'failover'], ['lru-cache']),
+  storeRoom('sqlite/results.ts', ['memory', 'redis', 'failover'], ['node:sqlite']),
+  storeRoom('redis/results.ts', ['memory', 'sqlite', 'failover'], ['@redis/client']),
+  storeRoom('failover/results.ts', ['sqlite'], ['../memory/store.ts', '../redis/store.ts']),
   {
     file: 'src/http/error-handler.ts',
     forbidden: [
-      ...['../lemlist/client.ts', '../store/open.ts', '../sandbox/lemlist.ts', '../config.ts'],
-      ...['../app.ts', '../main.ts', '../../src/store/open.ts', 'undici', ...drivers],
+      ...['../lemlist/client.ts', '../store/open.ts', '../sandbox/lemlist.ts', '../app.ts'],
+      ...['../config/config.ts', '../main.ts', '../../src/store/open.ts'],
+      ...['undici', 'pino', ...drivers],
     ],
     permitted: [
-      ...['../exports/ports.ts', '../problems.ts', '../metrics.ts', './routes/status.ts'],
-      ...['fastify', '@fastify/helmet', 'zod'],
+      ...['../exports/ports.ts', '../exports/reading/reader.ts', '../problems.ts'],
+      ...['../telemetry/log.ts', '../access/caller.ts', './routes/status.ts', 'fastify', 'zod'],
     ],
   },
   {
     file: 'src/http/routes/status.ts',
     forbidden: [
       ...['../../lemlist/client.ts', '../../store/open.ts', '../../sandbox/lemlist.ts'],
-      ...['../../config.ts', '../../app.ts', '../../main.ts', 'undici', ...drivers],
+      ...['../../config/config.ts', '../../app.ts', '../../main.ts', 'undici', 'pino', ...drivers],
     ],
     permitted: [
-      ...['../../exports/ports.ts', '../../problems.ts', '../../metrics.ts', '../schemas.ts'],
-      ...['fastify', 'zod'],
+      ...['../../exports/ports.ts', '../../problems.ts', '../../telemetry/log.ts'],
+      ...['../../access/caller.ts', '../openapi/schemas.ts', 'fastify', 'zod'],
     ],
   },
   {
+    file: 'src/access/caller.ts',
+    forbidden: ['../http/server.ts', '../exports/export.ts', '../app.ts', ...fastify, ...drivers],
+    permitted: ['../problems.ts', './keys.ts', 'node:crypto'],
+  },
+  {
+    file: 'src/ops/listener.ts',
+    forbidden: ['../http/server.ts', '../exports/reading/reader.ts', '../store/open.ts', 'undici'],
+    permitted: ['../exports/schedule.ts', '../telemetry/log.ts', 'fastify'],
+  },
+  {
+    file: 'src/telemetry/observer.ts',
+    forbidden: [
+      ...['../http/server.ts', '../exports/reading/reader.ts', '../store/open.ts', '../app.ts'],
+      ...[...fastify, ...drivers, 'undici'],
+    ],
+    permitted: ['../exports/ports.ts', '../problems.ts', './log.ts', 'pino'],
+  },
+  {
     file: 'src/client/planted.ts',
-    forbidden: ['../http/schemas.ts', './more.js', 'zod', 'node:fs', 'react'],
+    forbidden: ['../http/server.ts', './more.js', 'zod', 'node:fs', 'react'],
     permitted: [],
   },
   {
     file: 'src/page/planted.ts',
-    forbidden: ['../http/schemas.ts', '../client/client.js', './more.js', 'zod', 'react'],
-    permitted: ['../client.js'],
+    forbidden: ['../http/server.ts', '../client/client.js', 'zod', 'react'],
+    permitted: ['../client.js', './card.js'],
   },
   {
-    file: 'src/config.ts',
-    forbidden: ['./app.ts', './problems.ts', './exports/export.ts', './store/open.ts'],
+    file: 'src/config/config.ts',
+    forbidden: ['../app.ts', '../problems.ts', '../exports/export.ts', '../store/open.ts', 'pino'],
     permitted: ['./variables.ts', 'zod', 'node:fs'],
   },
-  ...['src/variables.ts', 'src/problems.ts', 'src/metrics.ts'].map((file) => ({
-    file,
-    forbidden: ['./app.ts', './exports/export.ts', './http/access.ts', './store/open.ts'],
+  {
+    file: 'src/problems.ts',
+    forbidden: ['./app.ts', './exports/export.ts', './http/server.ts', './store/open.ts'],
     permitted: ['zod', 'node:fs'],
-  })),
+  },
   {
     file: 'src/sandbox/lemlist.ts',
     forbidden: [
-      ...['../app.ts', '../config.ts', '../problems.ts', '../exports/export.ts'],
-      ...['../lemlist/answers.ts', '../http/schemas.ts', '../store/open.ts'],
+      ...['../app.ts', '../config/config.ts', '../problems.ts', '../exports/export.ts'],
+      ...['../lemlist/answers.ts', '../http/server.ts', '../store/open.ts'],
     ],
     permitted: ['./life.ts', 'node:http'],
   },
   {
     file: 'src/sandbox/main.ts',
     forbidden: [
-      ...['../exports/export.ts', '../lemlist/client.ts', '../http/schemas.ts'],
+      ...['../exports/export.ts', '../lemlist/client.ts', '../http/server.ts'],
       ...['../store/open.ts', '../problems.ts', '../main.ts'],
     ],
-    permitted: ['../config.ts', '../run.ts', './lemlist.ts'],
+    permitted: ['../config/config.ts', '../run.ts', './lemlist.ts'],
   },
+  ...['src/main.ts', 'src/run.ts'].map((file) => ({
+    file,
+    forbidden: [...fastify, ...drivers, 'undici', 'pino'],
+    permitted: ['./app.ts', './telemetry/log.ts', 'close-with-grace'],
+  })),
 ]
 
 /** One line each, so that the linter's line number names the import. */
@@ -141,11 +190,16 @@ const formsOf = (imports: readonly string[]) =>
     Object.entries(forms).map(([form, write]) => ({ name: `${form} ${from}`, line: write(from) })),
   )
 
-/** What the linter says of a whole tree: for each file the lines that break an import direction. */
-async function restrictedLines(tree: string): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
+interface Diagnostic {
+  readonly category: string
+  readonly location: { readonly path: string; readonly start: { readonly line: number } }
+}
+
+/** What one rule of the linter says of a whole tree. */
+const lint = async (tree: string, rule: string): Promise<readonly Diagnostic[]> => {
   const report = await new Promise<string>((resolve, reject) => {
     const options = { cwd: tree, maxBuffer: 64 * 1024 * 1024 }
-    const only = ['--only=style/noRestrictedImports', '--max-diagnostics=none', '--reporter=json']
+    const only = [`--only=${rule}`, '--max-diagnostics=none', '--reporter=json']
     execFile(biome, ['lint', ...only, 'src'], options, (error, stdout, stderr) => {
       // Exit 1 is the answer "something is wrong", anything else a linter that did not run.
       if (error && error.code !== 1) reject(new Error(stderr, { cause: error }))
@@ -153,14 +207,19 @@ async function restrictedLines(tree: string): Promise<ReadonlyMap<string, Readon
     })
   })
   // The shape of biome's own report; with a different one the planted imports look permitted, which fails.
-  const { diagnostics } = JSON.parse(report) as {
-    diagnostics: { category: string; location: { path: string; start: { line: number } } }[]
-  }
-  const lines = new Map<string, Set<number>>()
+  const { diagnostics } = JSON.parse(report) as { diagnostics: Diagnostic[] }
   for (const { category, location } of diagnostics) {
-    if (category !== 'lint/style/noRestrictedImports') {
+    if (category !== `lint/${rule}`) {
       throw new Error(`The planted tree is wrong in another way: ${category} in ${location.path}`)
     }
+  }
+  return diagnostics
+}
+
+/** For each file of a tree the lines that break an import direction. */
+const restrictedLines = async (tree: string): Promise<ReadonlyMap<string, ReadonlySet<number>>> => {
+  const lines = new Map<string, Set<number>>()
+  for (const { location } of await lint(tree, 'style/noRestrictedImports')) {
     const ofFile = lines.get(location.path) ?? new Set()
     lines.set(location.path, ofFile.add(location.start.line))
   }
@@ -173,7 +232,9 @@ describe('import directions', () => {
 
   beforeAll(async () => {
     tree = await mkdtemp(join(tmpdir(), 'import-directions-'))
-    for (const file of ['biome.json', '.gitignore']) await cp(join(project, file), join(tree, file))
+    for (const file of ['biome.json', 'biome.rooms.json', '.gitignore']) {
+      await cp(join(project, file), join(tree, file))
+    }
     for (const { file, forbidden, permitted } of rooms) {
       const lines = formsOf([...forbidden, ...permitted]).map(({ line }) => `${line}\n`)
       await mkdir(dirname(join(tree, file)), { recursive: true })
@@ -195,19 +256,50 @@ describe('import directions', () => {
 
   it('every room that the linter knows is planted', async () => {
     // The shape of biome's configuration, which biome itself checked when it ran above.
-    const { overrides } = JSON.parse(await readFile(join(project, 'biome.json'), 'utf8')) as {
-      overrides: { includes: string[]; linter: { rules: { style?: object } } }[]
+    const { overrides } = JSON.parse(await readFile(join(project, 'biome.rooms.json'), 'utf8')) as {
+      overrides: { includes: string[] }[]
     }
-    const restricted = overrides.filter(
-      ({ linter }) => 'noRestrictedImports' in (linter.rules.style ?? {}),
+    const included = overrides.flatMap(({ includes }) => includes)
+    const patterns = included.filter((one) => !one.startsWith('!'))
+    expect(patterns.length).toBeGreaterThan(0)
+    for (const pattern of patterns) {
+      expect(
+        rooms.filter(({ file }) => matchesGlob(file, pattern)),
+        pattern,
+      ).not.toEqual([])
+    }
+  })
+
+  it('every folder of the source has its rule', async () => {
+    const { overrides } = JSON.parse(await readFile(join(project, 'biome.rooms.json'), 'utf8')) as {
+      overrides: { includes: string[] }[]
+    }
+    const patterns = overrides.flatMap(({ includes }) => includes)
+    let folders = 0
+    for await (const file of glob('src/*/**/*.{ts,js}', { cwd: project })) {
+      folders += 1
+      expect(
+        patterns.some((pattern) => matchesGlob(file, pattern)),
+        file,
+      ).toBe(true)
+    }
+    expect(folders).toBeGreaterThan(0)
+  })
+
+  it('two files that import each other are refused, also when they take types alone', async () => {
+    const planted = await mkdtemp(join(tmpdir(), 'import-cycle-'))
+    await cp(join(project, 'biome.json'), join(planted, 'biome.json'))
+    await cp(join(project, 'biome.rooms.json'), join(planted, 'biome.rooms.json'))
+    await cp(join(project, '.gitignore'), join(planted, '.gitignore'))
+    await mkdir(join(planted, 'src'))
+    await writeFile(join(planted, 'src/one.ts'), "export type { Two } from './two.ts'\n")
+    await writeFile(
+      join(planted, 'src/two.ts'),
+      "import type { One } from './one.ts'\n\nexport type Two = One\n",
     )
-    expect(restricted.length).toBeGreaterThan(0)
-    const folders = new Set(rooms.map(({ file }) => file.split('/').slice(0, 2).join('/')))
-    for (const { includes } of restricted) {
-      for (const pattern of includes.filter((one) => !one.startsWith('!'))) {
-        expect(folders).toContain(pattern.split('/').slice(0, 2).join('/'))
-      }
-    }
+    const found = await lint(planted, 'suspicious/noImportCycles')
+    await rm(planted, { recursive: true })
+    expect(found.map(({ location }) => location.path)).toContain('src/two.ts')
   })
 
   it('no source hides an import in a form that the linter cannot see', async () => {

@@ -2,8 +2,8 @@ import { glob, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { VARIABLES } from '../../src/config/variables.ts'
 import { PROBLEMS } from '../../src/problems.ts'
-import { VARIABLES } from '../../src/variables.ts'
 
 /** What docs/operations.md names is there: a table for people on call must not send them looking for nothing. */
 const project = fileURLToPath(new URL('../../', import.meta.url))

@@ -6,7 +6,7 @@ import {
   problemResponses,
   REQUEST_ID,
   STATIC_HEADERS,
-} from '../documentation.ts'
+} from '../openapi/responses.ts'
 import { sendStatic, staticFile } from '../static-file.ts'
 
 const FILES = [

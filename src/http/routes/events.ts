@@ -2,14 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT, type ExportRef, isFinal } from '../../exports/export.ts'
 import { Problem } from '../../problems.ts'
-import {
-  COMMON_PROBLEMS,
-  EVENT_STREAM,
-  nothing,
-  problemResponses,
-  REQUEST_ID,
-} from '../documentation.ts'
-import { goneId, isGoneId, singleFrames } from '../event-frames.ts'
+import { goneId, isGoneId, singleFrames } from '../events/frames.ts'
 import {
   admits,
   begin,
@@ -20,9 +13,16 @@ import {
   openStream,
   requireEventStream,
   within,
-} from '../event-route.ts'
-import { SINGLE_STREAM_EXAMPLES } from '../examples.ts'
-import { eventHeaders, eventStreamText, exportParams } from '../schemas.ts'
+} from '../events/opening.ts'
+import { SINGLE_STREAM_EXAMPLES } from '../openapi/examples.ts'
+import {
+  COMMON_PROBLEMS,
+  EVENT_STREAM,
+  nothing,
+  problemResponses,
+  REQUEST_ID,
+} from '../openapi/responses.ts'
+import { eventHeaders, eventStreamText, exportParams } from '../openapi/schemas.ts'
 
 const schema = {
   operationId: 'watchExport',

@@ -1,18 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Files } from '../../exports/downloading/files.ts'
 import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
-import type { Files } from '../../exports/files.ts'
 import type { FileAnswer } from '../../exports/ports.ts'
 import { Problem } from '../../problems.ts'
+import { sendDownload } from '../download.ts'
 import {
   COMMON_PROBLEMS,
   FILE_HEADERS,
   nothing,
   problemResponses,
   RANGE_HEADERS,
-} from '../documentation.ts'
-import { sendDownload } from '../download.ts'
-import { csvText, exportParams, fileHeaders } from '../schemas.ts'
+} from '../openapi/responses.ts'
+import { csvText, exportParams, fileHeaders } from '../openapi/schemas.ts'
 
 interface FileRouteOptions {
   readonly files: Files

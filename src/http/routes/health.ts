@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { COMMON_PROBLEMS, problemResponses, REQUEST_ID } from '../documentation.ts'
+import { COMMON_PROBLEMS, problemResponses, REQUEST_ID } from '../openapi/responses.ts'
 
 interface HealthRoutesOptions {
   /** Whether the store answers; never rejects. */

@@ -2,14 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT, type ExportRef, isFinal } from '../../exports/export.ts'
 import { Problem } from '../../problems.ts'
-import {
-  COMMON_PROBLEMS,
-  EVENT_STREAM,
-  nothing,
-  problemResponses,
-  REQUEST_ID,
-} from '../documentation.ts'
-import { GONE, manyFrames, manyStateId } from '../event-frames.ts'
+import { GONE, manyFrames, manyStateId } from '../events/frames.ts'
 import {
   admits,
   begin,
@@ -18,9 +11,16 @@ import {
   noContent,
   openStream,
   requireEventStream,
-} from '../event-route.ts'
-import { MANY_STREAM_EXAMPLES } from '../examples.ts'
-import { eventHeaders, eventStreamText, manyExportsQuery } from '../schemas.ts'
+} from '../events/opening.ts'
+import { MANY_STREAM_EXAMPLES } from '../openapi/examples.ts'
+import {
+  COMMON_PROBLEMS,
+  EVENT_STREAM,
+  nothing,
+  problemResponses,
+  REQUEST_ID,
+} from '../openapi/responses.ts'
+import { eventHeaders, eventStreamText, manyExportsQuery } from '../openapi/schemas.ts'
 
 const schema = {
   operationId: 'watchExports',

@@ -6,7 +6,7 @@ import {
   problemResponses,
   REQUEST_ID,
   STATIC_HEADERS,
-} from '../documentation.ts'
+} from '../openapi/responses.ts'
 import { sendStatic, staticBytes, staticFile } from '../static-file.ts'
 
 /** An export that the page offers to follow. */

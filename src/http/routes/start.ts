@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
-import type { Starter } from '../../exports/starter.ts'
-import { COMMON_PROBLEMS, problemResponses, START_HEADERS } from '../documentation.ts'
-import { START_EXAMPLES } from '../examples.ts'
-import { campaignParams, startedExport, startHeaders } from '../schemas.ts'
+import type { Starter } from '../../exports/starting/starter.ts'
+import { START_EXAMPLES } from '../openapi/examples.ts'
+import { COMMON_PROBLEMS, problemResponses, START_HEADERS } from '../openapi/responses.ts'
+import { campaignParams, startedExport, startHeaders } from '../openapi/schemas.ts'
 
 interface StartRouteOptions {
   readonly starter: Starter

@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT, type ExportRef } from '../../exports/export.ts'
-import type { Reader } from '../../exports/reader.ts'
-import type { Watch } from '../../exports/watch.ts'
-import { COMMON_PROBLEMS, nothing, problemResponses, STATUS_HEADERS } from '../documentation.ts'
-import { STATUS_EXAMPLES } from '../examples.ts'
-import { waitPreference } from '../preference.ts'
-import { exportParams, exportStatus, statusHeaders } from '../schemas.ts'
-import { type AnswerOptions, sendStatus } from '../status-answer.ts'
-import type { Streams } from '../streams.ts'
+import type { Reader } from '../../exports/reading/reader.ts'
+import type { Watch } from '../../exports/watching/watch.ts'
+import type { Streams } from '../events/streams.ts'
+import { STATUS_EXAMPLES } from '../openapi/examples.ts'
+import { COMMON_PROBLEMS, nothing, problemResponses, STATUS_HEADERS } from '../openapi/responses.ts'
+import { exportParams, exportStatus, statusHeaders } from '../openapi/schemas.ts'
+import { type AnswerOptions, sendStatus } from '../status/answer.ts'
+import { waitPreference } from '../status/preference.ts'
 
 interface StatusRouteOptions extends AnswerOptions {
   readonly reader: Reader

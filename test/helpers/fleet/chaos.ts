@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient } from '@redis/client'
 import { type Bus, listenToBus } from './bus.ts'
-import { check, FAULT_WINDOW, type Violation } from './checker.ts'
+import { check, FAULT_WINDOW } from './checker.ts'
 import { type FaultName, type FaultPlan, type PlannedFault, planFaults } from './fault-plan.ts'
 import { BRISK, type Fleet, paceOf, startFleet } from './fleet.ts'
 import type { Follower } from './followers.ts'
 import { createRandom } from './random.ts'
 import { readOnce } from './readers.ts'
+import type { Violation } from './record.ts'
 import type { Story } from './story.ts'
 
 /** A fleet under a schedule of faults, and what the checker says of it. */

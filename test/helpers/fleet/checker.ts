@@ -1,26 +1,14 @@
 import { busiestWindow } from '../windows.ts'
 import { type PollRules, pollFaults } from './poll-checker.ts'
-import { type FleetRecord, isFinalState, type Said, type Sighting } from './record.ts'
+import {
+  type FleetRecord,
+  isFinalState,
+  type Said,
+  type Sighting,
+  type Violation,
+} from './record.ts'
 
-/** Decides over what happened in a fleet. An empty list is a clean record. */
-export interface Violation {
-  readonly rule:
-    | 'nothing-to-check'
-    | 'final-lost'
-    | 'final-late'
-    | 'step-back'
-    | 'never-said'
-    | 'foreign'
-    | 'out-of-date'
-    | 'two-versions'
-    | 'refused'
-    | 'window'
-    | 'polled-twice'
-    | 'too-many-polls'
-    | 'starved'
-  readonly detail: string
-}
-
+/** Decides over what happened in a fleet. */
 export interface Rules {
   /** Calls that lemlist may count in a window of so many ms. */
   readonly window: { readonly calls: number; readonly ms: number }

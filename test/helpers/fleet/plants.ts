@@ -21,14 +21,14 @@ export const PLANTS = {
   ],
   'pending cached': [
     {
-      file: 'src/exports/cache.ts',
+      file: 'src/exports/reading/cache.ts',
       text: 'if (known === undefined || isPending(known.snapshot)) return undefined\n    if (isFinal(',
       instead: 'if (known === undefined) return undefined\n    if (isFinal(',
     },
   ],
   'done turned to pending': [
     {
-      file: 'src/exports/cache.ts',
+      file: 'src/exports/reading/cache.ts',
       text: 'isFinal(snapshot) ? await put(ref, snapshot) : await stored(ref)',
       instead: 'isFinal(snapshot) ? await put(ref, snapshot) : undefined',
     },
@@ -38,7 +38,7 @@ export const PLANTS = {
       instead: '',
     },
     {
-      file: 'src/exports/hub.ts',
+      file: 'src/exports/watching/hub.ts',
       text: '  if (snapshot !== undefined && isFinal(snapshot)) return topic\n',
       instead: '',
     },
@@ -59,7 +59,7 @@ export const PLANTS = {
   ],
   'the budget not awaited at the switch': [
     {
-      file: 'src/store/failover-budget.ts',
+      file: 'src/store/failover/budget.ts',
       text: 'Math.max(quietUntil - performance.now(), pauseMs(account))',
       instead: 'pauseMs(account)',
     },

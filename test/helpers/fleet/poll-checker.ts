@@ -1,5 +1,10 @@
-import type { Violation } from './checker.ts'
-import { type Disturbance, type FleetRecord, isFinalState, type StatusCall } from './record.ts'
+import {
+  type Disturbance,
+  type FleetRecord,
+  isFinalState,
+  type StatusCall,
+  type Violation,
+} from './record.ts'
 
 /** How often lemlist may be asked for one export, and how often it must be. */
 export interface PollRules {

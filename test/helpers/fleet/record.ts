@@ -100,3 +100,22 @@ export const createRecorder = (): Recorder => ({
 })
 
 export const isFinalState = (state: string): boolean => state === 'done' || state === 'error'
+
+/** What the checker found; an empty list of these is a clean record. */
+export interface Violation {
+  readonly rule:
+    | 'nothing-to-check'
+    | 'final-lost'
+    | 'final-late'
+    | 'step-back'
+    | 'never-said'
+    | 'foreign'
+    | 'out-of-date'
+    | 'two-versions'
+    | 'refused'
+    | 'window'
+    | 'polled-twice'
+    | 'too-many-polls'
+    | 'starved'
+  readonly detail: string
+}

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { listenToBus } from './bus.ts'
-import { CALM_WINDOW, check, type Violation } from './checker.ts'
+import { CALM_WINDOW, check } from './checker.ts'
 import { eventually } from './eventually.ts'
 import { paceOf, startFleet } from './fleet.ts'
 import type { PlantName } from './plants.ts'
 import { readOnce } from './readers.ts'
+import type { Violation } from './record.ts'
 import type { Replica } from './replica.ts'
 import type { Story } from './story.ts'
 

@@ -1,0 +1,127 @@
+import { performance } from 'node:perf_hooks'
+import { finished, pipeline, Transform } from 'node:stream'
+import { Problem } from '../../problems.ts'
+import { type ExportRef, isPending, type Snapshot } from '../export.ts'
+import { type PollIntervals, watchedIntervalMs } from '../following/poll-policy.ts'
+import type { FileAnswer, Upstream } from '../ports.ts'
+import type { Reader, Reading } from '../reading/reader.ts'
+import { fileNameOf } from './file-name.ts'
+
+/** The CSV of an export that is done. */
+export interface Files {
+  /**
+   * @param range one `bytes=` range, as the caller sent it
+   * @param signal aborts the call to lemlist
+   * @throws Problem
+   */
+  open(ref: ExportRef, range: string | undefined, signal: AbortSignal): Promise<FileAnswer>
+}
+
+interface FilesOptions {
+  readonly reader: Pick<Reader, 'peek' | 'read'>
+  readonly upstream: Pick<Upstream, 'file'>
+  readonly intervals: PollIntervals
+  /** Base URLs below which lemlist has its files. */
+  readonly bases: readonly string[]
+  readonly patienceMs: number
+  /** Downloads at once: as many as there are sockets for them. */
+  readonly maxOpen: number
+  /** Default 1 GiB: twice what has ever been tried. */
+  readonly maxBytes?: number
+  /** Epoch milliseconds. */
+  readonly now?: () => number
+}
+
+const MAX_BYTES = 1024 ** 3
+
+export const createFiles = (options: FilesOptions): Files => {
+  const { reader, upstream, intervals, bases, patienceMs, maxOpen } = options
+  const { maxBytes = MAX_BYTES, now = Date.now } = options
+  let open = 0
+
+  const requireDone = ({ snapshot, firstSeenAt }: Reading): void => {
+    if (snapshot.state === 'done') return
+    if (snapshot.state === 'error') {
+      throw new Problem('export-failed', 'The export ended in an error: there is no file.')
+    }
+    const ageMs = now() - firstSeenAt
+    const retryAfterMs = isPending(snapshot) ? watchedIntervalMs(ageMs, intervals) : 60_000
+    throw new Problem('export-not-ready', 'The export is not done yet.', { retryAfterMs })
+  }
+
+  const call = async (name: string, range: string | undefined, signal: AbortSignal) => {
+    const due = performance.now()
+    try {
+      return await upstream.file(name, { range, signal, turn: { due, giveUpAt: due + patienceMs } })
+    } catch (error) {
+      // lemlist says that it is done and has no file: its 24 h are over, whatever our clock says.
+      const isGone = error instanceof Problem && error.options.upstreamStatus === 404
+      throw isGone ? expired(error) : error
+    }
+  }
+
+  return {
+    open: async (ref, range, signal) => {
+      const reading = reader.peek(ref) ?? (await reader.read(ref))
+      requireDone(reading)
+      const { url, fileSize } = fileOf(reading.snapshot)
+      const name = fileNameOf(url, bases)
+      if (name === undefined) {
+        throw new Problem('upstream-invalid', 'lemlist names no file that could be fetched.')
+      }
+      if (open >= maxOpen) {
+        throw new Problem('overloaded', 'As many downloads run as this gateway makes at once.', {
+          retryAfterMs: 10_000,
+        })
+      }
+      open += 1
+      const done = () => {
+        open -= 1
+      }
+      const answer = await call(name, range, signal).catch((error) => {
+        done()
+        throw error
+      })
+      // However it ends, and be it over by now.
+      finished(answer.body, done)
+      if (answer.length === undefined)
+        return bounded(answer, leastBytes(answer, fileSize), maxBytes)
+      if (answer.length <= maxBytes) return answer
+      answer.body.destroy()
+      throw new Problem('upstream-invalid', 'The file is longer than this gateway passes on.')
+    },
+  }
+}
+
+/** What a status says of its file; of whatever type it came. */
+const fileOf = ({ body }: Snapshot): { url: unknown; fileSize: unknown } => {
+  // The body was checked when it came: an object with an object `status`.
+  const { status } = JSON.parse(Buffer.from(body).toString()) as { status: Record<string, unknown> }
+  return { url: status.url, fileSize: status.fileSize }
+}
+
+/** Where lemlist marks no end, the length that it told elsewhere: what is shorter broke off. */
+const leastBytes = ({ framed, status, range = '' }: FileAnswer, fileSize: unknown): number => {
+  if (framed || status === 416) return 0
+  if (status === 200) return typeof fileSize === 'number' ? fileSize : 0
+  const [, first, last] = /^bytes (\d+)-(\d+)/.exec(range) ?? []
+  return Number(last) - Number(first) + 1
+}
+
+/** A body of unknown length: cut at the cap, and one that broke off must not look complete. */
+const bounded = (answer: FileAnswer, least: number, most: number): FileAnswer => {
+  let size = 0
+  const counter = new Transform({
+    transform: (chunk: Uint8Array, _encoding, done) => {
+      size += chunk.byteLength
+      done(size > most ? new Error('the file is over the cap') : null, chunk)
+    },
+    flush: (done) => done(size < least ? new Error('the file broke off') : null),
+  })
+  // Either side's end ends the other; the caller sees an error of the counter.
+  pipeline(answer.body, counter, () => {})
+  return { ...answer, body: counter }
+}
+
+const expired = (cause: unknown): Problem =>
+  new Problem('export-expired', 'lemlist has no file of this export any more.', { cause })

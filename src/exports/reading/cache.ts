@@ -1,0 +1,131 @@
+import { LRUCache } from 'lru-cache'
+import { Problem } from '../../problems.ts'
+import { timedOut } from '../ends.ts'
+import { type ExportRef, isFinal, isPending, type Kept, keyOf, type Snapshot } from '../export.ts'
+import type { FinalRecord, Observer, ResultRecord, Results } from '../ports.ts'
+import type { Latest } from './latest.ts'
+
+export interface Cache {
+  /** A final answer that this process holds in memory: one look-up, no promise. */
+  peek(ref: ExportRef): Kept | undefined
+  /** What is known without asking lemlist. @throws Problem when that is an end other than a status */
+  lookup(ref: ExportRef): Promise<Kept | undefined>
+  /** The last pending observation while it is young enough to be shown in lemlist's place. */
+  stale(ref: ExportRef): Kept | undefined
+  /** Puts what lemlist said where it belongs and returns what is to be shown: a kept final wins. */
+  keep(ref: ExportRef, snapshot: Snapshot): Promise<Kept>
+}
+
+export interface CacheOptions {
+  readonly results: Results
+  readonly latest: Latest
+  readonly observer: Observer
+  /** lemlist's 24 h, milliseconds. */
+  readonly fileTtlMs: number
+  /** Epoch milliseconds. */
+  readonly now?: () => number
+}
+
+/** The longest a pending observation stands in for lemlist, and an odd answer is repeated. */
+const SHORT_LIFE_MS = 60_000
+/** Statuses are under 1 KiB: some 60 000 of them. */
+const MEMORY_BYTES = 64 * 1024 * 1024
+const OVERHEAD_BYTES = 500
+
+/**
+ * Who is asked before lemlist: finals in memory, then the store, and for a minute whatever is odd. A
+ * store that fails is a store that holds nothing, so reads fail open to lemlist.
+ */
+export const createCache = (options: CacheOptions): Cache => {
+  const { results, latest, observer, fileTtlMs } = options
+  const now = options.now ?? Date.now
+  /** Only what was read from or put into the store: a final never changes, so nothing is invalidated. */
+  const finals = new LRUCache<string, FinalRecord>({
+    maxSize: MEMORY_BYTES,
+    sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
+  })
+
+  const remember = (ref: ExportRef, record: ResultRecord | undefined): ResultRecord | undefined => {
+    if (record?.kind === 'final') finals.set(keyOf(ref), record)
+    return record
+  }
+
+  const stored = async (ref: ExportRef): Promise<ResultRecord | undefined> => {
+    try {
+      return remember(ref, await results.get(ref))
+    } catch (error) {
+      observer.storeFailed('results.get', error)
+      return undefined
+    }
+  }
+
+  const put = async (ref: ExportRef, snapshot: Snapshot): Promise<ResultRecord | undefined> => {
+    const { endOfLife } = snapshot
+    if (endOfLife === undefined || isPastLife(snapshot)) return undefined
+    const forgetAt = endOfLife + fileTtlMs
+    try {
+      const record = { kind: 'final', snapshot: { ...snapshot, endOfLife }, forgetAt } as const
+      return remember(ref, await results.put(ref, record))
+    } catch (error) {
+      observer.storeFailed('results.put', error)
+      return undefined
+    }
+  }
+
+  /** lemlist's word against our arithmetic: final, and yet past the life of its file. */
+  const isPastLife = ({ endOfLife }: Snapshot): boolean =>
+    endOfLife !== undefined && endOfLife <= now()
+
+  const peek: Cache['peek'] = (ref) => {
+    const record = finals.get(keyOf(ref))
+    return record !== undefined && !isPastLife(record.snapshot) ? shown(record) : undefined
+  }
+
+  /** What is neither pending nor kept as final is repeated for a minute. */
+  const brief = (ref: ExportRef): Kept | undefined => {
+    const known = latest.get(ref)
+    if (known === undefined || isPending(known.snapshot)) return undefined
+    if (isFinal(known.snapshot) && !isPastLife(known.snapshot)) return undefined
+    const keptUntil = known.snapshot.observedAt + SHORT_LIFE_MS
+    return keptUntil > now() ? { ...known, keptUntil } : undefined
+  }
+
+  return {
+    peek,
+    lookup: async (ref) => {
+      const inMemory = peek(ref) ?? brief(ref)
+      if (inMemory !== undefined) return inMemory
+      const record = await stored(ref)
+      return record && fromRecord(record)
+    },
+    stale: (ref) => {
+      const known = latest.get(ref)
+      if (known === undefined || !isPending(known.snapshot)) return undefined
+      return now() - known.snapshot.observedAt < SHORT_LIFE_MS ? known : undefined
+    },
+    keep: async (ref, snapshot) => {
+      const record = isFinal(snapshot) ? await put(ref, snapshot) : await stored(ref)
+      if (record?.kind === 'final' || record?.kind === 'expired') {
+        latest.forget(ref)
+        return fromRecord(record)
+      }
+      const known = latest.set(ref, snapshot)
+      if (isPending(snapshot)) return known
+      if (isFinal(snapshot) && !isPastLife(snapshot)) return known
+      observer.drift(isFinal(snapshot) ? 'past-life' : 'unknown-state')
+      return { ...known, keptUntil: snapshot.observedAt + SHORT_LIFE_MS }
+    },
+  }
+}
+
+const shown = ({ snapshot }: FinalRecord): Kept => ({
+  snapshot,
+  keptUntil: snapshot.endOfLife,
+  firstSeenAt: snapshot.observedAt,
+})
+
+const fromRecord = (record: ResultRecord): Kept => {
+  if (record.kind === 'final') return shown(record)
+  if (record.kind === 'timed-out') throw timedOut()
+  throw new Problem('export-expired', 'The export is over and its file is deleted.')
+}

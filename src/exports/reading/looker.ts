@@ -1,0 +1,57 @@
+import { type ExportRef, type Kept, keyOf } from '../export.ts'
+import type { Look, Observer, Turn, Updates, Upstream } from '../ports.ts'
+import type { Cache } from './cache.ts'
+import { createSingleFlight } from './single-flight.ts'
+
+/** A look under way and what it comes to. */
+export interface Flight {
+  readonly look: Look
+  /** @throws Problem */
+  readonly answer: Promise<Kept>
+}
+
+export interface Looker {
+  /** Joins the look that is under way, which then takes the earlier turn, or starts one. */
+  look(ref: ExportRef, turn: Turn): { readonly flight: Flight; readonly joined: boolean }
+}
+
+interface LookerOptions {
+  readonly upstream: Pick<Upstream, 'status'>
+  readonly cache: Cache
+  readonly updates: Updates
+  readonly observer: Observer
+}
+
+/**
+ * The only place where lemlist is asked for a status: one look for all who want it at the same time,
+ * kept where it belongs, told to whoever watches.
+ */
+export const createLooker = ({ upstream, cache, updates, observer }: LookerOptions): Looker => {
+  const flights = createSingleFlight<Flight>()
+
+  const tell = async (ref: ExportRef, kept: Kept): Promise<Kept> => {
+    await updates
+      .publish(ref, { kind: 'status', snapshot: kept.snapshot })
+      .catch((error) => observer.storeFailed('updates.publish', error))
+    return kept
+  }
+
+  return {
+    look: (ref, turn) => {
+      const key = keyOf(ref)
+      const underWay = flights.current(key)
+      if (underWay !== undefined) {
+        underWay.look.hurry(turn)
+        return { flight: underWay, joined: true }
+      }
+      const flight = flights.start(key, () => {
+        const look = upstream.status(ref, turn)
+        const answer = look.answer
+          .then((snapshot) => cache.keep(ref, snapshot))
+          .then((kept) => tell(ref, kept))
+        return { work: { look, answer }, settled: answer }
+      })
+      return { flight, joined: false }
+    },
+  }
+}

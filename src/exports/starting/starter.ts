@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { Problem } from '../../problems.ts'
+import type { CampaignRef } from '../export.ts'
+import type { Follower } from '../following/follower.ts'
+import type { Idempotency, Observer, Started, Upstream } from '../ports.ts'
+
+/** Starts exports, each once per key, and sees to it that they are followed. */
+export interface Starter {
+  /**
+   * @param once who asks and the key of his request; a repeated one has the first answer
+   * @throws Problem
+   */
+  start(
+    campaign: CampaignRef,
+    once?: { readonly caller: string; readonly key: string },
+  ): Promise<Started>
+}
+
+interface StarterOptions {
+  readonly upstream: Pick<Upstream, 'start'>
+  readonly idempotency: Idempotency
+  readonly follower: Pick<Follower, 'begin'>
+  readonly observer: Observer
+  /** How long a caller stands in line for lemlist, milliseconds. */
+  readonly patienceMs: number
+  /** Deadline of a call to lemlist, milliseconds. */
+  readonly timeoutMs: number
+  /** Epoch milliseconds. */
+  readonly now?: () => number
+}
+
+/** How long a key is remembered. */
+const REMEMBERED_MS = 24 * 60 * 60_000
+/** What a start may take beyond its two deadlines. */
+const SLACK_MS = 2_000
+/** Refusals by which lemlist has begun nothing; with any other it may have. */
+const NOTHING_BEGUN: ReadonlySet<string> = new Set([
+  'budget-exhausted',
+  'upstream-credentials',
+  'campaign-not-found',
+])
+
+export const createStarter = (options: StarterOptions): Starter => {
+  const { upstream, idempotency, follower, observer, patienceMs, timeoutMs } = options
+  const now = options.now ?? Date.now
+
+  const begin = (campaign: CampaignRef): Promise<Started> => {
+    const due = performance.now()
+    return upstream.start(campaign, { due, giveUpAt: due + patienceMs })
+  }
+
+  const follow = async (campaign: CampaignRef, started: Started): Promise<Started> => {
+    await follower.begin({ ...campaign, exportId: started.exportId })
+    return started
+  }
+
+  /** The export is begun, or not, whatever the store says now: the caller is told that. */
+  const note = (operation: string, work: Promise<void>): Promise<void> =>
+    work.catch((error) => observer.storeFailed(operation, error))
+
+  const beginOnce = async (campaign: CampaignRef, key: string): Promise<Started> => {
+    try {
+      const started = await begin(campaign)
+      // First of all: from now on the answer is known.
+      await note('idempotency.finish', idempotency.finish(key, started.body))
+      return started
+    } catch (error) {
+      if (isNothingBegun(error)) await note('idempotency.forget', idempotency.forget(key))
+      else await note('idempotency.giveUp', idempotency.giveUp(key))
+      throw error
+    }
+  }
+
+  const take = async (key: string) => {
+    const inProgressUntil = now() + patienceMs + timeoutMs + SLACK_MS
+    try {
+      return await idempotency.begin(key, { inProgressUntil, forgetAt: now() + REMEMBERED_MS })
+    } catch (cause) {
+      observer.storeFailed('idempotency.begin', cause)
+      throw new Problem(
+        'store-unavailable',
+        'The key cannot be kept now, so nothing was started.',
+        {
+          retryAfterMs: 5_000,
+          cause,
+        },
+      )
+    }
+  }
+
+  return {
+    start: async (campaign, once) => {
+      if (once === undefined) return follow(campaign, await begin(campaign))
+      const key = hashOf(campaign, once.caller, once.key)
+      const begun = await take(key)
+      if (begun.state === 'yours') return follow(campaign, await beginOnce(campaign, key))
+      if (begun.state === 'finished') return decode(begun.answer)
+      if (begun.state === 'in-progress') {
+        throw new Problem('idempotency-in-progress', 'A start with this key is under way.', {
+          retryAfterMs: 1_000,
+        })
+      }
+      throw new Problem(
+        'start-outcome-unknown',
+        'A start with this key was begun and its outcome is not known. Nothing was started now; use a new key to start an export all the same.',
+      )
+    },
+  }
+}
+
+const isNothingBegun = (error: unknown): boolean =>
+  error instanceof Problem && (NOTHING_BEGUN.has(error.code) || error.options.notSent === true)
+
+/** One length whatever callers send; NUL is in none of the parts. */
+const hashOf = ({ account, campaignId }: CampaignRef, caller: string, key: string): string =>
+  createHash('sha256').update([account, campaignId, caller, key].join('\0')).digest('base64url')
+
+/** All that is kept of a start is its body, which was checked when it came: it names its export. */
+const decode = (body: Uint8Array): Started => {
+  const { id, _id } = JSON.parse(Buffer.from(body).toString()) as Record<'id' | '_id', string>
+  return { exportId: id ?? _id, body }
+}

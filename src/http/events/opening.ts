@@ -1,0 +1,141 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ExportRef } from '../../exports/export.ts'
+import type { Reader } from '../../exports/reading/reader.ts'
+import type { Word } from '../../exports/watching/hub.ts'
+import type { Watch } from '../../exports/watching/watch.ts'
+import { Problem, toDocument } from '../../problems.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { Bodies } from '../status/bodies.ts'
+import type { Frames } from './frames.ts'
+import { encodeEvent, encodeRetry, spread } from './sse.ts'
+import { type Ending, EventStream, STREAM_HEADERS } from './stream.ts'
+import type { Streams } from './streams.ts'
+
+/** What both event routes share: how a stream is opened, and how one is turned away. */
+
+export interface EventRouteOptions {
+  readonly watch: Watch
+  readonly reader: Reader
+  readonly streams: Streams
+  readonly bodies: Bodies
+  readonly logger: Logger
+}
+
+/** The response waits so long for the first read, so that a permanent refusal can still be a status. */
+export const FIRST_READ_MS = 2_000
+/** Whoever is turned away for want of room comes back late. */
+const REFUSED_RETRY_MS = { min: 10_000, max: 30_000 }
+const DRAINING_RETRY_MS = { min: 1_000, max: 3_000 }
+
+const EVENT_STREAM_RANGE = /^(text\/event-stream|text\/\*|\*\/\*)$/i
+const NEVER = /^q=0(\.0*)?$/i
+
+const takesEventStream = (range: string): boolean => {
+  const [type = '', ...parameters] = range.split(';').map((part) => part.trim())
+  return EVENT_STREAM_RANGE.test(type) && !parameters.some((parameter) => NEVER.test(parameter))
+}
+
+/** @throws Problem 406 when the caller does not take an event stream */
+export const requireEventStream = (accept: string | undefined): void => {
+  if (accept === undefined || accept.split(',').some(takesEventStream)) return
+  throw new Problem('not-acceptable', 'This route serves text/event-stream and nothing else.')
+}
+
+const LAST_EVENT_ID = /^[A-Za-z0-9._:-]{1,100}$/
+
+/** What a client says it was told last; whatever cannot be an id of ours counts as none. */
+export const lastEventId = ({ headers }: FastifyRequest): string | undefined => {
+  const sent = headers['last-event-id']
+  return typeof sent === 'string' && LAST_EVENT_ID.test(sent) ? sent : undefined
+}
+
+const requestId = ({ id }: FastifyRequest) => ({ 'x-request-id': id })
+
+/**
+ * Answers 200 to a client that must come back later and ends abruptly: any other status would end a
+ * browser's EventSource for good.
+ */
+export const turnAway = (request: FastifyRequest, reply: FastifyReply, word?: Word): void => {
+  const { min, max } = word === undefined ? DRAINING_RETRY_MS : REFUSED_RETRY_MS
+  reply.hijack()
+  const { raw } = reply
+  raw.on('error', () => {})
+  raw.writeHead(200, { ...STREAM_HEADERS, ...requestId(request) })
+  const event = word === undefined ? '' : problemEvent(word, request)
+  raw.write(`${encodeRetry(spread(min, max))}${event}`, () => raw.socket?.destroySoon())
+}
+
+const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): string =>
+  encodeEvent({
+    event: 'problem',
+    // The ids of the path, where there is one export that it speaks of.
+    data: JSON.stringify(Object.assign(toDocument(new Problem(code, detail), id), params)),
+  })
+
+/** Whether there is room and time for one more stream; if not, the client has been turned away. */
+export const admits = (request: FastifyRequest, reply: FastifyReply, streams: Streams): boolean => {
+  if (streams.isDraining()) turnAway(request, reply)
+  else if (!streams.hasRoom()) {
+    const detail = 'This gateway has as many open streams as it takes.'
+    turnAway(request, reply, { kind: 'trouble', code: 'overloaded', detail })
+  } else return true
+  return false
+}
+
+/** Joins the topics, then builds the stream over them: nothing falls in between. */
+export const openStream = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refs: readonly ExportRef[],
+  frames: Frames,
+  { watch, streams, logger }: EventRouteOptions,
+): EventStream => {
+  const startedAt = performance.now()
+  const onClose = (ending: Ending): void => {
+    streams.remove(stream)
+    for (const ref of refs) watch.leave(ref, stream)
+    // What is no stream in the end is a request like any other, and is logged as one.
+    if (ending === 'refused') return
+    const durationMs = Math.round(performance.now() - startedAt)
+    const { url } = request.routeOptions
+    logger.info(
+      { requestId: request.id, route: url, ending, durationMs, caller: 'anonymous' },
+      'stream',
+    )
+  }
+  const stream: EventStream = new EventStream(reply.raw, {
+    frames,
+    refs,
+    headers: requestId(request),
+    expiresAt: streams.expiry(),
+    onClose,
+  })
+  streams.add(stream)
+  for (const ref of refs) stream.changed(watch.join(ref, stream))
+  return stream
+}
+
+/** The response is a stream from now on. */
+export const begin = (reply: FastifyReply, stream: EventStream): void => {
+  reply.hijack()
+  stream.begin()
+}
+
+/** Stops an EventSource for good, without a word. */
+export const noContent = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  reply.code(204).header('cache-control', 'no-store').header('x-request-id', request.id).send()
+
+/** What the work threw within `ms`; undefined when it went well or takes longer. */
+export const within = async (ms: number, work: Promise<void>): Promise<unknown> => {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(resolve, ms, undefined)
+  const outcome = work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  try {
+    return await Promise.race([outcome, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+} from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { COMMON_PROBLEMS, NO_CONTENT, problemResponses, REQUEST_ID } from './responses.ts'
+
+interface OpenApiOptions {
+  /** Whether Swagger UI is served at `/docs/`. The document itself always is. */
+  readonly ui: boolean
+}
+
+const transform = createJsonSchemaTransform({ zodToJsonConfig: { target: 'draft-2020-12' } })
+const transformObject = createJsonSchemaTransformObject({
+  zodToJsonConfig: { target: 'draft-2020-12' },
+})
+
+type Json = Record<string, unknown>
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The provider keeps the schemas of a response and drops the rest: headers and examples are put back. */
+const keepResponseDetails = (source: FastifySchema, target: FastifySchema): void => {
+  if (!isObject(source.response) || !isObject(target.response)) return
+  for (const [status, documented] of Object.entries(source.response)) {
+    const made = target.response[status]
+    if (!isObject(documented) || !isObject(made)) continue
+    if (documented.headers !== undefined) made.headers = documented.headers
+    copyExamples(documented.content, made.content)
+    if (isObject(made.content) && NO_CONTENT in made.content) {
+      delete made.content
+      // Without it the content would be said to be JSON.
+      made.type = 'null'
+    }
+  }
+}
+
+const copyExamples = (source: unknown, target: unknown): void => {
+  if (!isObject(source) || !isObject(target)) return
+  for (const [type, documented] of Object.entries(source)) {
+    const made = target[type]
+    if (!isObject(documented) || !isObject(made)) continue
+    if (documented.examples !== undefined) made.examples = documented.examples
+  }
+}
+
+/** Each named schema comes twice, for input and output; the unused twins go. */
+const pruneComponents = (document: Json): Json => {
+  const { components } = document
+  if (!isObject(components) || !isObject(components.schemas)) return document
+  const { schemas } = components
+  const text = JSON.stringify(document)
+  const used = Object.entries(schemas).filter(([name]) =>
+    text.includes(`"#/components/schemas/${name}"`),
+  )
+  return { ...document, components: { ...components, schemas: Object.fromEntries(used) } }
+}
+
+const version = (): string => {
+  const manifest: unknown = JSON.parse(
+    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+  )
+  return isObject(manifest) && typeof manifest.version === 'string' ? manifest.version : '0.0.0'
+}
+
+/** The OpenAPI 3.1 document from the routes' own schemas, as JSON, as YAML and as Swagger UI. */
+export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOptions) => {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'lemlist export gateway',
+        version: version(),
+        license: { name: 'MIT', identifier: 'MIT' },
+        description:
+          "Serves and pushes the status of lemlist campaign exports to frontends that hold no lemlist credential. Paths and bodies mirror lemlist's; problems are RFC 9457.",
+      },
+      servers: [{ url: '/', description: 'This gateway.' }],
+      tags: [
+        { name: 'exports', description: 'Exports of campaign statistics.' },
+        { name: 'client', description: 'The typed client, for frontends.' },
+        { name: 'health', description: 'For load balancers and orchestrators.' },
+        { name: 'documentation', description: 'This document, and the live page.' },
+      ],
+      security: [],
+    },
+    transform: (route) => {
+      const made = transform(route)
+      keepResponseDetails(route.schema, made.schema)
+      return made
+    },
+    transformObject: (document) =>
+      // The transform's result is an OpenAPI document less some of its components.
+      pruneComponents(transformObject(document) as Json) as ReturnType<typeof transformObject>,
+  })
+  app.get(
+    '/openapi.json',
+    { schema: documentSchema('Json', 'application/json') },
+    (request, reply) =>
+      reply
+        .header('x-request-id', request.id)
+        .type('application/json')
+        .send(JSON.stringify(app.swagger(), undefined, 2)),
+  )
+  app.get(
+    '/openapi.yaml',
+    { schema: documentSchema('Yaml', 'application/yaml') },
+    (request, reply) =>
+      reply
+        .header('x-request-id', request.id)
+        .type('application/yaml')
+        .send(app.swagger({ yaml: true })),
+  )
+  if (ui) {
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      // Not the default policy: its upgrade-insecure-requests breaks the page on plain-http hosts.
+      staticCSP: UI_POLICY,
+      uiConfig: {
+        // Without the bar on top, which invites to look at other documents.
+        layout: 'BaseLayout',
+        tryItOutEnabled: true,
+        displayRequestDuration: true,
+        deepLinking: true,
+      },
+      theme: { title: 'lemlist export gateway' },
+    })
+  }
+}
+
+const UI_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+const documentSchema = (form: string, type: string): FastifySchema => ({
+  operationId: `getOpenApi${form}`,
+  tags: ['documentation'],
+  summary: `This document as ${form.toUpperCase()}`,
+  response: {
+    200: {
+      description: 'OpenAPI 3.1.',
+      headers: REQUEST_ID,
+      content: { [type]: { schema: z.string() } },
+    },
+    ...problemResponses(...COMMON_PROBLEMS),
+  },
+})

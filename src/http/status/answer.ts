@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isPending } from '../../exports/export.ts'
+import { type PollIntervals, watchedIntervalMs } from '../../exports/following/poll-policy.ts'
+import type { Reading } from '../../exports/reading/reader.ts'
+import type { ExportParams } from '../openapi/schemas.ts'
+import type { Bodies } from './bodies.ts'
+import { matchesETag } from './conditional.ts'
+
+const CACHE_NAME = 'lemlist-gateway'
+const LONGEST_MAX_AGE_S = 3_600
+
+const seconds = (ms: number): number => Math.max(0, Math.floor(ms / 1_000))
+
+export interface AnswerOptions {
+  readonly intervals: PollIntervals
+  readonly bodies: Bodies
+}
+
+/** Replies with lemlist's bytes and everything a caller or a cache needs to know about them. */
+export const sendStatus = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  params: ExportParams,
+  reading: Reading,
+  { intervals, bodies }: AnswerOptions,
+): void => {
+  const { snapshot, keptUntil } = reading
+  const now = Date.now()
+  const etag = bodies.etagOf(snapshot)
+  const secondsLeft = keptUntil === undefined ? 0 : seconds(keptUntil - now)
+  reply
+    .header('etag', etag)
+    .header('age', String(seconds(now - snapshot.observedAt)))
+    .header('cache-status', cacheStatus(reading, secondsLeft))
+    .header('link', links(params, snapshot.state))
+    .header('x-request-id', request.id)
+    .header('x-content-type-options', 'nosniff')
+    .header(
+      'cache-control',
+      keptUntil === undefined
+        ? 'no-store'
+        : `private, max-age=${Math.min(LONGEST_MAX_AGE_S, secondsLeft)}`,
+    )
+  if (isPending(snapshot)) {
+    const intervalMs = watchedIntervalMs(now - reading.firstSeenAt, intervals)
+    reply.header('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))
+  }
+  if (matchesETag(request.headers['if-none-match'], etag)) reply.code(304).send()
+  else reply.type('application/json').send(bodies.bodyOf(snapshot, params))
+}
+
+const cacheStatus = ({ how, keptUntil }: Reading, secondsLeft: number): string => {
+  if (how === 'hit') return `${CACHE_NAME}; hit; ttl=${secondsLeft}`
+  if (how === 'stale') return `${CACHE_NAME}; hit; detail=STALE`
+  if (how === 'collapsed') return `${CACHE_NAME}; fwd=miss; collapsed`
+  return keptUntil === undefined
+    ? `${CACHE_NAME}; fwd=miss; fwd-status=200`
+    : `${CACHE_NAME}; fwd=miss; stored`
+}
+
+const links = ({ campaignId, exportId }: ExportParams, state: string): string => {
+  const base = `/campaigns/${campaignId}/export/${exportId}`
+  const events = `<${base}/events>; rel="monitor"; type="text/event-stream"`
+  return state === 'done' ? `${events}, <${base}/file>; rel="enclosure"; type="text/csv"` : events
+}

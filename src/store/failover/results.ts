@@ -1,0 +1,88 @@
+import { LRUCache } from 'lru-cache'
+import { type ExportRef, keyOf } from '../../exports/export.ts'
+import type { FinalRecord, ResultRecord, Results, TimedOutRecord } from '../../exports/ports.ts'
+import { keptAt, prevails } from '../kept.ts'
+import { createBacklog } from './backlog.ts'
+import type { Restored, Switch } from './switch.ts'
+
+interface Held {
+  readonly ref: ExportRef
+  readonly record: FinalRecord | TimedOutRecord
+  /** It came up while Redis was away, so others have not heard of it. */
+  readonly isNews: boolean
+}
+
+interface HeldResultsOptions {
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** Told what came up while Redis was away, once it is there. */
+  readonly onNews: (ref: ExportRef, record: ResultRecord) => Promise<void>
+}
+
+/** What this replica can give back to a Redis that has lost it. Bodies are shared with the cache. */
+const MAX_BYTES = 32 * 1024 * 1024
+/** What a record costs besides its body, roughly. */
+const OVERHEAD_BYTES = 500
+
+const bytesOf = ({ record }: Held): number =>
+  OVERHEAD_BYTES + (record.kind === 'final' ? record.snapshot.body.byteLength : 0)
+
+/** `Results` on Redis, and the lately seen ones here. */
+export const createHeldResults = (
+  primary: Results,
+  { either }: Switch,
+  { now, onNews }: HeldResultsOptions,
+): Results & Restored => {
+  const held = new LRUCache<string, Held>({ maxSize: MAX_BYTES, sizeCalculation: bytesOf })
+
+  const hold = (ref: ExportRef, record: ResultRecord | undefined, isNews = false): void => {
+    if (record !== undefined && record.kind !== 'expired')
+      held.set(keyOf(ref), { ref, record, isNews })
+  }
+  const here = (ref: ExportRef): ResultRecord | undefined =>
+    keptAt(held.get(keyOf(ref))?.record, now())
+
+  const restore = async (key: string): Promise<void> => {
+    const known = held.get(key)
+    if (known === undefined || keptAt(known.record, now()) !== known.record) return
+    const kept = await primary.put(known.ref, known.record)
+    if (known.isNews) await onNews(known.ref, kept)
+    hold(known.ref, kept)
+  }
+  const backlog = createBacklog((keys) => Promise.all(keys.map(restore)))
+
+  const getMany = (refs: readonly ExportRef[]) =>
+    either(
+      async () => {
+        const records = await primary.getMany(refs)
+        for (const [index, ref] of refs.entries()) hold(ref, records[index])
+        return records
+      },
+      async () => refs.map(here),
+    )
+
+  return {
+    getMany,
+    get: async (ref) => (await getMany([ref]))[0],
+    put: (ref, record) =>
+      either(
+        async () => {
+          const kept = await primary.put(ref, record)
+          hold(ref, kept)
+          return kept
+        },
+        async () => {
+          const kept = here(ref)
+          if (kept !== undefined && !prevails(record, kept)) return kept
+          hold(ref, record, true)
+          backlog.add(keyOf(ref))
+          return keptAt(record, now()) ?? record
+        },
+      ),
+    isSettled: backlog.isEmpty,
+    settle: backlog.flush,
+    recall: () => {
+      for (const key of held.keys()) backlog.add(key)
+    },
+  }
+}

@@ -1,0 +1,95 @@
+import { LRUCache } from 'lru-cache'
+import { type ExportRef, keyOf } from '../../exports/export.ts'
+import type { BudgetLimits, ResultRecord, Results, Store } from '../../exports/ports.ts'
+import { changesAt, keptAt, prevails } from '../kept.ts'
+import { createLocalUpdates } from '../local-updates.ts'
+import { createSlidingWindow } from '../sliding-window.ts'
+import { startSweep } from '../sweep.ts'
+import { createMemoryIdempotency } from './idempotency.ts'
+import { createMemorySchedule } from './schedule.ts'
+
+export interface MemoryStoreOptions {
+  readonly limits: BudgetLimits
+  /** How long a claim on a tracked export holds, milliseconds: longer than any look takes. */
+  readonly visibilityMs: number
+  /** Wall clock, epoch milliseconds. */
+  readonly now?: () => number
+  /** Monotonic milliseconds, for the budget. */
+  readonly monotonic?: () => number
+  /** Bound of the kept results; over it, the one not asked for the longest goes. Default 64 MiB. */
+  readonly maxBytes?: number
+  /** Bound of the idempotency keys; over it, none is begun. Default 20 000. */
+  readonly maxKeys?: number
+  /** Default one minute. */
+  readonly sweepIntervalMs?: number
+}
+
+/** What a record costs besides its body: key, objects and its place in the cache, roughly. */
+const RECORD_BYTES = 512
+
+const bytesOf = (record: ResultRecord): number =>
+  RECORD_BYTES + (record.kind === 'final' ? record.snapshot.body.byteLength : 0)
+
+/** A store of one process; nothing survives it. */
+export const createMemoryStore = ({
+  limits,
+  visibilityMs,
+  now = Date.now,
+  monotonic = () => performance.now(),
+  maxBytes = 64 * 1024 * 1024,
+  maxKeys,
+  sweepIntervalMs = 60_000,
+}: MemoryStoreOptions): Store => {
+  // No ttl of the cache: it knows one end of a record, ours have two (expired, then forgotten).
+  const kept = new LRUCache<string, ResultRecord>({ maxSize: maxBytes, sizeCalculation: bytesOf })
+  const { sweep: sweepKeys, ...idempotency } = createMemoryIdempotency({ now, maxKeys })
+  let open = true
+
+  const sweep = (): boolean => {
+    const time = now()
+    // Collected first: a `set` reorders the very list that is being walked.
+    const due = [...kept.entries()].filter(([, record]) => changesAt(record) <= time)
+    for (const [key, record] of due) {
+      const rest = keptAt(record, time)
+      if (rest === undefined) kept.delete(key)
+      else kept.set(key, rest)
+    }
+    sweepKeys()
+    return false
+  }
+  const stopSweep = startSweep(sweep, sweepIntervalMs)
+
+  const get = (ref: ExportRef): ResultRecord | undefined => keptAt(kept.get(keyOf(ref)), now())
+
+  const results = {
+    async get(ref) {
+      return get(ref)
+    },
+    async getMany(refs) {
+      return refs.map(get)
+    },
+    async put(ref, record) {
+      const held = get(ref)
+      if (held !== undefined && !prevails(record, held)) return held
+      const rest = keptAt(record, now())
+      if (rest !== undefined) kept.set(keyOf(ref), rest)
+      return rest ?? record
+    },
+  } satisfies Results
+
+  return {
+    idempotency,
+    results,
+    schedule: createMemorySchedule({ visibilityMs }),
+    updates: createLocalUpdates(),
+    budget: createSlidingWindow(limits, { now: monotonic }),
+    async healthy() {
+      return open
+    },
+    async close() {
+      open = false
+      stopSweep()
+      kept.clear()
+    },
+  }
+}

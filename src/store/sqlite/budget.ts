@@ -1,0 +1,60 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Budget, BudgetLimits } from '../../exports/ports.ts'
+import { createSlidingWindow } from '../sliding-window.ts'
+import type { SqliteFile } from './file.ts'
+
+export interface SurvivingBudgetOptions {
+  readonly limits: BudgetLimits
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => number
+  /** Monotonic milliseconds. */
+  readonly monotonic: () => number
+}
+
+/**
+ * The sliding window, which does not forget over a restart what the process before it spent. A pause
+ * ends with the process: lemlist asks for it again at the first call.
+ */
+export const createSurvivingBudget = (
+  { db, origin }: SqliteFile,
+  { limits, now, monotonic }: SurvivingBudgetOptions,
+): { budget: Budget; lastTake: () => number } => {
+  const openedAt = now()
+  let last = lastTakeBefore(db, origin, openedAt)
+  // One more: a wall clock tells whole milliseconds only.
+  const quietMs = last + limits.windowMs - openedAt + 1
+  const window = createSlidingWindow(limits, { now: monotonic, quietUntil: monotonic() + quietMs })
+  return {
+    budget: {
+      async take(account) {
+        const waitMs = await window.take(account)
+        if (waitMs === 0) last = now()
+        return waitMs
+      },
+      pause: window.pause,
+    },
+    lastTake: () => last,
+  }
+}
+
+/** When a call may have left last, epoch milliseconds; 0 for never. */
+const lastTakeBefore = (
+  db: DatabaseSync,
+  origin: SqliteFile['origin'],
+  openedAt: number,
+): number => {
+  if (origin === 'new') return 0
+  // A process that was killed wrote nothing down: it may have spent all of it a moment ago.
+  if (origin === 'abandoned') return openedAt
+  const noted = db.prepare(`select value from meta where name = 'last-take'`).get()?.value
+  // Nothing noted, or a clock that was set back: as good as killed.
+  return typeof noted === 'number' && noted <= openedAt ? noted : openedAt
+}
+
+/** Rejects the close on a full disk: then the next open may trust an older note. */
+export const writeLastTake = (db: DatabaseSync, at: number): void => {
+  db.prepare(
+    `insert into meta (name, value) values ('last-take', ?)
+     on conflict do update set value = excluded.value`,
+  ).run(at)
+}

@@ -1,0 +1,136 @@
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { DamagedFile, isBusy, isDamage, isSqliteError, StoreInUse, StoreRefused } from './errors.ts'
+import { APPLICATION_ID, hasOurSchema, migrate, SCHEMA_VERSION } from './schema.ts'
+
+export interface SqliteFileOptions {
+  /** Absolute path. */
+  readonly path: string
+  /** Over it, writes fail as on a full disk. */
+  readonly maxBytes: number
+  /** Wall clock, epoch milliseconds; names a file that is moved aside. */
+  readonly now: () => number
+  readonly onCorrupt?: ((movedTo: string) => void) | undefined
+}
+
+export interface SqliteFile {
+  readonly db: DatabaseSync
+  /** `abandoned`: its last process died with it, or it replaces a damaged file. */
+  readonly origin: 'new' | 'closed' | 'abandoned'
+}
+
+/** For a process that is just letting go of the file. It blocks, but only at start. */
+const LOCK_WAIT_MS = 500
+const PAGE_BYTES = 4096
+const SIDECARS = ['-wal', '-shm']
+
+/**
+ * Opens the file for this process alone. A damaged one is moved to `<path>.corrupt-<time>` and a
+ * new one begun.
+ *
+ * @throws StoreInUse when another process holds it
+ * @throws StoreRefused when it, or its directory, may not be used
+ */
+export const openSqliteFile = (options: SqliteFileOptions): SqliteFile => {
+  const { path, now, onCorrupt } = options
+  makePrivateDirectory(path)
+  try {
+    return openOnce(options)
+  } catch (error) {
+    if (!isDamage(error)) throw explained(error, path)
+    const movedTo = moveAside(path, now())
+    onCorrupt?.(movedTo)
+  }
+  try {
+    return { db: openOnce(options).db, origin: 'abandoned' }
+  } catch (error) {
+    throw explained(error, path)
+  }
+}
+
+const openOnce = ({ path, maxBytes }: SqliteFileOptions): SqliteFile => {
+  const created = createPrivateFile(path)
+  // SQLite removes the log when it closes. One that is still there was left by a process that died.
+  const left = existsSync(`${path}-wal`)
+  const db = new DatabaseSync(path, { timeout: LOCK_WAIT_MS })
+  try {
+    lock(db, path)
+    // Flush at every commit: an acknowledged final survives a power cut. Overwrite what is deleted:
+    // a body names the customer's file.
+    db.exec(`pragma synchronous = full; pragma secure_delete = on;
+      pragma max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
+    bringUpToDate(db, path)
+    return { db, origin: left ? 'abandoned' : created ? 'new' : 'closed' }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Before WAL, or a second process is let in; and with an empty transaction, since modes are lazy. */
+const lock = (db: DatabaseSync, path: string): void => {
+  db.exec('pragma locking_mode = exclusive')
+  const mode = db.prepare('pragma journal_mode = wal').get()?.journal_mode
+  if (mode !== 'wal') throw new StoreRefused(path, 'its file system cannot hold a write-ahead log')
+  db.exec('begin exclusive; commit')
+}
+
+const bringUpToDate = (db: DatabaseSync, path: string): void => {
+  const check = db.prepare('pragma quick_check(1)').get()?.quick_check
+  if (check !== 'ok') throw new DamagedFile(String(check))
+  const version = Number(db.prepare('pragma user_version').get()?.user_version)
+  const application = db.prepare('pragma application_id').get()?.application_id
+  const empty = db.prepare('select 1 from sqlite_schema limit 1').get() === undefined
+  if (!empty && application !== APPLICATION_ID) {
+    throw new StoreRefused(
+      path,
+      'it is the database of another program. Name another file in STORE_URL.',
+    )
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new StoreRefused(
+      path,
+      `it was written by a newer version (schema ${version}, this one knows ${SCHEMA_VERSION}). Run that version, or move the file away.`,
+    )
+  }
+  migrate(db, empty ? 0 : version)
+  if (!hasOurSchema(db)) throw new DamagedFile('its tables are not those of its version')
+}
+
+const makePrivateDirectory = (path: string): void => {
+  const directory = dirname(path)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const { mode } = statSync(directory)
+  const open = (mode & 0o002) !== 0 && (mode & 0o1000) === 0
+  // Windows has no such bits and reports all of them.
+  if (open && process.platform !== 'win32') {
+    throw new StoreRefused(path, 'everybody may write to its directory. Run chmod o-w on it.')
+  }
+}
+
+/** Before SQLite opens it, which would make it readable by all; its log inherits the mode. */
+const createPrivateFile = (path: string): boolean => {
+  try {
+    // Never opens one that exists: closing a second descriptor would drop this process' lock on it.
+    closeSync(openSync(path, 'wx', 0o600))
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** The log first: a new file must never meet the log of the old one. */
+const moveAside = (path: string, time: number): string => {
+  const movedTo = `${path}.corrupt-${new Date(time).toISOString().replaceAll(':', '-')}`
+  for (const suffix of [...SIDECARS, '']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix)
+  }
+  return movedTo
+}
+
+const explained = (error: unknown, path: string): unknown => {
+  if (isBusy(error)) return new StoreInUse(path, { cause: error })
+  return isSqliteError(error) ? new StoreRefused(path, error.message, { cause: error }) : error
+}

@@ -1,0 +1,133 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import type { Begun, Idempotency, Observer } from '../../exports/ports.ts'
+import {
+  damagedWork,
+  finished,
+  givenUp,
+  MAX_KEYS,
+  mayBeSetFree,
+  TooManyKeys,
+  taken,
+  toldOf,
+  type Work,
+  workAt,
+} from '../work.ts'
+import { isDamage } from './errors.ts'
+import { DamagedRow, repairTable } from './repair.ts'
+import { inTransaction } from './transaction.ts'
+import { decodeWork, encodeWork, remnantsOf } from './work-row.ts'
+
+export interface SqliteIdempotencyOptions {
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => number
+  /** Told `corrupt-record` for every record that is damaged and `sweep` for a sweep that failed. */
+  readonly storeFailed: Observer['storeFailed']
+  /** Over it `begin` rejects: to let a key go before its time would allow a second start. */
+  readonly maxKeys?: number | undefined
+}
+
+export interface SqliteIdempotency extends Idempotency {
+  /** Drops a slice of what is to be forgotten; true while more is left. Never throws. */
+  sweep(): boolean
+}
+
+/** A slice blocks the event loop for some 10 ms. */
+const SLICE = 500
+
+type Row = Record<string, SQLOutputValue>
+
+/**
+ * `Idempotency` in a table. A damaged record is counted, and unknown for 24 h from then on: whatever
+ * it said, its key was taken. When SQLite cannot write, the call rejects and nothing of it has
+ * happened, so that no key is anybody's that is not on the disk. Only a file that had to be moved
+ * aside takes its keys along.
+ */
+export const createSqliteIdempotency = (
+  db: DatabaseSync,
+  { now, storeFailed, maxKeys = MAX_KEYS }: SqliteIdempotencyOptions,
+): SqliteIdempotency => {
+  const remnants = (row: Row) => remnantsOf(row, now())
+  const isSound = (row: Row) => decodeWork(row) !== undefined
+  repairTable(db, { table: 'idempotency', isSound, remnantsOf: remnants }, storeFailed)
+
+  const find = db.prepare('select * from idempotency where key = ?')
+  const write = db.prepare(
+    `insert into idempotency (key, copy, forget_at, record, answer, checksum)
+     values (:key, :copy, :forget_at, :record, :answer, :checksum)
+     on conflict do update set copy = excluded.copy, forget_at = excluded.forget_at,
+       record = excluded.record, answer = excluded.answer, checksum = excluded.checksum`,
+  )
+  const remove = db.prepare('delete from idempotency where key = ?')
+  const due = db.prepare(
+    `select * from idempotency where forget_at <= ? order by forget_at limit ${SLICE}`,
+  )
+  const remembered = db.prepare('select count(*) as n from idempotency where forget_at > ?')
+
+  /** Puts what is left of a damaged one in its place. */
+  const sound = (row: Row): Work => {
+    const work = decodeWork(row)
+    if (work !== undefined) return work
+    storeFailed('corrupt-record', new DamagedRow('idempotency'))
+    for (const remnant of remnants(row)) write.run(remnant)
+    return damagedWork(now())
+  }
+
+  const held = (key: string): Work | undefined => {
+    const row = find.get(key)
+    return row === undefined ? undefined : workAt(sound(row), now())
+  }
+
+  const change = (key: string, next: (work: Work) => Work): void => {
+    const work = held(key)
+    if (work !== undefined) write.run(encodeWork(key, next(work)))
+  }
+
+  const begin = (key: string, until: Parameters<Idempotency['begin']>[1]): Begun => {
+    const work = held(key)
+    if (work !== undefined) return toldOf(work, now())
+    if (Number(remembered.get(now())?.n) >= maxKeys) throw new TooManyKeys(maxKeys)
+    write.run(encodeWork(key, taken(until)))
+    return { state: 'yours' }
+  }
+
+  const sweepSlice = (): boolean => {
+    const time = now()
+    const rows = due.all(time)
+    for (const row of rows) {
+      if (workAt(sound(row), time) === undefined) remove.run(String(row.key))
+    }
+    return rows.length === SLICE
+  }
+
+  // Where one row is read and written there is no transaction: nothing else runs between the look
+  // and the write, and only we have the file.
+  return {
+    async begin(key, until) {
+      try {
+        return begin(key, until)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        storeFailed('corrupt-record', error)
+        return { state: 'unknown' }
+      }
+    },
+    async finish(key, answer) {
+      change(key, (work) => finished(work, answer))
+    },
+    async giveUp(key) {
+      change(key, givenUp)
+    },
+    async forget(key) {
+      const work = held(key)
+      if (work !== undefined && mayBeSetFree(work)) remove.run(key)
+    },
+    sweep() {
+      try {
+        return inTransaction(db, sweepSlice)
+      } catch (error) {
+        storeFailed('sweep', error)
+        return false
+      }
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import type { SQLOutputValue } from 'node:sqlite'
+import type {
+  ExpiredRecord,
+  FinalRecord,
+  ResultRecord,
+  TimedOutRecord,
+} from '../../exports/ports.ts'
+import { deadlineOf, type Tracked } from '../tracked.ts'
+
+/** A record as it lies in the file, less its key and due time. */
+export interface RecordRow {
+  readonly record: string
+  readonly body: Uint8Array | null
+  readonly checksum: Uint8Array
+}
+
+type Bodiless =
+  | (Omit<FinalRecord, 'snapshot'> & { readonly snapshot: Omit<FinalRecord['snapshot'], 'body'> })
+  | TimedOutRecord
+  | ExpiredRecord
+
+/** 128 bits: it guards against damage, not against a forger, who could write the checksum too. */
+const CHECKSUM_BYTES = 16
+
+/** Over everything, the key included: a record found under another export's key is no record. */
+export const checksumOf = (key: string, record: string, body: Uint8Array | null): Buffer =>
+  createHash('sha256')
+    .update(JSON.stringify([key, record, body === null ? null : body.byteLength]))
+    .update(body ?? '')
+    .digest()
+    .subarray(0, CHECKSUM_BYTES)
+
+/** @param key the export's `keyOf` */
+export const encodeRecord = (key: string, record: ResultRecord): RecordRow => {
+  const { bodiless, body } = takeBodyOut(record)
+  const text = JSON.stringify(bodiless)
+  return { record: text, body, checksum: checksumOf(key, text, body) }
+}
+
+/** `undefined` when the row is not, bit for bit, what `encodeRecord` made for this key. */
+export const decodeRecord = (
+  key: string,
+  { record: text, body, checksum }: Record<string, SQLOutputValue>,
+): ResultRecord | undefined => {
+  if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
+  if (body !== null && !(body instanceof Uint8Array)) return undefined
+  if (!checksumOf(key, text, body).equals(checksum)) return undefined
+  // The checksum proves that we wrote it.
+  const record: Bodiless = JSON.parse(text)
+  if (record.kind !== 'final') return record
+  return body === null ? undefined : { ...record, snapshot: { ...record.snapshot, body } }
+}
+
+/** @param key the export's `keyOf` */
+export const encodeTracked = (key: string, tracked: Tracked): Omit<RecordRow, 'body'> => {
+  const text = JSON.stringify(tracked)
+  return { record: text, checksum: checksumOf(key, text, null) }
+}
+
+/** `undefined` when the row is not, bit for bit, what `encodeTracked` made for this key. */
+export const decodeTracked = (
+  key: string,
+  { due_at: dueAt, deadline, record: text, checksum }: Record<string, SQLOutputValue>,
+): Tracked | undefined => {
+  if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
+  if (!checksumOf(key, text, null).equals(checksum)) return undefined
+  // The checksum proves that we wrote it.
+  const tracked: Tracked = JSON.parse(text)
+  return tracked.dueAt === dueAt && deadlineOf(tracked) === deadline ? tracked : undefined
+}
+
+const takeBodyOut = (record: ResultRecord): { bodiless: Bodiless; body: Uint8Array | null } => {
+  if (record.kind !== 'final') return { bodiless: record, body: null }
+  const { body, ...snapshot } = record.snapshot
+  return { bodiless: { ...record, snapshot }, body }
+}

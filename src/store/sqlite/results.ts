@@ -1,0 +1,106 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import { type ExportRef, keyOf } from '../../exports/export.ts'
+import type { Observer, ResultRecord, Results } from '../../exports/ports.ts'
+import { changesAt, keptAt, prevails } from '../kept.ts'
+import { isDamage } from './errors.ts'
+import { decodeRecord, encodeRecord } from './record.ts'
+import { inTransaction } from './transaction.ts'
+
+export interface SqliteResultsOptions {
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => number
+  /** Told `corrupt-record` for every record that is damaged and `sweep` for a sweep that failed. */
+  readonly storeFailed: Observer['storeFailed']
+}
+
+export interface SqliteResults extends Results {
+  /** Drops the bytes of the expired and the rows of the forgotten, a slice of them. Never throws. */
+  sweep(): boolean
+}
+
+/** A slice blocks the event loop for some 10 ms. */
+const SLICE = 500
+
+/**
+ * `Results` in a table. A damaged record is a miss and counted, never a wrong answer; when SQLite
+ * cannot write (disk full, read-only) the call rejects and the next one may succeed.
+ */
+export const createSqliteResults = (
+  db: DatabaseSync,
+  { now, storeFailed }: SqliteResultsOptions,
+): SqliteResults => {
+  const find = db.prepare('select record, body, checksum from results where export = ?')
+  const write = db.prepare(
+    `insert into results (export, due_at, record, body, checksum) values (?, ?, ?, ?, ?)
+     on conflict do update set due_at = excluded.due_at, record = excluded.record,
+       body = excluded.body, checksum = excluded.checksum`,
+  )
+  const remove = db.prepare('delete from results where export = ?')
+  const due = db.prepare(
+    `select export, record, body, checksum from results where due_at <= ? order by due_at limit ${SLICE}`,
+  )
+
+  const decode = (key: string, row: Record<string, SQLOutputValue>): ResultRecord | undefined => {
+    const record = decodeRecord(key, row)
+    if (record === undefined) storeFailed('corrupt-record', new Error('A record is damaged'))
+    return record
+  }
+
+  const keep = (key: string, record: ResultRecord): void => {
+    const row = encodeRecord(key, record)
+    write.run(key, changesAt(record), row.record, row.body, row.checksum)
+  }
+
+  const held = (key: string): ResultRecord | undefined => {
+    const row = find.get(key)
+    return row === undefined ? undefined : keptAt(decode(key, row), now())
+  }
+
+  const get = (ref: ExportRef): ResultRecord | undefined => {
+    try {
+      return held(keyOf(ref))
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      storeFailed('corrupt-record', error)
+      return undefined
+    }
+  }
+
+  const sweepSlice = (): boolean => {
+    const time = now()
+    const rows = due.all(time)
+    for (const row of rows) {
+      const key = String(row.export)
+      const rest = keptAt(decode(key, row), time)
+      if (rest === undefined) remove.run(key)
+      else keep(key, rest)
+    }
+    return rows.length === SLICE
+  }
+
+  return {
+    async get(ref) {
+      return get(ref)
+    },
+    async getMany(refs) {
+      return refs.map(get)
+    },
+    // No transaction: nothing else runs between the look and the write, and only we have the file.
+    async put(ref, record) {
+      const key = keyOf(ref)
+      const kept = held(key)
+      if (kept !== undefined && !prevails(record, kept)) return kept
+      const rest = keptAt(record, now())
+      if (rest !== undefined) keep(key, rest)
+      return rest ?? record
+    },
+    sweep() {
+      try {
+        return inTransaction(db, sweepSlice)
+      } catch (error) {
+        storeFailed('sweep', error)
+        return false
+      }
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import { resolve } from 'node:path'
+import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
+import { createLocalUpdates } from '../local-updates.ts'
+import { startSweep } from '../sweep.ts'
+import { createSurvivingBudget, writeLastTake } from './budget.ts'
+import { openSqliteFile } from './file.ts'
+import { createSqliteIdempotency } from './idempotency.ts'
+import { createSqliteResults } from './results.ts'
+import { createSqliteSchedule } from './schedule.ts'
+
+export interface SqliteStoreOptions {
+  /** Absolute, or from the working directory. */
+  readonly path: string
+  readonly limits: BudgetLimits
+  /** How long a claim on a tracked export holds, milliseconds: longer than any look takes. */
+  readonly visibilityMs: number
+  /** Wall clock, epoch milliseconds. */
+  readonly now?: () => number
+  /** Monotonic milliseconds, for the budget. */
+  readonly monotonic?: () => number
+  /** Bound of the file; over it, writes fail as on a full disk. Default 1 GiB. */
+  readonly maxBytes?: number
+  /** Bound of the idempotency keys; over it, none is begun. Default 20 000. */
+  readonly maxKeys?: number
+  /** Default one minute. */
+  readonly sweepIntervalMs?: number
+  /** A damaged file was moved there and a new store begun. */
+  readonly onCorrupt?: (movedTo: string) => void
+  /** Told of what no call rejects for: operations `corrupt-record` and `sweep`. */
+  readonly storeFailed?: Observer['storeFailed']
+}
+
+/**
+ * The store in one file, of one process.
+ *
+ * @throws StoreInUse when another process holds the file
+ * @throws StoreRefused when the file, or its directory, may not be used
+ */
+export const createSqliteStore = ({
+  path,
+  limits,
+  visibilityMs,
+  now = Date.now,
+  monotonic = () => performance.now(),
+  maxBytes = 1024 ** 3,
+  maxKeys,
+  sweepIntervalMs = 60_000,
+  onCorrupt,
+  storeFailed = () => {},
+}: SqliteStoreOptions): Store => {
+  const file = openSqliteFile({ path: resolve(path), maxBytes, now, onCorrupt })
+  const { db } = file
+  const { sweep: sweepResults, ...results } = createSqliteResults(db, { now, storeFailed })
+  const { sweep: sweepKeys, ...idempotency } = createSqliteIdempotency(db, {
+    now,
+    storeFailed,
+    maxKeys,
+  })
+  const { budget, lastTake } = createSurvivingBudget(file, { limits, now, monotonic })
+  // A slice of both, and again soon while either has more.
+  const sweep = (): boolean => [sweepResults(), sweepKeys()].includes(true)
+  const stopSweep = startSweep(sweep, sweepIntervalMs)
+
+  return {
+    idempotency,
+    results,
+    schedule: createSqliteSchedule(db, { visibilityMs, storeFailed }),
+    updates: createLocalUpdates(),
+    budget,
+    async healthy() {
+      try {
+        db.prepare('select 1 from results limit 1').get()
+        return true
+      } catch {
+        return false
+      }
+    },
+    async close() {
+      if (!db.isOpen) return
+      stopSweep()
+      try {
+        writeLastTake(db, lastTake())
+      } finally {
+        db.close()
+      }
+    },
+  }
+}

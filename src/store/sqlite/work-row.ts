@@ -1,0 +1,47 @@
+import type { SQLOutputValue } from 'node:sqlite'
+import { damagedWork, type Work } from '../work.ts'
+import { checksumOf } from './record.ts'
+
+type Row = Record<string, SQLOutputValue>
+type Finished = Extract<Work, { state: 'finished' }>
+/** The answer has a column of its own. */
+type Answerless = Exclude<Work, Finished> | Omit<Finished, 'answer'>
+
+/** The whole row of a key. */
+export const encodeWork = (key: string, work: Work) => {
+  const { answerless, answer } = takeAnswerOut(work)
+  const record = JSON.stringify(answerless)
+  return {
+    key,
+    // The key is there twice: when a bit of one flips, the other still says what was taken.
+    copy: key,
+    forget_at: work.forgetAt,
+    record,
+    answer,
+    checksum: checksumOf(key, record, answer),
+  }
+}
+
+/** `undefined` when the row is not, bit for bit, what `encodeWork` made. */
+export const decodeWork = (row: Row): Work | undefined => {
+  const { key, record, answer, checksum } = row
+  if (typeof key !== 'string' || typeof record !== 'string') return undefined
+  if (answer !== null && !(answer instanceof Uint8Array)) return undefined
+  if (!(checksum instanceof Uint8Array)) return undefined
+  if (!checksumOf(key, record, answer).equals(checksum)) return undefined
+  // The checksum proves that we wrote it.
+  const work: Answerless = JSON.parse(record)
+  if (row.copy !== key || row.forget_at !== work.forgetAt) return undefined
+  if (work.state !== 'finished') return work
+  return answer === null ? undefined : { ...work, answer }
+}
+
+/** What takes the place of a damaged row: each key that it may have stood for stays taken. */
+export const remnantsOf = ({ key, copy }: Row, now: number) =>
+  [...new Set([String(key), String(copy)])].map((taken) => encodeWork(taken, damagedWork(now)))
+
+const takeAnswerOut = (work: Work): { answerless: Answerless; answer: Uint8Array | null } => {
+  if (work.state !== 'finished') return { answerless: work, answer: null }
+  const { answer, ...answerless } = work
+  return { answerless, answer }
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest'
+import { eventsPath, sharedGateway, statusPath } from '../../helpers/gateway.ts'
+import { FAST } from '../../helpers/pace.ts'
+import { expectProblem } from '../../helpers/problem.ts'
+import { doneBody, pendingBody, REF } from '../../helpers/status-bodies.ts'
+import { named, startWatching } from '../../helpers/watching.ts'
+import { ask, rawRequest } from '../../helpers/wire.ts'
+
+const gateway = sharedGateway({ env: FAST })
+const request = (target: string, accept = 'text/event-stream', method = 'GET') =>
+  ask(
+    gateway().url,
+    rawRequest(target, { method, headers: ['Host: 127.0.0.1', `Accept: ${accept}`] }),
+  )
+
+const TWO = 'export=cam_A/axp_A&export=cam_B/axp_B'
+const repeated = (count: number) =>
+  Array.from({ length: count }, (_, index) => `export=cam_A/axp_${index}`).join('&')
+
+describe('what is refused before any stream, and before any call to lemlist', () => {
+  it.each([
+    ['/campaigns/nope/export/axp_A/events', 'invalid-id'],
+    ['/campaigns/cam_A/export/AXP_A/events', 'invalid-id'],
+    [`/campaigns/cam_A/export/axp_${'A'.repeat(65)}/events`, 'invalid-id'],
+    ['/campaigns/..%2f..%2fteam/export/axp_A/events', 'invalid-id'],
+    ['/campaigns/cam_A/export/axp_A%0d%0aX:1/events', 'invalid-id'],
+    ['/events', 'invalid-request'],
+    ['/events?', 'invalid-request'],
+    ['/events?export=', 'invalid-request'],
+    ['/events?export=cam_A', 'invalid-request'],
+    ['/events?export=cam_A/', 'invalid-request'],
+    ['/events?export=cam_A/axp_A/axp_B', 'invalid-request'],
+    ['/events?export=axp_A/cam_A', 'invalid-request'],
+    ['/events?export=cam_A/axp_A&export=cam_A/..', 'invalid-request'],
+    ['/events?export=cam_A/axp_A%0aid:%201', 'invalid-request'],
+    [`/events?${repeated(101)}`, 'invalid-request'],
+    [`/events?${TWO}&x=${'y'.repeat(8_192)}`, 'uri-too-long'],
+    [`${eventsPath(REF)}?x=${'y'.repeat(2_048)}`, 'uri-too-long'],
+  ])('%s', async (target, code) => {
+    const { lemlist } = gateway()
+    lemlist.clearCalls()
+    expectProblem(await request(target), code)
+    expect(lemlist.calls).toEqual([])
+  })
+
+  it.each([
+    'application/json',
+    'text/html',
+    'text/event-streams',
+    'text/event-stream;q=0',
+    'text/plain, image/*',
+    '',
+  ])('a client that accepts %j only', async (accept) => {
+    const { lemlist } = gateway()
+    lemlist.clearCalls()
+    expectProblem(await request(eventsPath(REF), accept), 'not-acceptable')
+    expectProblem(await request(`/events?${TWO}`, accept), 'not-acceptable')
+    expect(lemlist.calls).toEqual([])
+  })
+
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH'])('%s', async (method) => {
+    for (const target of [eventsPath(REF), `/events?${TWO}`]) {
+      const answer = await request(target, '*/*', method)
+      expectProblem(answer, 'method-not-allowed')
+      expect(answer.headers.get('allow')).toBe('GET')
+    }
+  })
+
+  it('HEAD, which would hang', async () => {
+    for (const target of [eventsPath(REF), `/events?${TWO}`]) {
+      const answer = await request(target, '*/*', 'HEAD')
+      expect([answer.status, answer.headers.get('allow'), answer.body]).toEqual([405, 'GET', ''])
+    }
+  })
+})
+
+describe('what will not pass is a status at connect', () => {
+  const notFound = { status: 404, body: '{"ok":false,"message":"not found"}' }
+  const badTeam = { status: 400, body: 'Bad team', headers: { 'Content-Type': 'text/plain' } }
+
+  it.each([
+    [notFound, 'export-not-found'],
+    [badTeam, 'campaign-not-found'],
+  ])('%o', async (answer, code) => {
+    const { url, lemlist } = await startWatching()
+    lemlist.script({}, answer)
+    const target = rawRequest(eventsPath(REF))
+    expectProblem(await ask(url, target), code)
+    expect(lemlist.calls).toHaveLength(1)
+  })
+
+  it('an export that timed out, without a call to lemlist', async () => {
+    const { url, open, say, deny, lemlist } = await startWatching()
+    say(pendingBody())
+    const stream = open()
+    await stream.waitFor(named('status'))
+    deny()
+    await stream.ended
+    lemlist.clearCalls()
+    expectProblem(await ask(url, rawRequest(eventsPath(REF))), 'export-timed-out')
+    expect(lemlist.calls).toEqual([])
+  })
+
+  it('an export that is expired, without a call to lemlist', async () => {
+    const { url, say, lemlist } = await startWatching({ FILE_TTL_MS: '1500' })
+    say(doneBody())
+    await fetch(url + statusPath(REF))
+    lemlist.clearCalls()
+    const answer = async () => ask(url, rawRequest(eventsPath(REF)))
+    let last = await answer()
+    while (last.status === 200) last = await answer()
+    expectProblem(last, 'export-expired')
+    expect(lemlist.calls).toEqual([])
+  })
+
+  it('an unknown export that a stream of many was told is gone', async () => {
+    // Whoever came while that stream was open got 200 and the old end.
+    const { url, open, say, deny } = await startWatching()
+    const unknown = { campaignId: REF.campaignId, exportId: 'axp_Unknown' }
+    say(pendingBody())
+    deny(unknown)
+    const names = [REF, unknown].map(
+      ({ campaignId, exportId }) => `export=${campaignId}/${exportId}`,
+    )
+    const many = open(`/events?${names.join('&')}`)
+    await many.waitFor(named('gone'))
+    expectProblem(await ask(url, rawRequest(eventsPath(unknown))), 'export-not-found')
+    say(pendingBody({}, unknown), unknown)
+    const one = open(eventsPath(unknown))
+    expect((await one.waitFor(named('status'))).data).toBe(pendingBody({}, unknown))
+    await many.waitFor(({ event, data }) => event === 'status' && data.includes('axp_Unknown'))
+  })
+})

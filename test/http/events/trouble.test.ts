@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import { isState } from '../../helpers/event-connection.ts'
+import { eventsPath, statusPath } from '../../helpers/gateway.ts'
+import { doneBody, pendingBody, REF, statusBody } from '../../helpers/status-bodies.ts'
+import { named, namesOf, startWatching } from '../../helpers/watching.ts'
+
+const { campaignId, exportId } = REF
+
+/** A look that is answered late makes the observation before it too old to be told without another look. */
+const QUICKLY_OLD = {
+  POLL_INTERVAL_MS: '10',
+  POLL_MAX_INTERVAL_MS: '10',
+  POLL_IDLE_INTERVAL_MS: '60000',
+}
+
+const problem = (code: string, status: number, retryable: boolean) => ({
+  type: `urn:lemlist-export-gateway:problem:${code}`,
+  title: expect.any(String),
+  status,
+  detail: expect.any(String),
+  instance: expect.any(String),
+  code,
+  retryable,
+  campaignId,
+  exportId,
+})
+
+describe('trouble of lemlist that passes', () => {
+  it('is told once, whole and with the ids, and ended by a status', async () => {
+    const { open, say, fail, lemlist } = await startWatching()
+    say(pendingBody())
+    const stream = open()
+    await stream.waitFor(named('status'))
+    fail(500)
+    const { data, id } = await stream.waitFor(named('problem'))
+    expect(JSON.parse(data)).toEqual(problem('upstream-unavailable', 503, true))
+    expect(id).toBe('')
+    lemlist.clearCalls()
+    await lemlist.waitForCalls(2)
+    say(pendingBody())
+    await stream.waitFor(() => stream.events.length >= 3)
+    expect(namesOf(stream)).toEqual(['status', 'problem', 'status'])
+    expect(stream.events[2]).toMatchObject({ data: pendingBody(), id: stream.events[0]?.id })
+  })
+
+  it('is told anew when it changes', async () => {
+    const { open, say, fail } = await startWatching()
+    say(pendingBody())
+    const stream = open()
+    await stream.waitFor(named('status'))
+    fail(500)
+    await stream.waitFor(named('problem'))
+    fail(401)
+    await stream.waitFor(({ data }) => data.includes('upstream-credentials'))
+    expect(namesOf(stream)).toEqual(['status', 'problem', 'problem'])
+    expect(JSON.parse(stream.events[2]?.data ?? '')).toEqual(
+      problem('upstream-credentials', 502, false),
+    )
+  })
+
+  it.each([
+    [401, 'upstream-credentials'],
+    [403, 'upstream-credentials'],
+    [500, 'upstream-unavailable'],
+    [418, 'upstream-invalid'],
+  ])('does not refuse a stream at connect: %d is a problem on a 200', async (status, code) => {
+    const { open, fail, say } = await startWatching()
+    fail(status)
+    const stream = open()
+    const told = await stream.waitFor(named('problem'))
+    expect([stream.status(), JSON.parse(told.data).code]).toEqual([200, code])
+    say(doneBody())
+    await stream.waitFor(named('end'))
+    expect(namesOf(stream)).toEqual(['problem', 'status', 'end'])
+  })
+
+  it('comes with what is known, when that is young enough to stand in', async () => {
+    // It was told as if lemlist had just said it, and not looked at again until the idle look.
+    const { open, say, fail, url, lemlist } = await startWatching(QUICKLY_OLD)
+    say(pendingBody())
+    await fetch(url + statusPath(REF))
+    fail(500)
+    lemlist.script({ times: 1 }, { status: 500, delayMs: 30 })
+    await fetch(url + statusPath(REF))
+    const stream = open()
+    await stream.waitFor(named('problem'))
+    expect(namesOf(stream)).toEqual(['status', 'problem'])
+    say(doneBody())
+    await stream.waitFor(named('end'))
+  })
+})
+
+describe('an export that is over without a final status', () => {
+  it('is told by gone, whole and with the ids, then the stream ends cleanly', async () => {
+    const { open, say, deny } = await startWatching()
+    say(pendingBody())
+    const stream = open()
+    await stream.waitFor(isState('pending'))
+    deny()
+    const { data, id } = await stream.waitFor(named('gone'))
+    expect(JSON.parse(data)).toEqual(problem('export-timed-out', 404, false))
+    expect(id).toBe('gone.export-timed-out')
+    const end = await stream.waitFor(named('end'))
+    expect(JSON.parse(end.data)).toEqual({ reason: 'gone' })
+    expect(await stream.ended).toBe('clean')
+  })
+
+  it('is told so although it turned out only after the stream began', async () => {
+    const { open, lemlist } = await startWatching()
+    const gate = Promise.withResolvers<void>()
+    lemlist.script(
+      { times: 1 },
+      { status: 404, body: '{"ok":false,"message":"no"}', gate: gate.promise },
+    )
+    const stream = open()
+    await stream.until(() => stream.text().endsWith(':\n\n'))
+    gate.resolve()
+    const gone = await stream.waitFor(named('gone'))
+    expect([JSON.parse(gone.data).code, gone.id]).toEqual([
+      'export-not-found',
+      'gone.export-not-found',
+    ])
+    expect(await stream.ended).toBe('clean')
+  })
+
+  it('is not told by one look that finds it missing', async () => {
+    const { open, say, lemlist } = await startWatching()
+    say(pendingBody())
+    const stream = open()
+    await stream.waitFor(isState('pending'))
+    for (let i = 0; i < 2; i += 1)
+      lemlist.script({ times: 1 }, { status: 404, body: '{"ok":false}' })
+    lemlist.clearCalls()
+    await lemlist.waitForCalls(4)
+    say(doneBody())
+    await stream.waitFor(named('end'))
+    expect(namesOf(stream)).toEqual(['status', 'status', 'end'])
+  })
+
+  it('is told to a stream that came while one look had found it missing', async () => {
+    const { open, say, deny, url, lemlist } = await startWatching(QUICKLY_OLD)
+    say(pendingBody())
+    await fetch(url + statusPath(REF))
+    deny()
+    lemlist.script({ times: 1 }, { status: 404, body: '{"ok":false}', delayMs: 30 })
+    await fetch(url + statusPath(REF))
+    const stream = open()
+    await stream.waitFor(named('gone'))
+    expect(stream.status()).toBe(200)
+    expect(namesOf(stream)[0]).toBe('gone')
+  })
+})
+
+describe("lemlist's Bad team", () => {
+  it('about an export that is followed is trouble, not an end', async () => {
+    const { open, say, lemlist } = await startWatching()
+    say(pendingBody())
+    const stream = open()
+    await stream.waitFor(isState('pending'))
+    lemlist.script({}, { status: 400, body: 'Bad team', headers: { 'Content-Type': 'text/plain' } })
+    const told = await stream.waitFor(named('problem'))
+    expect(JSON.parse(told.data)).toEqual(problem('campaign-not-found', 404, false))
+    lemlist.clearCalls()
+    await lemlist.waitForCalls(3)
+    say(statusBody('error'))
+    await stream.waitFor(named('end'))
+    expect(namesOf(stream)).toEqual(['status', 'problem', 'status', 'end'])
+  })
+})
+
+describe('streams of different exports', () => {
+  it('do not hear of each other', async () => {
+    const { open, say, fail } = await startWatching()
+    const other = { campaignId, exportId: 'axp_Other' }
+    say(pendingBody({}, other), other)
+    fail(500)
+    const healthy = open(eventsPath(other))
+    const troubled = open()
+    await Promise.all([healthy.waitFor(named('status')), troubled.waitFor(named('problem'))])
+    say(doneBody({}, other), other)
+    await healthy.waitFor(named('end'))
+    expect([namesOf(healthy), namesOf(troubled)]).toEqual([
+      ['status', 'status', 'end'],
+      ['problem'],
+    ])
+  })
+})

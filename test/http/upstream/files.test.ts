@@ -1,0 +1,84 @@
+import { performance } from 'node:perf_hooks'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createLemlist } from '../../../src/lemlist/client.ts'
+import { FILE_NAME } from '../../helpers/downloads.ts'
+import { DAY } from '../../helpers/fakes.ts'
+import { listenForFiles } from '../../helpers/file-upstream.ts'
+
+/** What the client of lemlist does with a file that takes too long. */
+
+const start = async (limits: { readonly fileIdleMs?: number; readonly longestFileMs?: number }) => {
+  const upstream = await listenForFiles()
+  let taken = 0
+  const client = createLemlist({
+    baseUrl: new URL(upstream.url),
+    apiKey: () => 'key',
+    account: 'default',
+    budget: {
+      take: async () => {
+        taken += 1
+        return 0
+      },
+      pause: async () => {},
+    },
+    timeoutMs: 5_000,
+    fileTtlMs: DAY,
+    ...limits,
+  })
+  onTestFinished(() => client.close())
+  const due = performance.now()
+  const open = client.file(FILE_NAME, {
+    range: undefined,
+    signal: new AbortController().signal,
+    turn: { due, giveUpAt: due + 5_000 },
+  })
+  const call = await upstream.call(0)
+  return { open, call, taken: () => taken }
+}
+
+const HEAD = { 'Content-Type': 'text/csv', 'Content-Length': 9 }
+
+describe('a file', () => {
+  it('is one call of the budget', async () => {
+    const { open, call, taken } = await start({})
+    call.response.writeHead(200, HEAD).end('a,b\n1,2\n\n')
+    expect(await text((await open).body)).toBe('a,b\n1,2\n\n')
+    expect(taken()).toBe(1)
+  })
+
+  it('of which no byte comes for too long has broken off', async () => {
+    const { open, call } = await start({ fileIdleMs: 100 })
+    call.response.writeHead(200, HEAD).write('a')
+    await expect(text((await open).body)).rejects.toMatchObject({ name: 'BodyTimeoutError' })
+    await call.closed
+  })
+
+  it('of which not even the first byte comes is a time-out', async () => {
+    const { open, call } = await start({ fileIdleMs: 100 })
+    call.response.writeHead(200, HEAD).flushHeaders()
+    await expect(open).rejects.toMatchObject({ code: 'upstream-timeout' })
+    await call.closed
+  })
+
+  it('that its caller does not read for longer than that has not', async () => {
+    const { open, call } = await start({ fileIdleMs: 100 })
+    const size = 16 * 1024 * 1024
+    call.response.writeHead(200, { ...HEAD, 'Content-Length': size }).end(Buffer.alloc(size))
+    const { body } = await open
+    // Several times as long as it may be idle: that nothing comes in this time is what is shown.
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    let bytes = 0
+    for await (const chunk of body) bytes += chunk.length
+    expect(bytes).toBe(size)
+  })
+
+  it('that comes for too long is cut, though it comes', async () => {
+    const { open, call } = await start({ longestFileMs: 300 })
+    call.response.writeHead(200, { 'Content-Type': 'text/csv' })
+    const drip = setInterval(() => call.response.write('a'), 10)
+    onTestFinished(() => clearInterval(drip))
+    await expect(text((await open).body)).rejects.toMatchObject({ name: 'TimeoutError' })
+    await call.closed
+  })
+})

@@ -1,0 +1,76 @@
+import { performance } from 'node:perf_hooks'
+import { expect, onTestFinished } from 'vitest'
+import { openStore } from '../../../src/store/open.ts'
+import { createRedisStore } from '../../../src/store/redis/store.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import { type BareClient, bareClient, freshPrefix } from '../../helpers/redis-store.ts'
+import { finalOf, HOUR, refOf, trackingOf } from '../records.ts'
+
+/** Stores on a Redis that goes away. */
+
+export const LIMITS = { calls: 16, windowMs: 400 }
+export const RESERVE = 4
+export const VISIBILITY_MS = 20_000
+/** Nothing waits longer for Redis; what the machine takes besides. */
+export const DEADLINE_MS = 250 + 150
+export const ref = refOf('exp_A')
+export const soon = () => ({
+  inProgressUntil: Date.now() + 45_000,
+  forgetAt: Date.now() + 24 * HOUR,
+})
+export const young = (text: string) => {
+  const { snapshot, ...record } = finalOf(text)
+  const endOfLife = Date.now() + 24 * HOUR
+  const forgetAt = endOfLife + 24 * HOUR
+  return { ...record, snapshot: { ...snapshot, observedAt: Date.now(), endOfLife }, forgetAt }
+}
+
+/** A store as the gateway opens it. */
+export const openOn = async (url: string, prefix: string) => {
+  const switches: string[] = []
+  const policies: string[] = []
+  const store = openStore(url, {
+    limits: LIMITS,
+    reserve: RESERVE,
+    visibilityMs: VISIBILITY_MS,
+    prefix,
+    onSwitch: (to) => void switches.push(to),
+    onEvicting: (policy) => void policies.push(policy),
+  })
+  onTestFinished(() => store.close())
+  await store.ready?.()
+  const isBack = () => expect.poll(() => store.healthy(), { timeout: 5_000 }).toBe(true)
+  return { store, switches, policies, isBack }
+}
+
+/** What is really in Redis, seen by another replica. */
+export const replicaOn = async (url: string, prefix: string) => {
+  const options = { url, prefix, limits: LIMITS, visibilityMs: VISIBILITY_MS }
+  const store = createRedisStore(options)
+  onTestFinished(() => store.close())
+  await store.ready()
+  return store
+}
+
+export const took = async <T>(work: Promise<T>): Promise<{ ms: number; value: T }> => {
+  const began = performance.now()
+  const value = await work
+  return { ms: performance.now() - began, value }
+}
+
+export const configure = (client: BareClient, name: string, value: string) =>
+  client.sendCommand(['CONFIG', 'SET', name, value])
+
+export const setUp = async () => {
+  const redis = await startRedis()
+  const prefix = freshPrefix()
+  const client = await bareClient(redis)
+  return { redis, prefix, client, ...(await openOn(redis.url, prefix)) }
+}
+type Given = Awaited<ReturnType<typeof setUp>>
+
+/** Until the store has met the outage. */
+export const isAway = async ({ store }: Pick<Given, 'store'>) => {
+  await store.schedule.track(trackingOf('exp_met', { dueAt: Date.now() + 60_000 }))
+  expect(await store.healthy()).toBe(false)
+}

@@ -1,0 +1,112 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import type { Update } from '../../../src/exports/ports.ts'
+import { RedisLate } from '../../../src/store/redis/client.ts'
+import { startRedis, withoutRedis } from '../../helpers/redis.ts'
+import { bareClient, freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
+import { finalOf, HOUR, refOf, trackingOf } from '../records.ts'
+import { idsOf } from '../schedule-fixtures.ts'
+
+const FIVE_MINUTES = 300_000
+const ref = refOf('exp_A')
+const later = () => ({ inProgressUntil: Date.now() + 45_000, forgetAt: Date.now() + 24 * HOUR })
+
+describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart', () => {
+  const server = sharedRedis()
+  const openTwo = async () => {
+    const at = { url: server().url, prefix: freshPrefix() }
+    const ahead = () => Date.now() + FIVE_MINUTES
+    const { store: one } = await openRedisStore(at)
+    const { store: two } = await openRedisStore({ ...at, now: ahead })
+    return { one, two, ahead }
+  }
+
+  it('claim what is due by the clock of Redis, and not before', async () => {
+    const { one, two, ahead } = await openTwo()
+    await one.schedule.track(trackingOf('exp_later', { dueAt: Date.now() + 60_000 }))
+    await one.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 1_000 }))
+    const { claims, nextDueAt = 0 } = await two.schedule.claim(ahead(), 10)
+    expect(idsOf(claims)).toEqual(['exp_A'])
+    expect(Math.abs(nextDueAt - (ahead() + 20_000))).toBeLessThan(1_000)
+    expect(Math.abs((claims[0]?.dueAt ?? 0) - (ahead() - 1_000))).toBeLessThan(1_000)
+    await two.schedule.track(trackingOf('exp_B', { dueAt: ahead() - 1 }))
+    expect(idsOf((await one.schedule.claim(Date.now() + 5, 10)).claims)).toEqual(['exp_B'])
+  })
+
+  it('agree how long a start is under way', async () => {
+    const { one, two, ahead } = await openTwo()
+    const until = { inProgressUntil: ahead() + 45_000, forgetAt: ahead() + 24 * HOUR }
+    await two.idempotency.begin('k', until)
+    expect(await one.idempotency.begin('k', later())).toEqual({ state: 'in-progress' })
+    await one.idempotency.begin('other', later())
+    expect(await two.idempotency.begin('other', until)).toEqual({ state: 'in-progress' })
+  })
+
+  // Pending observations of a clock ahead were newer than all that came after them for five minutes.
+  it('take no observation of the other for newer than their own next one', async () => {
+    const { one, two, ahead } = await openTwo()
+    const heard: Update[] = []
+    one.updates.listen((_, update) => void heard.push(update))
+    const snapshot = { ...finalOf('x').snapshot, observedAt: ahead() }
+    await expect
+      .poll(async () => {
+        await two.updates.publish(ref, { kind: 'status', snapshot })
+        return heard.length
+      })
+      .toBeGreaterThan(0)
+    const [update] = heard
+    if (update?.kind !== 'status') throw new Error('told something else')
+    expect(update.snapshot.observedAt).toBeLessThanOrEqual(Date.now())
+  })
+})
+
+describe.skipIf(withoutRedis)('a command that is late', () => {
+  // A stopped Redis executed a claim that nobody waited for: the export was due again only 15 s later.
+  it('claims nothing any more when Redis gets to it', async () => {
+    const redis = await startRedis()
+    const at = { url: redis.url, prefix: freshPrefix() }
+    const { store } = await openRedisStore(at)
+    const { store: other } = await openRedisStore(at)
+    await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 1_000 }))
+    await store.schedule.claim(Date.now(), 0)
+    redis.pause()
+    await expect(store.schedule.claim(Date.now(), 1)).rejects.toThrow(RedisLate)
+    // Longer than anybody waits for a claim.
+    await delay(600)
+    redis.resume()
+    await expect.poll(() => other.healthy()).toBe(true)
+    expect(idsOf((await other.schedule.claim(Date.now(), 1)).claims)).toEqual(['exp_A'])
+  })
+
+  // The caller was told that nothing was begun, and his key was taken for 24 h.
+  it('leaves no key taken that can be released afterwards', async () => {
+    const redis = await startRedis()
+    const at = { url: redis.url, prefix: freshPrefix() }
+    const { store } = await openRedisStore(at)
+    const { store: other } = await openRedisStore(at)
+    redis.pause()
+    await expect(store.idempotency.begin('k', later())).rejects.toThrow(RedisLate)
+    redis.resume()
+    // Seen from outside: whoever asked by `begin` might come before the late one.
+    const client = await bareClient(redis)
+    await expect.poll(() => client.exists(`${at.prefix}:once:k`)).toBe(1)
+    expect(await other.idempotency.begin('k', later())).toEqual({ state: 'in-progress' })
+    await other.idempotency.release('k')
+    expect(await other.idempotency.begin('k', later())).toEqual({ state: 'in-progress' })
+    await store.idempotency.release('k')
+    expect(await other.idempotency.begin('k', later())).toEqual({ state: 'yours' })
+  })
+
+  // A process that was busy for 250 ms took Redis for away: two windows without a call each time.
+  it('is not one whose answer came while this process was busy', async () => {
+    const redis = await startRedis()
+    const { store } = await openRedisStore({ url: redis.url, prefix: freshPrefix() })
+    const answer = store.results.get(ref)
+    // Let it be sent first.
+    await new Promise((resolve) => setImmediate(resolve))
+    const busyUntil = performance.now() + 400
+    while (performance.now() < busyUntil);
+    await expect(answer).resolves.toBeUndefined()
+  })
+})

@@ -1,0 +1,229 @@
+import fc from 'fast-check'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createFailover } from '../../../src/store/failover/store.ts'
+import { withoutRedis } from '../../helpers/redis.ts'
+import {
+  type BareClient,
+  bareClient,
+  freshPrefix,
+  openRedisStore,
+  sharedRedis,
+} from '../../helpers/redis-store.ts'
+import { finalOf, HOUR, LIMITS, refOf, trackingOf, VISIBILITY_MS } from '../records.ts'
+
+const ref = refOf('exp_A')
+const soon = () => ({ inProgressUntil: Date.now() + 45_000, forgetAt: Date.now() + 24 * HOUR })
+const young = (text: string) => {
+  const record = finalOf(text)
+  const endOfLife = Date.now() + 24 * HOUR
+  return {
+    ...record,
+    snapshot: { ...record.snapshot, observedAt: Date.now(), endOfLife },
+    forgetAt: endOfLife + 24 * HOUR,
+  }
+}
+
+/** What somebody else may have put under a key of ours. */
+const JUNK: Readonly<Record<string, (client: BareClient, key: string) => Promise<unknown>>> = {
+  'an empty string': (client, key) => client.set(key, ''),
+  text: (client, key) => client.set(key, 'hello'),
+  'the beginning of a record of ours': (client, key) =>
+    client.set(key, '1 final done v-x 1 2 9999999999999 sum\n{"half":'),
+  'a record of a version to come': (client, key) => client.set(key, '2 final done v-x 1 2 3\nx'),
+  'a large number': (client, key) => client.set(key, '9'.repeat(400)),
+  infinity: (client, key) => client.set(key, 'inf'),
+  '8 MiB': (client, key) => client.set(key, '1 final '.padEnd(8 * 1024 * 1024, 'x')),
+  bytes: (client, key) => client.set(key, Buffer.from([0x31, 0x20, 0xff, 0xfe, 0x00])),
+  'a list': (client, key) => client.lPush(key, ['hello', 'inf', '99999999999999']),
+  'a hash': (client, key) => client.hSet(key, 'default/cam_A1/exp_A', '{"dueAt":null}'),
+  'a set': (client, key) => client.sAdd(key, 'hello'),
+  'a sorted set': (client, key) => client.zAdd(key, { score: Infinity, value: 'hello' }),
+  'a stream': (client, key) => client.xAdd(key, '*', { hello: 'world' }),
+}
+
+describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
+  const server = sharedRedis()
+
+  const setUp = async () => {
+    const prefix = freshPrefix()
+    const { store: primary, failures } = await openRedisStore({ url: server().url, prefix })
+    const switches: string[] = []
+    const store = createFailover(primary, {
+      limits: LIMITS,
+      reserve: 4,
+      visibilityMs: VISIBILITY_MS,
+      storeFailed: (operation) => void failures.push(operation),
+      onSwitch: (to) => void switches.push(to),
+    })
+    onTestFinished(() => store.close())
+    const client = await bareClient(server())
+    return { store, primary, client, prefix, failures, switches }
+  }
+  type Given = Awaited<ReturnType<typeof setUp>>
+
+  /** All that is done with a store, so that each of its keys is there. */
+  const exercise = async ({ store, primary }: Pick<Given, 'store' | 'primary'>) => {
+    await store.results.put(ref, young('done'))
+    await store.results.getMany([ref, refOf('exp_B')])
+    await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() }))
+    await store.schedule.watch([ref], Date.now() + 9_000, Date.now())
+    const { claims } = await store.schedule.claim(Date.now() + 10, 5)
+    for (const claim of claims) await store.schedule.reschedule(claim, claim)
+    await store.schedule.find(ref)
+    await store.budget.take('default')
+    await store.budget.pause('default', 1)
+    const begun = await store.idempotency.begin('k', soon())
+    await store.idempotency.finish('k', Buffer.from('answer'))
+    await primary.replicas.beat()
+    await primary.probe()
+    return begun
+  }
+
+  const KEYS = [
+    'result:default/cam_A1/exp_A',
+    'over:default/cam_A1/exp_A',
+    'due',
+    'rows',
+    'calls:default',
+    'pause:default',
+    'once:k',
+    'replicas',
+    'probe',
+  ]
+
+  it('may be under any of these', async () => {
+    const given = await setUp()
+    await exercise(given)
+    const keys = await given.client.keys(`${given.prefix}:*`)
+    expect(keys.map((key) => key.slice(given.prefix.length + 1)).sort()).toEqual([...KEYS].sort())
+  })
+
+  it.each(Object.keys(JUNK))('is no reason to give Redis up when it is %s', async (name) => {
+    const { client, prefix, switches, failures, ...given } = await setUp()
+    for (const key of KEYS) {
+      await exercise(given)
+      await client.del(`${prefix}:${key}`)
+      await JUNK[name]?.(client, `${prefix}:${key}`)
+      await exercise(given)
+    }
+    expect(switches).toEqual([])
+    expect(new Set(failures)).toEqual(new Set(['corrupt-record']))
+    // What was in the way is gone: all works as ever.
+    await client.del(`${prefix}:once:k`)
+    expect(await exercise(given)).toEqual({ state: 'yours' })
+    expect(await given.store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-done' } })
+    expect(await given.store.schedule.find(ref)).toBeDefined()
+  })
+
+  it.each(Object.keys(JUNK))(
+    'is a miss among results when it is %s, and makes room',
+    async (name) => {
+      const { store, client, prefix } = await setUp()
+      await JUNK[name]?.(client, `${prefix}:result:default/cam_A1/exp_A`)
+      expect(await store.results.get(ref)).toBeUndefined()
+      const kept = await store.results.put(ref, young('done'))
+      expect(kept).toMatchObject({ snapshot: { version: 'v-done' } })
+      expect(await store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-done' } })
+    },
+  )
+
+  it('is a miss when it is the record of another export', async () => {
+    const { store, client, prefix, failures } = await setUp()
+    await store.results.put(refOf('exp_A', 'theirs'), young('theirs'))
+    const [from, to] = ['theirs', 'default'].map(
+      (account) => `${prefix}:result:${account}/cam_A1/exp_A`,
+    )
+    await client.copy(String(from), String(to))
+    expect(await store.results.get(ref)).toBeUndefined()
+    expect(failures).toEqual(['corrupt-record'])
+  })
+
+  it('takes an idempotency key: what was begun there nobody knows', async () => {
+    const { store, client, prefix } = await setUp()
+    for (const [n, put] of Object.values(JUNK).entries()) {
+      await put(client, `${prefix}:once:${n}`)
+      expect(await store.idempotency.begin(`${n}`, soon())).toEqual({ state: 'unknown' })
+    }
+  })
+
+  it('makes the budget rest for one window and no longer', async () => {
+    const { primary, client, prefix } = await setUp()
+    await client.lPush(`${prefix}:calls:default`, ['99999999999999'])
+    const waitMs = await primary.budget.take('default')
+    expect(waitMs).toBeGreaterThanOrEqual(LIMITS.windowMs - 10)
+    expect(waitMs).toBeLessThanOrEqual(LIMITS.windowMs + 1)
+    await client.set(`${prefix}:pause:default`, '99999999999999')
+    expect(await primary.budget.take('default')).toBe(0)
+  })
+
+  // One member at infinity, and the next due time was no number: the tracker asked without a rest.
+  it('is due never when its time is infinite', async () => {
+    const { store, client, prefix } = await setUp()
+    await client.zAdd(`${prefix}:due`, { score: Infinity, value: 'hello' })
+    expect(await store.schedule.claim(Date.now(), 5)).toEqual({ claims: [], nextDueAt: undefined })
+  })
+
+  // A row without a due time was tracked, and yet nobody ever looked at it again.
+  it('does not keep an export from being followed whose due time is lost', async () => {
+    const { store, client, prefix } = await setUp()
+    await store.schedule.track(trackingOf('exp_A'))
+    await client.zRem(`${prefix}:due`, 'default/cam_A1/exp_A')
+    expect(await store.schedule.find(ref)).toBeUndefined()
+  })
+
+  it('never becomes a claim or stops one, whatever the rows hold', async () => {
+    const { store, client, prefix, switches } = await setUp()
+    const good = { ...trackingOf('exp_A'), ref: undefined, token: undefined }
+    const field = fc.constantFrom(
+      'dueAt',
+      'intervalMs',
+      'origin',
+      'misses',
+      'failures',
+      'firstSeenAt',
+      'watchedUntil',
+      'token',
+      'hastenMs',
+      'extra',
+    )
+    const junk = fc.oneof(
+      fc.jsonValue().map((value) => JSON.stringify(value)),
+      fc.constantFrom('NaN', '1e400', '-1e400', '"pending"', '{}', '[]', 'null', '""', '1e16'),
+    )
+    const spoiled = fc.tuple(field, junk).map(([name, value]) => {
+      const rest = Object.entries({ ...good, [name]: undefined }).flatMap(([key, kept]) =>
+        kept === undefined ? [] : [`${JSON.stringify(key)}:${JSON.stringify(kept)}`],
+      )
+      return `{${[...rest, `"${name}":${value}`].join(',')}}`
+    })
+    const row = fc.oneof(spoiled, junk, fc.string(), fc.constant('x'.repeat(100_000)))
+    const member = fc.oneof(
+      { weight: 4, arbitrary: fc.constant('default/cam_A1/exp_Z') },
+      fc.string({ minLength: 1 }),
+    )
+    await fc.assert(
+      fc.asyncProperty(row, member, fc.boolean(), async (text, key, isDue) => {
+        await client.del([`${prefix}:due`, `${prefix}:rows`])
+        await client.hSet(`${prefix}:rows`, key, text)
+        if (isDue) await client.zAdd(`${prefix}:due`, { score: 1, value: key })
+        const junkRef = refOf('exp_Z')
+        await store.schedule.find(junkRef)
+        await store.schedule.watch([junkRef], Date.now() + 1_000, Date.now())
+        await store.schedule.reschedule({ ref: junkRef, token: 't' }, trackingOf('exp_Z'))
+        await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 5 }))
+        const { claims } = await store.schedule.claim(Date.now(), 10)
+        expect(claims.map((claim) => claim.ref.exportId)).toContain('exp_A')
+        for (const claim of claims) {
+          expect(['watched', 'started', 'pending']).toContain(claim.origin)
+          for (const time of [claim.dueAt, claim.intervalMs, claim.watchedUntil]) {
+            expect(Number.isFinite(time)).toBe(true)
+          }
+        }
+        await store.schedule.track(trackingOf('exp_Z'))
+        expect(await store.schedule.find(junkRef)).toBeDefined()
+        expect(switches).toEqual([])
+      }),
+      { numRuns: 300, seed: 5 },
+    )
+  })
+})

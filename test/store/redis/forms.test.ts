@@ -1,0 +1,116 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { ExportRef, Snapshot } from '../../../src/exports/export.ts'
+import type { FinalRecord } from '../../../src/exports/ports.ts'
+import { decodeUpdate, encodeUpdate } from '../../../src/exports/update.ts'
+import { decodeResult, encodeResult } from '../../../src/store/redis/result-record.ts'
+
+const name = fc.stringMatching(/^[A-Za-z0-9]{1,64}$/)
+const anyRef: fc.Arbitrary<ExportRef> = fc.record({
+  account: name,
+  campaignId: name.map((id) => `cam_${id}`),
+  exportId: name.map((id) => `exp_${id}`),
+})
+const time = fc.integer({ min: 1, max: 8.64e15 })
+const snapshot = fc.record({
+  body: fc.uint8Array({ maxLength: 16_384 }),
+  state: fc.constantFrom('done', 'error'),
+  version: fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/),
+  observedAt: time,
+  endOfLife: time,
+})
+const final: fc.Arbitrary<FinalRecord> = fc.record({
+  kind: fc.constant('final'),
+  snapshot,
+  forgetAt: time,
+})
+
+/** Bytes are compared, not the kind of array that holds them. */
+const plain = ({ body, ...rest }: Snapshot) => ({ ...rest, body: [...body] })
+
+describe('a record in Redis', () => {
+  it('reads as it was written', () => {
+    fc.assert(
+      fc.property(anyRef, final, (ref, record) => {
+        const read = decodeResult(ref, encodeResult(ref, record))
+        if (read?.kind !== 'final') throw new Error('did not read')
+        expect({ ...read, snapshot: plain(read.snapshot) }).toEqual({
+          ...record,
+          snapshot: plain(record.snapshot),
+        })
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('is none with a single character changed, left out or added', () => {
+    fc.assert(
+      fc.property(anyRef, final, fc.nat(), fc.string({ maxLength: 1 }), (ref, record, at, put) => {
+        const text = encodeResult(ref, record)
+        const index = at % text.length
+        const spoiled = text.slice(0, index) + put + text.slice(index + 1)
+        fc.pre(spoiled !== text)
+        expect(decodeResult(ref, spoiled)).toBeUndefined()
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('is none under the key of another export', () => {
+    fc.assert(
+      fc.property(anyRef, anyRef, final, (ref, other, record) => {
+        fc.pre(JSON.stringify(ref) !== JSON.stringify(other))
+        expect(decodeResult(other, encodeResult(ref, record))).toBeUndefined()
+      }),
+    )
+  })
+
+  it('is none in any other text', () => {
+    const text = fc.oneof(
+      fc.string(),
+      fc.string().map((rest) => `1 final done v 1 2 3 ${rest}\n`),
+      fc.json(),
+    )
+    fc.assert(
+      fc.property(anyRef, text, (ref, junk) => {
+        expect(decodeResult(ref, junk)).toBeUndefined()
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+describe('an update on its way', () => {
+  // Quotes were escaped: a body full of them was longer than any message may be, and never arrived.
+  it('arrives as it was sent, whatever the body holds', () => {
+    const quotes = Buffer.alloc(16_384, '"')
+    const bodies = fc.oneof(fc.uint8Array({ maxLength: 16_384 }), fc.constant(quotes))
+    fc.assert(
+      fc.property(anyRef, snapshot, bodies, (ref, status, body) => {
+        const sent = { kind: 'status', snapshot: { ...status, body } } as const
+        const heard = decodeUpdate(encodeUpdate(ref, sent))
+        if (heard?.update.kind !== 'status') throw new Error('did not arrive')
+        expect(heard.ref).toEqual(ref)
+        expect(plain(heard.update.snapshot)).toEqual(plain(sent.snapshot))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('is none in any other text, and nothing is thrown', () => {
+    const spoilt = fc
+      .tuple(anyRef, fc.constantFrom('ref', 'update', 'body', 'form'), fc.jsonValue())
+      .map(([ref, field, value]) => {
+        const good = encodeUpdate(ref, { kind: 'gone', code: 'export-expired', detail: 'over' })
+        return JSON.stringify({ ...JSON.parse(good), [field]: value })
+      })
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), spoilt), (text) => {
+        const heard = decodeUpdate(text)
+        // The body of what has none is nobody's business.
+        if (heard !== undefined) expect(heard.update.kind).toBe('gone')
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})

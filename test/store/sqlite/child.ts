@@ -1,0 +1,34 @@
+/**
+ * A process of its own on a store file: `node sqlite-child.ts PATH [FROM]`. Tracks
+ * an export, claims it when its number is even, begins a key, finishes it when even, puts the
+ * export's final, writes a line; and so on.
+ */
+import { writeSync } from 'node:fs'
+import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
+import { finalOf, HOUR, LIMITS, refOf, START, trackingOf, VISIBILITY_MS } from '../records.ts'
+
+const [, , path = '', from = '0'] = process.argv
+
+try {
+  // The time of the records, so that they are not past their end of life.
+  const store = createSqliteStore({
+    path,
+    limits: LIMITS,
+    visibilityMs: VISIBILITY_MS,
+    now: () => START,
+  })
+  writeSync(1, 'open\n')
+  for (let n = Number(from); ; n++) {
+    const dueAt = n % 2 === 0 ? START : START + HOUR
+    await store.schedule.track(trackingOf(`exp_${n}`, { dueAt }))
+    // None but an even one is due: it is claimed, and the claim never ends.
+    await store.schedule.claim(START, 1)
+    const until = { inProgressUntil: START + 1000, forgetAt: START + 24 * HOUR }
+    await store.idempotency.begin(`key_${n}`, until)
+    if (n % 2 === 0) await store.idempotency.finish(`key_${n}`, Buffer.from(`answer ${n}`))
+    await store.results.put(refOf(`exp_${n}`), finalOf(`answer ${n}`))
+    writeSync(1, `${n}\n`)
+  }
+} catch (error) {
+  writeSync(1, `${error instanceof Error ? `${error.name}: ${error.message}` : 'thrown'}\n`)
+}

@@ -1,0 +1,132 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { openSqliteFile } from '../../../src/store/sqlite/file.ts'
+import { createSqliteSchedule } from '../../../src/store/sqlite/schedule.ts'
+import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
+import { closedAfterTest, createRandom, tempDirectory } from '../fixtures.ts'
+import { LIMITS, refOf, START, trackingOf, VISIBILITY_MS } from '../records.ts'
+import { idsOf } from '../schedule-fixtures.ts'
+
+const ref = refOf('exp_A')
+
+const setUp = () => {
+  const path = join(tempDirectory(), 'gateway.sqlite')
+  const storeFailed = vi.fn<(operation: string, error: unknown) => void>()
+  const onCorrupt = vi.fn<(movedTo: string) => void>()
+  const options = { path, limits: LIMITS, visibilityMs: VISIBILITY_MS, onCorrupt, storeFailed }
+  const open = () => closedAfterTest(createSqliteStore({ ...options, now: () => START }))
+  /** With those exports in it, and closed. */
+  const fill = async (...ids: string[]) => {
+    const store = open()
+    for (const id of ids) await store.schedule.track(trackingOf(id))
+    await store.close()
+  }
+  /** Behind the store's back. */
+  const execute = (sql: string) => {
+    const db = new DatabaseSync(path)
+    db.exec(sql)
+    db.close()
+  }
+  const told = () => storeFailed.mock.calls.map(([operation]) => operation)
+  return { path, onCorrupt, storeFailed, open, fill, execute, told }
+}
+
+describe('damaged row in the schedule of a sqlite store', () => {
+  it.each([
+    ['names another export', `record = replace(record, 'exp_A', 'exp_Z')`],
+    ['lies under the key of another', `export = replace(export, 'exp_A', 'exp_Z')`],
+    ['is no JSON any more', `record = substr(record, 2)`],
+    ['was seen at another time', `record = replace(record, '"firstSeenAt":1', '"firstSeenAt":2')`],
+    ['is due at another time than it says', `due_at = 1`],
+    ['would never be due', 'due_at = due_at * 2'],
+    ['would always be the last', 'deadline = deadline * 2'],
+    ['lost its checksum', `checksum = x''`],
+  ])('that %s is dropped and counted, and the others are claimed', async (_, change) => {
+    const { open, fill, execute, told } = setUp()
+    await fill('exp_A', 'exp_B')
+    execute(`update schedule set ${change} where export like '%/exp_A'`)
+    const { schedule } = open()
+    expect(idsOf((await schedule.claim(START, 10)).claims)).toEqual(['exp_B'])
+    expect(told()).toEqual(['corrupt-record'])
+    expect((await schedule.claim(START, 10)).nextDueAt).toBe(START + VISIBILITY_MS)
+    expect(told()).toHaveLength(1)
+  })
+
+  it('that was damaged while the store is open is dropped when it is met', async () => {
+    const { path, storeFailed, told } = setUp()
+    const { db } = openSqliteFile({ path, maxBytes: 1_000_000, now: () => START })
+    onTestFinished(() => db.close())
+    const schedule = createSqliteSchedule(db, { visibilityMs: VISIBILITY_MS, storeFailed })
+    for (const id of ['exp_A', 'exp_B', 'exp_C']) await schedule.track(trackingOf(id))
+    db.exec(`update schedule set record = replace(record, '"misses":0', '"misses":9')
+      where export not like '%/exp_C'`)
+    expect(await schedule.find(ref)).toBeUndefined()
+    expect(idsOf((await schedule.claim(START, 10)).claims)).toEqual(['exp_C'])
+    expect(told()).toEqual(['corrupt-record', 'corrupt-record'])
+    expect(db.prepare('select export from schedule').all()).toHaveLength(1)
+  })
+
+  it('is tracked anew by the next who sees it pending', async () => {
+    const { open, fill, execute, told } = setUp()
+    await fill('exp_A')
+    execute(`update schedule set record = replace(record, '"misses":0', '"misses":9')`)
+    const { schedule } = open()
+    await schedule.track(trackingOf('exp_A', { firstSeenAt: START + 5 }))
+    expect(told()).toEqual(['corrupt-record'])
+    expect(await schedule.find(ref)).toEqual(trackingOf('exp_A', { firstSeenAt: START + 5 }))
+  })
+
+  it('never makes a wrong claim, whichever bit of it flips', async () => {
+    const { path, open, fill, told } = setUp()
+    await fill('exp_A')
+    const sound = readFileSync(path)
+    const at = sound.indexOf('default/cam_A1/exp_A')
+    const end = sound.indexOf('}', sound.indexOf('"failures"', at))
+    expect(end - at).toBeGreaterThan(150)
+    let claimed = 0
+    for (let n = at; n < end; n += 3) {
+      const bytes = Buffer.from(sound)
+      bytes.writeUInt8(bytes.readUInt8(n) ^ (1 << (n % 8)), n)
+      writeFileSync(path, bytes)
+      const store = open()
+      claimed += (await store.schedule.claim(START * 2, 10)).claims.length
+      await store.close()
+    }
+    expect(claimed).toBe(0)
+    expect(told().length).toBeGreaterThan(50)
+  })
+
+  it('costs nothing but its own export, wherever in the tables bits flip', async () => {
+    const { path, open, fill, told, onCorrupt } = setUp()
+    const ids = Array.from({ length: 40 }, (_, n) => `exp_${n}`)
+    await fill(...ids)
+    const sound = readFileSync(path)
+    const random = createRandom(20_260_103)
+    let whole = 0
+    let moved = 0
+    for (let round = 0; round < 200; round++) {
+      const bytes = Buffer.from(sound)
+      // Not in the pages with the header and the schema: those are the file's affair.
+      const at = 4096 + Math.floor(random() * (bytes.length - 4096))
+      bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
+      writeFileSync(path, bytes)
+      const { schedule, close } = open()
+      const { claims, nextDueAt } = await schedule.claim(START, 1000)
+      for (const { token: _, ...tracking } of claims) {
+        expect(tracking).toEqual(trackingOf(tracking.ref.exportId))
+      }
+      // Or whoever waits for the next would be called at once, for ever.
+      expect(nextDueAt).toBe(claims.length === 0 ? undefined : START + VISIBILITY_MS)
+      expect(new Set(idsOf(claims)).size).toBe(claims.length)
+      const movedAside = onCorrupt.mock.calls.length > moved
+      if (!movedAside) expect(claims.length).toBeGreaterThanOrEqual(ids.length - 1)
+      moved = onCorrupt.mock.calls.length
+      if (claims.length === ids.length) whole++
+      await close()
+    }
+    expect(whole).toBeGreaterThan(20)
+    expect(told().length).toBeGreaterThan(20)
+  })
+})

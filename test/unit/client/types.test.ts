@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import type { z } from 'zod'
+import * as client from '../../../src/client/client.js'
+import type {
+  exportStatus,
+  problemDocument,
+  startedExport,
+} from '../../../src/http/openapi/schemas.ts'
+
+/** Judged by `npm run typecheck`; what tests see of types is gone when they run. */
+
+/** The fields that are named; a loose schema lets others come. */
+type Named<T> = {
+  [K in keyof T as string extends K ? never : number extends K ? never : K]: T[K]
+}
+
+type Body = z.infer<typeof exportStatus>
+type Fields = Body['status']
+
+describe('the types of the client', () => {
+  it('are those of the schema of a status', () => {
+    expectTypeOf<Body>().toExtend<client.ExportStatus>()
+    expectTypeOf<client.ExportStatus>().toExtend<Body>()
+    expectTypeOf<keyof Named<client.ExportStatus>>().toEqualTypeOf<keyof Named<Body>>()
+    // The client names the words that it knows; any other may come.
+    expectTypeOf<Omit<Named<client.ExportFields>, 'status'>>().toEqualTypeOf<
+      Omit<Named<Fields>, 'status'>
+    >()
+    expectTypeOf<string>().toExtend<client.ExportFields['status']>()
+    expectTypeOf<client.ExportFields['status']>().toExtend<Fields['status']>()
+  })
+
+  it('are those of the schema of a start', () => {
+    type Started = z.infer<typeof startedExport>
+    expectTypeOf<Started>().toExtend<client.StartedExport>()
+    expectTypeOf<Exclude<keyof Named<Started>, keyof Named<client.StartedExport>>>().toBeNever()
+  })
+
+  it('take every problem of the gateway', () => {
+    type Document = z.infer<typeof problemDocument>
+    expectTypeOf<Document>().toExtend<client.ProblemMembers>()
+    expectTypeOf<Exclude<keyof Document, keyof client.ProblemMembers>>().toBeNever()
+    expectTypeOf<client.GatewayProblem>().toExtend<Error>()
+  })
+
+  it('would not take a field of another type', () => {
+    // @ts-expect-error -- proves that the checker looks.
+    expectTypeOf<{ status: { status: string; total: string } }>().toExtend<client.ExportStatus>()
+  })
+
+  it('name what the module exports, and nothing else', () => {
+    const types = readFileSync(new URL('../../../src/client/client.d.ts', import.meta.url), 'utf8')
+    const declared = [...types.matchAll(/^export declare (?:const|class) (\w+)/gm)].map(
+      ([, name]) => name,
+    )
+    expect(declared.length).toBeGreaterThan(5)
+    expect(Object.keys(client).sort()).toEqual(declared.sort())
+  })
+})

@@ -1,0 +1,326 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  ConfigError,
+  loadConfig,
+  readKeyFile,
+  Secret,
+  unknownVariables,
+} from '../../../src/config/config.ts'
+import { VARIABLES } from '../../../src/config/variables.ts'
+
+const CANARY = 'CanaryInTheEnvironment'
+const KEY = { LEMLIST_API_KEY: 'a-key' }
+
+/** What is wrong with an environment; `[]` when nothing is. */
+const faultsOf = (env: Readonly<Record<string, string>>): readonly string[] => {
+  try {
+    loadConfig(env)
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.faults
+  }
+}
+
+const names = (faults: readonly string[]): string[] =>
+  faults.map((fault) => fault.split(':', 1)[0] ?? '')
+
+const keyFile = (content: string): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'key-file-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'key')
+  writeFileSync(path, content)
+  return path
+}
+
+describe('a configuration', () => {
+  it('needs nothing but a key', () => {
+    const config = loadConfig(KEY)
+    expect(config.lemlist.apiKey.reveal()).toBe('a-key')
+    expect(config).toMatchObject({
+      lemlist: {
+        baseUrl: new URL('https://api.lemlist.com/api'),
+        apiKeyFile: undefined,
+        calls: 16,
+        windowMs: 2_000,
+        timeoutMs: 10_000,
+      },
+      host: '127.0.0.1',
+      port: 8_080,
+      loopback: true,
+      storeUrl: 'sqlite:data/gateway.sqlite',
+      poll: {
+        firstMs: 1_000,
+        intervalMs: 5_000,
+        maxIntervalMs: 15_000,
+        idleIntervalMs: 60_000,
+      },
+      sse: { heartbeatMs: 15_000, maxAgeMs: 600_000, maxStreams: 20_000 },
+      exportTtlMs: 7_200_000,
+      fileTtlMs: 86_400_000,
+      drainDelayMs: 0,
+      shutdownTimeoutMs: 25_000,
+      docs: true,
+      logLevel: 'info',
+    })
+  })
+
+  it('cannot be changed', () => {
+    expect(Object.isFrozen(loadConfig(KEY))).toBe(true)
+  })
+
+  it('takes an empty value for none, as compose files and .env make them', () => {
+    const empty = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, '']))
+    expect(loadConfig({ ...empty, ...KEY })).toEqual(loadConfig(KEY))
+  })
+
+  it('gives every variable without a default that is not its own', () => {
+    const defaults = Object.entries(VARIABLES).flatMap(([name, variable]) =>
+      'default' in variable ? [[name, variable.default] as const] : [],
+    )
+    expect(defaults.length).toBeGreaterThan(5)
+    expect(loadConfig({ ...Object.fromEntries(defaults), ...KEY })).toEqual(loadConfig(KEY))
+  })
+
+  it.each<[string, Record<string, string>]>([
+    ['lemlist on another path', { LEMLIST_BASE_URL: 'https://lemlist.example/proxy/api/' }],
+    ['lemlist on loopback without TLS', { LEMLIST_BASE_URL: 'http://127.0.0.1:9000/api' }],
+    ['lemlist on loopback by name', { LEMLIST_BASE_URL: 'http://localhost:9000' }],
+    ['lemlist on loopback, version 6', { LEMLIST_BASE_URL: 'http://[::1]:9000' }],
+    ['a port that the system chooses', { PORT: '0' }],
+    ['an interval of 10 ms', { POLL_INTERVAL_MS: '10' }],
+    ['a limit of a thousand million', { LEMLIST_RATE_LIMIT: '1000000000' }],
+    ['no reserve', { LEMLIST_RATE_RESERVE: '0' }],
+    ['every address, said to need no proof', { HOST: '0.0.0.0', AUTH: 'none' }],
+    ['loopback, version 6', { HOST: '::1' }],
+    ['another loopback address', { HOST: '127.8.8.8' }],
+    ['a store in memory', { STORE_URL: 'memory:' }],
+    ['a store with an absolute path', { STORE_URL: 'sqlite:/data/gateway.sqlite' }],
+    ['a store with an absolute path, as a URL', { STORE_URL: 'sqlite:///data/gateway.sqlite' }],
+    ['certificates that are checked', { NODE_TLS_REJECT_UNAUTHORIZED: '1' }],
+    ['no documentation', { DOCS: 'false' }],
+    ['no log', { LOG_LEVEL: 'silent' }],
+  ])('may say %s', (_, env) => {
+    expect(faultsOf({ ...KEY, ...env })).toEqual([])
+  })
+
+  it('drops slashes at the end of the base URL, since paths bring their own', () => {
+    const { lemlist } = loadConfig({ ...KEY, LEMLIST_BASE_URL: 'https://a.example/api//' })
+    expect(lemlist.baseUrl.href).toBe('https://a.example/api')
+  })
+
+  it('reserves calls of the limit for others', () => {
+    const env = { LEMLIST_RATE_LIMIT: '100', LEMLIST_RATE_RESERVE: '99' }
+    expect(loadConfig({ ...KEY, ...env }).lemlist.calls).toBe(1)
+  })
+})
+
+/** Every value holds the canary where its form allows, so that an echo shows. */
+const BAD: readonly (readonly [name: string, value: string])[] = [
+  ['LEMLIST_API_KEY', `${CANARY} with a space`],
+  ['LEMLIST_API_KEY', `${CANARY}\nX-Injected: a`],
+  ['LEMLIST_API_KEY', `${CANARY}é`],
+  ['LEMLIST_API_KEY', CANARY.repeat(100)],
+  ['LEMLIST_API_KEY', ' '],
+  ['LEMLIST_API_KEY_FILE', `/nowhere/${CANARY}`],
+  ['LEMLIST_API_KEY_FILE', tmpdir()],
+  ['LEMLIST_BASE_URL', CANARY],
+  ['LEMLIST_BASE_URL', `//${CANARY}.example`],
+  ['LEMLIST_BASE_URL', `http://${CANARY}.example/api`],
+  ['LEMLIST_BASE_URL', `http://127.0.0.1.${CANARY}.example`],
+  ['LEMLIST_BASE_URL', `http://localhost.${CANARY}.example`],
+  ['LEMLIST_BASE_URL', `ftp://${CANARY}.example`],
+  ['LEMLIST_BASE_URL', `javascript:${CANARY}`],
+  ['LEMLIST_BASE_URL', `https://user:${CANARY}@api.example`],
+  ['LEMLIST_BASE_URL', `https://api.example?key=${CANARY}`],
+  ['LEMLIST_BASE_URL', `https://api.example/#${CANARY}`],
+  ['LEMLIST_RATE_LIMIT', '0'],
+  ['LEMLIST_RATE_LIMIT', '-1'],
+  ['LEMLIST_RATE_LIMIT', '1.5'],
+  ['LEMLIST_RATE_LIMIT', '1e3'],
+  ['LEMLIST_RATE_LIMIT', '0x10'],
+  ['LEMLIST_RATE_LIMIT', '1000000001'],
+  ['LEMLIST_RATE_LIMIT', '20 '],
+  ['LEMLIST_RATE_LIMIT', `20${CANARY}`],
+  ['LEMLIST_RATE_RESERVE', '-4'],
+  ['LEMLIST_RATE_RESERVE', '20'],
+  ['LEMLIST_RATE_WINDOW_MS', '9'],
+  ['LEMLIST_RATE_WINDOW_MS', '2s'],
+  ['LEMLIST_TIMEOUT_MS', '0'],
+  ['LEMLIST_TIMEOUT_MS', 'Infinity'],
+  ['LEMLIST_TIMEOUT_MS', '2147483648'],
+  ['HOST', `0.0.0.0 ${CANARY}`],
+  ['HOST', `http://${CANARY}`],
+  ['HOST', '0.0.0.0'],
+  ['HOST', '::'],
+  ['HOST', '[::]'],
+  ['HOST', '192.168.1.1'],
+  ['HOST', `127.0.0.1.${CANARY}`],
+  ['HOST', 'localhost.localdomain'],
+  ['PORT', '65536'],
+  ['PORT', '-1'],
+  ['PORT', CANARY],
+  ['STORE_URL', CANARY],
+  ['STORE_URL', 'sqlite:'],
+  ['STORE_URL', `postgres://user:${CANARY}@db`],
+  ['STORE_URL', `memory:${CANARY}`],
+  // Once found out only when the store was opened: `--check-config` had called these sound.
+  ['STORE_URL', `sqlite://${CANARY}/gateway.sqlite`],
+  ['STORE_URL', 'sqlite::memory:'],
+  ['AUTH', CANARY],
+  ['AUTH', 'None'],
+  ['POLL_INTERVAL_MS', '9'],
+  ['POLL_INTERVAL_MS', CANARY],
+  ['POLL_MAX_INTERVAL_MS', '4999'],
+  ['POLL_FIRST_MS', '9'],
+  ['POLL_IDLE_INTERVAL_MS', '1 min'],
+  ['SSE_HEARTBEAT_MS', '9'],
+  ['SSE_MAX_AGE_MS', CANARY],
+  ['SSE_MAX_STREAMS', '0'],
+  ['EXPORT_TTL_MS', '0'],
+  ['FILE_TTL_MS', '0'],
+  ['FILE_URLS', CANARY],
+  ['PUBLIC_URL', CANARY],
+  ['PUBLIC_URL', `ftp://${CANARY}.example`],
+  ['PUBLIC_URL', `https://gateway.example/${CANARY}`],
+  ['PUBLIC_URL', `https://user:${CANARY}@gateway.example`],
+  ['PUBLIC_URL', `https://gateway.example?${CANARY}`],
+  ['DRAIN_DELAY_MS', '-1'],
+  ['SHUTDOWN_TIMEOUT_MS', '0'],
+  ['DOCS', 'yes'],
+  ['DOCS', '0'],
+  ['LOG_LEVEL', 'verbose'],
+  ['LOG_LEVEL', 'INFO'],
+  ['NODE_TLS_REJECT_UNAUTHORIZED', '0'],
+]
+
+describe('a configuration is refused', () => {
+  it.each(BAD)('for %s = %j, by its name and without its value', (name, value) => {
+    const env = name === 'LEMLIST_API_KEY_FILE' ? { [name]: value } : { ...KEY, [name]: value }
+    const faults = faultsOf(env)
+    expect(names(faults)).toEqual([name])
+    expect(faults[0]?.length).toBeGreaterThan(name.length + 10)
+    expect(faults.join()).not.toContain(CANARY)
+    if (value.length > 8) expect(faults.join()).not.toContain(value)
+  })
+
+  it('with every fault at once', () => {
+    const { faults, message } = new ConfigError(
+      faultsOf({
+        LEMLIST_BASE_URL: CANARY,
+        LEMLIST_RATE_LIMIT: CANARY,
+        HOST: '0.0.0.0',
+        PORT: CANARY,
+        STORE_URL: CANARY,
+        DOCS: CANARY,
+        LOG_LEVEL: CANARY,
+        NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      }),
+    )
+    expect(names(faults).toSorted()).toEqual([
+      'DOCS',
+      'HOST',
+      'LEMLIST_API_KEY',
+      'LEMLIST_BASE_URL',
+      'LEMLIST_RATE_LIMIT',
+      'LOG_LEVEL',
+      'NODE_TLS_REJECT_UNAUTHORIZED',
+      'PORT',
+      'STORE_URL',
+    ])
+    expect(message).toContain('9 fault(s)')
+    for (const fault of faults) expect(message).toContain(fault)
+    expect(message).not.toContain(CANARY)
+  })
+
+  it('without a key', () => {
+    expect(faultsOf({})).toEqual(['LEMLIST_API_KEY: is required (or LEMLIST_API_KEY_FILE)'])
+  })
+
+  it('with links to a gateway of which nobody knows where it is', () => {
+    expect(names(faultsOf({ ...KEY, FILE_URLS: 'gateway' }))).toEqual(['PUBLIC_URL'])
+    const env = { FILE_URLS: 'gateway', PUBLIC_URL: 'https://gateway.example:8443/' }
+    expect(loadConfig({ ...KEY, ...env })).toMatchObject({
+      fileUrlsBase: 'https://gateway.example:8443',
+      publicHost: 'gateway.example:8443',
+    })
+  })
+
+  it('with two keys, since one of them would be forgotten', () => {
+    const faults = faultsOf({ ...KEY, LEMLIST_API_KEY_FILE: keyFile('another-key') })
+    expect(names(faults)).toEqual(['LEMLIST_API_KEY'])
+  })
+
+  it.each(['', '\n', 'two words', 'two\nlines', `${CANARY}é`, 'k'.repeat(513)])(
+    'with a key file that holds %j',
+    (content) => {
+      const faults = faultsOf({ LEMLIST_API_KEY_FILE: keyFile(content) })
+      expect(faults).toEqual(['LEMLIST_API_KEY_FILE: holds no lemlist API key'])
+    },
+  )
+})
+
+describe('a key file', () => {
+  it.each(['a-key', 'a-key\n', ' a-key \r\n', '\ufeffa-key\n'])('may hold %j', (content) => {
+    const path = keyFile(content)
+    expect(readKeyFile(path).reveal()).toBe('a-key')
+    const { lemlist } = loadConfig({ LEMLIST_API_KEY_FILE: path })
+    expect(lemlist.apiKey.reveal()).toBe('a-key')
+    expect(lemlist.apiKeyFile).toBe(path)
+  })
+})
+
+describe('unknown variables', () => {
+  it('are told of when they look like ours', () => {
+    const env = {
+      LEMLIST_APIKEY: 'a',
+      POLL_INTERVAL: 'a',
+      STORE_PATH: 'a',
+      SHUTDOWN_TIMEOUT: 'a',
+      ...KEY,
+      PATH: 'a',
+      HOSTNAME: 'a',
+      PORTAL: 'a',
+      npm_config_store_url: 'a',
+    }
+    expect(unknownVariables(env)).toEqual([
+      'LEMLIST_APIKEY',
+      'POLL_INTERVAL',
+      'STORE_PATH',
+      'SHUTDOWN_TIMEOUT',
+    ])
+  })
+
+  it('are none of those that are known', () => {
+    const known = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, '']))
+    expect(unknownVariables(known)).toEqual([])
+  })
+})
+
+describe('a secret', () => {
+  const secret = new Secret(CANARY)
+
+  it.each<[string, (value: Secret) => string]>([
+    ['a string', String],
+    ['a template', (value) => `${value}`],
+    ['a sum', (value) => `key: ${value}`],
+    ['JSON', (value) => JSON.stringify(value)],
+    ['JSON, deep inside', (value) => JSON.stringify({ a: [{ value }] })],
+    ['an inspection', (value) => inspect(value)],
+    ['an inspection of everything', (value) => inspect({ value }, { showHidden: true, depth: 9 })],
+    ['its members', (value) => JSON.stringify([Object.entries(value), Reflect.ownKeys(value)])],
+    ['a copy', (value) => inspect({ ...value })],
+    ['an error', (value) => inspect(new Error('a', { cause: value }))],
+    ['a configuration', () => inspect(loadConfig({ LEMLIST_API_KEY: CANARY }), { depth: 9 })],
+  ])('does not show as %s', (_, show) => {
+    expect(show(secret)).not.toContain(CANARY)
+  })
+
+  it('is told to who asks for it', () => {
+    expect(secret.reveal()).toBe(CANARY)
+  })
+})

@@ -1,0 +1,88 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { createFiles } from '../../../../src/exports/downloading/files.ts'
+import type { FileAnswer } from '../../../../src/exports/ports.ts'
+import { snapshotOf } from '../../../helpers/fakes.ts'
+import { doneBody, REF } from '../../../helpers/status-bodies.ts'
+
+const INTERVALS = { firstMs: 1, intervalMs: 5_000, maxIntervalMs: 15_000, idleIntervalMs: 60_000 }
+
+/** Files of at most ten bytes, two at once; lemlist answers what the test says. */
+const start = (answers: (body: Readable) => Partial<FileAnswer> | Promise<Partial<FileAnswer>>) => {
+  const bodies: Readable[] = []
+  const reading = {
+    snapshot: snapshotOf('done', Date.now(), doneBody()),
+    firstSeenAt: Date.now(),
+    how: 'hit',
+  } as const
+  const files = createFiles({
+    reader: { peek: () => reading, read: async () => reading },
+    upstream: {
+      file: async () => {
+        const body = Readable.from(['12345', '67890', '1'], { objectMode: false })
+        bodies.push(body)
+        const answer = { status: 200, length: undefined, framed: true, range: undefined } as const
+        return { ...answer, body, ...(await answers(body)) }
+      },
+    },
+    intervals: INTERVALS,
+    bases: ['https://api.lemlist.com/api'],
+    patienceMs: 100,
+    maxOpen: 2,
+    maxBytes: 10,
+  })
+  const open = () => files.open(REF, undefined, new AbortController().signal)
+  return { open, bodies }
+}
+
+const closed = async (body: Readable | undefined): Promise<void> => {
+  if (body?.closed === false) await new Promise<void>((resolve) => body.once('close', resolve))
+  expect(body?.closed).toBe(true)
+}
+
+describe('a file over the cap', () => {
+  it('is refused before a byte of it, if lemlist tells its length', async () => {
+    const { open, bodies } = start(() => ({ length: 11 }))
+    for (let round = 0; round < 3; round += 1) {
+      await expect(open()).rejects.toMatchObject({ code: 'upstream-invalid' })
+      await closed(bodies[round])
+    }
+  })
+
+  it('breaks off at the cap, if lemlist does not', async () => {
+    const { open, bodies } = start(() => ({}))
+    const { body } = await open()
+    await expect(text(body)).rejects.toThrow('over the cap')
+    expect(bodies[0]?.destroyed).toBe(true)
+  })
+})
+
+describe('downloads at once', () => {
+  it('are counted until their bodies are over, and no longer', async () => {
+    const { open } = start(() => ({ length: 10 }))
+    const [first, second] = [await open(), await open()]
+    await expect(open()).rejects.toMatchObject({ code: 'overloaded' })
+    await text(first.body)
+    const third = await open()
+    await expect(open()).rejects.toMatchObject({ code: 'overloaded' })
+    second.body.destroy()
+    await closed(second.body)
+    third.body.on('error', () => {}).destroy(new Error('lemlist is gone'))
+    await closed(third.body)
+    await Promise.all([open(), open()])
+    await expect(open()).rejects.toMatchObject({ code: 'overloaded' })
+  })
+
+  // The place of one that was over before anybody looked was once never given back.
+  it('are not counted when they were over before they began', async () => {
+    const { open } = start(async (body) => {
+      body.on('error', () => {}).destroy(new Error('lemlist is gone'))
+      await closed(body)
+      return { length: 10 }
+    })
+    for (let round = 0; round < 5; round += 1) {
+      await closed((await open()).body)
+    }
+  })
+})

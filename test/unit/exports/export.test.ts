@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { endOfLife, isFinal, isPending, keyOf, supersedes } from '../../../src/exports/export.ts'
+
+const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
+const DAY = 86_400_000
+
+const said = (state: string, observedAt = NOW) => ({
+  body: Buffer.from(state),
+  state,
+  version: state,
+  observedAt,
+})
+
+describe('a state', () => {
+  it.each([
+    ['done', true, false],
+    ['error', true, false],
+    ['pending', false, true],
+    ['queued', false, false],
+    ['Done', false, false],
+    ['', false, false],
+  ])('%j is final: %s, pending: %s', (state, final, pending) => {
+    expect([isFinal({ state }), isPending({ state })]).toEqual([final, pending])
+  })
+})
+
+describe('a key', () => {
+  it('differs by account, campaign and export', () => {
+    const ref = { account: 'a', campaignId: 'cam_1', exportId: 'axp_1' }
+    const others = [{ account: 'b' }, { campaignId: 'cam_2' }, { exportId: 'axp_2' }]
+    const keys = [ref, ...others.map((other) => ({ ...ref, ...other }))].map(keyOf)
+    expect(new Set(keys).size).toBe(4)
+  })
+})
+
+describe('what supersedes what', () => {
+  it.each([
+    ['anything', said('pending'), undefined, true],
+    ['a later pending', said('pending', NOW + 1), said('pending'), true],
+    ['a pending of the same moment', said('pending'), said('pending'), true],
+    ['an earlier pending', said('pending', NOW - 1), said('pending'), false],
+    ['a final', said('done', NOW - 1), said('pending'), true],
+    ['a final after an odd word', said('error', NOW - 1), said('queued'), true],
+    ['a pending after a final', said('pending', NOW + 1), said('done'), false],
+    ['an odd word after a final', said('queued', NOW + 1), said('error'), false],
+    ['another final', said('error', NOW + 1), said('done'), false],
+  ])('%s: by what came before and when', (_, next, previous, wins) => {
+    expect(supersedes(next, previous)).toBe(wins)
+  })
+})
+
+describe('the end of an export’s life', () => {
+  it('is a day after its end', () => {
+    const ended = NOW - 1_000
+    expect(endOfLife(new Date(ended).toISOString(), NOW, DAY)).toBe(ended + DAY)
+    expect(endOfLife('2025-10-27T07:53:17.286Z', NOW, DAY)).toBe(1_761_551_597_286 + DAY)
+  })
+
+  it.each([
+    ['absent', undefined],
+    ['null', null],
+    ['a number', NOW - 1_000],
+    ['an object', { at: NOW }],
+    ['empty', ''],
+    ['a word', 'yesterday'],
+    ['words with a year in them', 'export 2023'],
+    ['a year alone', '2025'],
+    ['not a day of the calendar', '2025-13-45T99:99:99Z'],
+    ['in 1970', '1970-01-01T00:00:00.000Z'],
+    ['before lemlist', '2017-12-31T23:59:59.999Z'],
+    ['in the future', new Date(NOW + 1).toISOString()],
+    ['far in the future', '9999-12-31T23:59:59.999Z'],
+  ])('is a day after it was seen when its end is %s', (_, endedAt) => {
+    expect(endOfLife(endedAt, NOW, DAY)).toBe(NOW + DAY)
+  })
+})

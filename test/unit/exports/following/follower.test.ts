@@ -1,0 +1,459 @@
+import { describe, expect, it } from 'vitest'
+import { createFollower } from '../../../../src/exports/following/follower.ts'
+import type { Update } from '../../../../src/exports/ports.ts'
+import type { Claim, Tracking } from '../../../../src/exports/schedule.ts'
+import { Problem } from '../../../../src/problems.ts'
+import { fakeSchedule, trackingOf } from '../../../helpers/fake-schedule.ts'
+import { useFakeTime } from '../../../helpers/fake-time.ts'
+import { DAY, fakeObserver, fakeResults, fakeUpdates, snapshotOf } from '../../../helpers/fakes.ts'
+import { REF } from '../../../helpers/status-bodies.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const HEARTBEATS = 30_000
+const INTERVALS = {
+  firstMs: 1_000,
+  intervalMs: 5_000,
+  maxIntervalMs: 15_000,
+  idleIntervalMs: MINUTE,
+}
+
+const start = ({ watched = false } = {}) => {
+  useFakeTime()
+  const schedule = fakeSchedule()
+  const results = fakeResults()
+  const updates = fakeUpdates()
+  const observer = fakeObserver()
+  const due: number[] = []
+  const follower = createFollower({
+    schedule,
+    results,
+    updates,
+    observer,
+    intervals: INTERVALS,
+    isWatched: () => watched,
+    alarm: { set: (dueAt) => void due.push(dueAt - Date.now()) },
+    watchedForMs: HEARTBEATS,
+    exportTtlMs: 2 * HOUR,
+    fileTtlMs: DAY,
+    random: () => 0.5,
+  })
+  /** What the schedule says of the export: when it is due, and all that is no time. */
+  const row = async () => {
+    const kept = await schedule.find(REF)
+    if (kept === undefined) return 'untracked'
+    const { origin, misses, failures } = kept
+    return { dueInMs: kept.dueAt - Date.now(), origin, misses, failures }
+  }
+  const told = () => updates.published.map(wordOf)
+  return { follower, schedule, results, updates, observer, due, row, told }
+}
+
+const wordOf = (update: Update): string =>
+  update.kind === 'status' ? update.snapshot.state : `${update.kind} ${update.code}`
+
+const kept = (state: string, keptUntil?: number) => ({
+  snapshot: snapshotOf(state, Date.now()),
+  firstSeenAt: Date.now(),
+  ...(keptUntil !== undefined && { keptUntil }),
+})
+
+const notFound = () => new Problem('export-not-found', 'unknown', { upstreamStatus: 404 })
+const badTeam = () => new Problem('campaign-not-found', 'bad team', { upstreamStatus: 400 })
+const down = () => new Problem('upstream-unavailable', 'down')
+
+describe('a poll that finds the export final', () => {
+  it('is the last when the store has it', async () => {
+    const { follower, schedule, row } = start()
+    await follower.settle(await schedule.claimed(), kept('done', Date.now() + DAY))
+    expect(await row()).toBe('untracked')
+  })
+
+  it('is not the last while the store does not take it, so that its link is not lost', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    await follower.settle(await schedule.claimed(), kept('done'))
+    expect(await row()).toMatchObject({ dueInMs: 10_000, origin: 'pending', failures: 1 })
+  })
+
+  it('ends the following although a look of a caller has taken the claim away', async () => {
+    const { follower, schedule, row } = start()
+    const claim = await schedule.claimed()
+    await follower.note(REF, kept('pending'))
+    await follower.settle(claim, kept('done', Date.now() + DAY))
+    expect(await row()).toBe('untracked')
+  })
+})
+
+describe('a poll that finds the export pending', () => {
+  it('is repeated at the idle pace while nobody watches', async () => {
+    const { follower, schedule, row } = start()
+    await follower.settle(await schedule.claimed(), kept('pending'))
+    expect(await row()).toEqual({ dueInMs: MINUTE, origin: 'pending', misses: 0, failures: 0 })
+  })
+
+  it.each([
+    [10_000, 5_000],
+    [MINUTE, 10_000],
+    [HOUR, 15_000],
+  ])(
+    'is repeated, %d ms after it was first seen, %d ms later while somebody watches here',
+    async (ageMs, dueInMs) => {
+      const { follower, schedule, row } = start({ watched: true })
+      const claim = await schedule.claimed({ firstSeenAt: Date.now() - ageMs })
+      await follower.settle(claim, kept('pending'))
+      expect(await row()).toMatchObject({ dueInMs })
+    },
+  )
+
+  it('is repeated at the pace of the watched while somebody watches on another replica', async () => {
+    const { follower, schedule, row } = start()
+    const claim = await schedule.claimed({ watchedUntil: Date.now() + 1 })
+    await follower.settle(claim, kept('pending'))
+    expect(await row()).toMatchObject({ dueInMs: 5_000 })
+  })
+
+  it('forgets the misses and failures before it', async () => {
+    const { follower, schedule, row } = start()
+    await follower.settle(await schedule.claimed({ misses: 2, failures: 3 }), kept('pending'))
+    expect(await row()).toMatchObject({ misses: 0, failures: 0 })
+  })
+
+  it.each(['started', 'watched'] as const)(
+    'makes one that was %s one that was seen pending',
+    async (origin) => {
+      const { follower, schedule, row } = start({ watched: true })
+      await follower.settle(await schedule.claimed({ origin }), kept('pending'))
+      expect(await row()).toMatchObject({ origin: 'pending' })
+    },
+  )
+
+  it('changes nothing when the claim is lost meanwhile', async () => {
+    const { follower, schedule, row } = start()
+    const claim = await schedule.claimed()
+    await schedule.track(trackingOf(REF, { dueAt: Date.now() + 123 }))
+    await follower.settle(claim, kept('pending'))
+    expect(await row()).toMatchObject({ dueInMs: 123 })
+  })
+})
+
+describe('a word that lemlist has not documented', () => {
+  it('is followed on at the idle pace, whoever watches', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    await follower.settle(await schedule.claimed(), kept('queued'))
+    expect(await row()).toMatchObject({ dueInMs: MINUTE, origin: 'pending' })
+  })
+})
+
+describe('a followed export that lemlist does not know any more', () => {
+  const startMissed = async (misses: number, watched = true) => {
+    const one = start({ watched })
+    await one.schedule.claimed()
+    for (let i = 0; i < misses; i += 1) {
+      await one.follower.fail(await one.schedule.claimedAgain(), notFound())
+    }
+    return one
+  }
+
+  it.each([1, 2])(
+    'is looked at again after %d such looks, a poll interval later',
+    async (misses) => {
+      const { row, told, results } = await startMissed(misses)
+      expect(await row()).toEqual({ dueInMs: 5_000, origin: 'pending', misses, failures: 0 })
+      expect([told(), results.records.size]).toEqual([[], 0])
+    },
+  )
+
+  it('is gone after three: remembered for a day, told, and polled no more', async () => {
+    const { row, told, results } = await startMissed(3)
+    expect([...results.records.values()]).toEqual([
+      { kind: 'timed-out', forgetAt: Date.now() + DAY },
+    ])
+    expect([await row(), told()]).toEqual(['untracked', ['gone export-timed-out']])
+  })
+
+  it('is not gone when it was seen in between', async () => {
+    const { follower, schedule, row, told } = await startMissed(2)
+    await follower.settle(await schedule.claimedAgain(), kept('pending'))
+    await follower.fail(await schedule.claimedAgain(), notFound())
+    expect([await row(), told()]).toMatchObject([{ misses: 1 }, []])
+  })
+
+  it('is told as done when another replica has kept its end', async () => {
+    const { follower, schedule, results, row, told } = await startMissed(2)
+    const snapshot = { ...snapshotOf('done', Date.now()), endOfLife: Date.now() + DAY }
+    await results.put(REF, { kind: 'final', snapshot, forgetAt: Date.now() + 2 * DAY })
+    await follower.fail(await schedule.claimedAgain(), notFound())
+    expect([await row(), told()]).toEqual(['untracked', ['done']])
+  })
+
+  it('is told as gone also when the store cannot remember it', async () => {
+    const { follower, schedule, results, row, told, observer } = await startMissed(2)
+    results.failure = new Error('full')
+    await follower.fail(await schedule.claimedAgain(), notFound())
+    expect([await row(), told()]).toEqual(['untracked', ['gone export-timed-out']])
+    expect(observer.told).toEqual(['storeFailed results.put'])
+  })
+
+  it('is looked at in its own interval again although looks before failed', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    await follower.fail(await schedule.claimed({ failures: 4 }), notFound())
+    expect(await row()).toMatchObject({ dueInMs: 5_000, failures: 0, misses: 1 })
+  })
+
+  it('is looked at at the idle pace while nobody watches', async () => {
+    const { row } = await startMissed(1, false)
+    expect(await row()).toMatchObject({ dueInMs: MINUTE, misses: 1 })
+  })
+})
+
+describe('an export that was started here', () => {
+  it('is only looked at again while lemlist may not know it yet', async () => {
+    const { follower, schedule, row, told } = start()
+    const firstSeenAt = Date.now() - 59_000
+    for (let i = 0; i < 5; i += 1) {
+      await follower.fail(await schedule.claimed({ origin: 'started', firstSeenAt }), notFound())
+    }
+    expect(await row()).toMatchObject({ origin: 'started', misses: 0 })
+    expect(told()).toEqual([])
+  })
+
+  it('counts as missed from its second minute on', async () => {
+    const { follower, schedule, row } = start()
+    const firstSeenAt = Date.now() - MINUTE
+    await follower.fail(await schedule.claimed({ origin: 'started', firstSeenAt }), notFound())
+    expect(await row()).toMatchObject({ origin: 'started', misses: 1 })
+  })
+
+  it('is followed from the start, at the pace of whoever watches', async () => {
+    const { follower, row } = start({ watched: true })
+    await follower.begin(REF)
+    expect(await row()).toEqual({ dueInMs: 1_050, origin: 'started', misses: 0, failures: 0 })
+  })
+})
+
+describe('an export that is watched and was never seen', () => {
+  const watchedOnly = { origin: 'watched', watchedUntil: 9e15 } as const satisfies Partial<Tracking>
+
+  it.each([
+    [notFound, 'gone export-not-found'],
+    [badTeam, 'gone campaign-not-found'],
+  ])('is gone at the first 404', async (refusal, word) => {
+    const { follower, schedule, results, row, told } = start()
+    await follower.fail(await schedule.claimed(watchedOnly), refusal())
+    expect([await row(), told(), results.records.size]).toEqual(['untracked', [word], 0])
+  })
+
+  it('is asked for on, later and later, while lemlist is in trouble', async () => {
+    const { follower, schedule, row, told } = start()
+    await follower.fail(await schedule.claimed({ ...watchedOnly, failures: 1 }), down())
+    expect(await row()).toMatchObject({ dueInMs: 20_000, origin: 'watched', failures: 2 })
+    expect(told()).toEqual(['trouble upstream-unavailable'])
+  })
+
+  it('is dropped when nobody watches it any more', async () => {
+    const { follower, schedule, row } = start()
+    const claim = await schedule.claimed({ origin: 'watched', watchedUntil: Date.now() })
+    await follower.fail(claim, down())
+    expect(await row()).toBe('untracked')
+  })
+
+  it('is asked for until lemlist answers, from when somebody adopts it', async () => {
+    const { follower, row, due } = start({ watched: true })
+    await follower.adopt(REF)
+    expect(await row()).toEqual({ dueInMs: 10_000, origin: 'watched', misses: 0, failures: 1 })
+    expect(due).toEqual([10_000])
+  })
+})
+
+describe('a poll that fails', () => {
+  it('is told as trouble and repeated later and later, up to a minute', async () => {
+    const { follower, schedule, row, told } = start({ watched: true })
+    await schedule.claimed()
+    const waits: unknown[] = []
+    for (let i = 0; i < 5; i += 1) {
+      await follower.fail(await schedule.claimedAgain(), down())
+      const now = await row()
+      waits.push(typeof now === 'string' ? now : now.dueInMs)
+    }
+    expect(waits).toEqual([10_000, 20_000, 40_000, MINUTE, MINUTE])
+    expect(new Set(told())).toEqual(new Set(['trouble upstream-unavailable']))
+  })
+
+  it('is no verdict when lemlist says Bad team of an export that is followed', async () => {
+    const { follower, schedule, results, row, told } = start({ watched: true })
+    await schedule.claimed()
+    for (let i = 0; i < 4; i += 1) {
+      await follower.fail(await schedule.claimedAgain(), badTeam())
+    }
+    expect(await row()).toMatchObject({ misses: 0, failures: 4 })
+    expect(new Set(told())).toEqual(new Set(['trouble campaign-not-found']))
+    expect(results.records.size).toBe(0)
+  })
+
+  it('keeps the count of looks at which lemlist did not know it', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    await follower.fail(await schedule.claimed({ misses: 2 }), down())
+    expect(await row()).toMatchObject({ misses: 2, failures: 1 })
+  })
+
+  it('is the end when the export is kept as expired', async () => {
+    const { follower, schedule, row, told } = start({ watched: true })
+    await follower.fail(await schedule.claimed(), new Problem('export-expired', 'over'))
+    expect([await row(), told()]).toEqual(['untracked', ['gone export-expired']])
+  })
+
+  it('with a bug is reported as one and told as one, and nothing of it is told', async () => {
+    const { follower, schedule, row, updates, observer } = start({ watched: true })
+    await follower.fail(await schedule.claimed(), new TypeError('secret'))
+    expect(await row()).toMatchObject({ failures: 1 })
+    expect(observer.told).toEqual(['failed poll'])
+    expect(updates.published).toMatchObject([{ kind: 'trouble', code: 'internal' }])
+    expect(JSON.stringify(updates.published)).not.toContain('secret')
+  })
+})
+
+describe('an export that is pending for ever', () => {
+  const ends: [string, (one: ReturnType<typeof start>, claim: Claim) => Promise<void>][] = [
+    ['an answer', ({ follower }, claim) => follower.settle(claim, kept('pending'))],
+    ['a failure', ({ follower }, claim) => follower.fail(claim, down())],
+  ]
+
+  it.each(ends)('is followed to 2 h 15 min after it was first seen, after %s', async (_, end) => {
+    const one = start()
+    await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - 2.25 * HOUR }))
+    expect(await one.row()).not.toBe('untracked')
+  })
+
+  it.each(ends)('is given up then, after %s', async (_, end) => {
+    const one = start()
+    await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - 2.25 * HOUR - 1 }))
+    expect(await one.row()).toBe('untracked')
+  })
+
+  it.each(ends)('is not given up while somebody watches, after %s', async (_, end) => {
+    const one = start({ watched: true })
+    await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - DAY }))
+    expect(await one.row()).not.toBe('untracked')
+  })
+})
+
+describe('a look of a caller', () => {
+  it('makes the gateway follow what is pending', async () => {
+    const { follower, row, due } = start()
+    await follower.note(REF, kept('pending'))
+    expect(await row()).toEqual({ dueInMs: MINUTE, origin: 'pending', misses: 0, failures: 0 })
+    expect(due).toEqual([MINUTE])
+  })
+
+  it('moves the next poll back', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    const firstSeenAt = Date.now() - 10_000
+    await schedule.track(trackingOf(REF, { firstSeenAt, dueAt: Date.now() + 1 }))
+    await follower.note(REF, { snapshot: snapshotOf('pending', Date.now()), firstSeenAt })
+    expect(await row()).toMatchObject({ dueInMs: 5_000 })
+  })
+
+  // A read on a second replica put the next look a minute off although somebody watched on the first.
+  it('keeps the pace of the watched when somebody watches on another replica only', async () => {
+    const { follower, schedule, row } = start()
+    await schedule.track(trackingOf(REF, { watchedUntil: Date.now() + 1 }))
+    await follower.note(REF, kept('pending'))
+    expect(await row()).toMatchObject({ dueInMs: 5_000 })
+  })
+
+  // The first look on a second replica was taken for the first of all, and another came a second later.
+  it('is planned by the age of the export, not by when this replica first saw it', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE }))
+    await follower.note(REF, kept('pending'))
+    expect(await row()).toMatchObject({ dueInMs: 10_000 })
+  })
+
+  it('ends the following of what is final and kept, and only of that', async () => {
+    const { follower, schedule, row } = start()
+    await schedule.claimed()
+    await follower.note(REF, kept('done'))
+    expect(await row()).toMatchObject({ origin: 'pending' })
+    await follower.note(REF, kept('done', Date.now() + DAY))
+    expect(await row()).toBe('untracked')
+  })
+
+  it('marks it as watched when it is, for two heartbeats', async () => {
+    const { follower, schedule } = start({ watched: true })
+    await follower.note(REF, kept('pending'))
+    expect((await schedule.find(REF))?.watchedUntil).toBe(Date.now() + HEARTBEATS)
+  })
+})
+
+describe('whoever begins to watch', () => {
+  it('brings the next look forward to the pace of the watched, counted from the last', async () => {
+    const { follower, schedule, row, due } = start({ watched: true })
+    const now = Date.now()
+    await schedule.track(trackingOf(REF, { dueAt: now + MINUTE }))
+    await follower.hasten(REF, { firstSeenAt: now - 20_000, observedAt: now - 2_000 })
+    expect(await row()).toMatchObject({ dueInMs: 3_000 })
+    expect(due.at(-1)).toBe(3_000)
+    expect((await schedule.find(REF))?.watchedUntil).toBe(now + HEARTBEATS)
+  })
+
+  it('counts the age of the export from when any replica first saw it', async () => {
+    const { follower, schedule, row } = start()
+    const dueAt = Date.now() + HOUR
+    await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE, dueAt }))
+    await follower.hasten(REF, { firstSeenAt: Date.now(), observedAt: Date.now() })
+    expect(await row()).toMatchObject({ dueInMs: 10_000 })
+  })
+
+  it('keeps it watched by every renewal, and tracks nothing by it', async () => {
+    const { follower, schedule, row } = start({ watched: true })
+    await follower.renew([REF])
+    expect(await row()).toBe('untracked')
+    await schedule.claimed()
+    await follower.renew([REF])
+    expect((await schedule.find(REF))?.watchedUntil).toBe(Date.now() + HEARTBEATS)
+  })
+})
+
+describe('the standing of an export', () => {
+  it.each<[Partial<Tracking>, string]>([
+    [{ origin: 'pending' }, 'followed'],
+    [{ origin: 'watched' }, 'none'],
+    [{ origin: 'started', firstSeenAt: -59_999 }, 'young'],
+    [{ origin: 'started', firstSeenAt: -MINUTE }, 'followed'],
+  ])('with %j before now is %s', async (fields, standing) => {
+    const { follower, schedule } = start()
+    const { firstSeenAt = 0 } = fields
+    await schedule.claimed({ ...fields, firstSeenAt: Date.now() + firstSeenAt })
+    expect(await follower.standing(REF)).toBe(standing)
+    expect(await follower.isTracked(REF)).toBe(true)
+  })
+
+  it('is none when it is not tracked, or nobody can say', async () => {
+    const { follower, schedule } = start()
+    expect(await follower.standing(REF)).toBe('none')
+    schedule.failure = new Error('away')
+    expect(await follower.standing(REF)).toBe('none')
+    expect(await follower.isTracked(REF)).toBe(false)
+  })
+})
+
+describe('a store that fails', () => {
+  it('rejects nothing of it: the gateway goes on without', async () => {
+    const { follower, schedule, observer, told } = start({ watched: true })
+    const claim = await schedule.claimed()
+    schedule.failure = new Error('away')
+    await follower.note(REF, kept('pending'))
+    await follower.note(REF, kept('done', Date.now() + DAY))
+    await follower.adopt(REF)
+    await follower.begin(REF)
+    await follower.hasten(REF, { firstSeenAt: 0, observedAt: 0 })
+    await follower.renew([REF])
+    await follower.settle(claim, kept('pending'))
+    await follower.fail(claim, down())
+    expect(told()).toEqual(['trouble upstream-unavailable'])
+    expect(observer.told.map((line) => line.replace('storeFailed schedule.', ''))).toEqual([
+      ...['find', 'track', 'untrack', 'track', 'track', 'find', 'watch', 'watch'],
+      ...['reschedule', 'reschedule'],
+    ])
+  })
+})

@@ -1,0 +1,264 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createAlarm } from '../../../../src/exports/following/alarm.ts'
+import { createTracker } from '../../../../src/exports/following/tracker.ts'
+import type { Look } from '../../../../src/exports/ports.ts'
+import type { Flight } from '../../../../src/exports/reading/looker.ts'
+import type { Claim } from '../../../../src/exports/schedule.ts'
+import { fakeSchedule, trackingOf, VISIBILITY_MS } from '../../../helpers/fake-schedule.ts'
+import { useFakeTime } from '../../../helpers/fake-time.ts'
+import { fakeObserver, snapshotOf } from '../../../helpers/fakes.ts'
+import { REF } from '../../../helpers/status-bodies.ts'
+
+const refOf = (number: number) => ({ ...REF, exportId: `axp_${number}` })
+
+/** A tracker whose looks end when the test says so; nothing is looked at twice unless the test sees to it. */
+const start = ({ places = 4 } = {}) => {
+  useFakeTime()
+  const schedule = fakeSchedule()
+  const observer = fakeObserver()
+  const flights: { ref: string; turn: unknown; leave(): void; answer(): void; fail(): void }[] = []
+  const settled: string[] = []
+  const follower = {
+    settle: async ({ ref }: Claim) => void settled.push(`settled ${ref.exportId}`),
+    fail: async ({ ref }: Claim) => void settled.push(`failed ${ref.exportId}`),
+    giveBack: async ({ ref }: Claim) => void settled.push(`given back ${ref.exportId}`),
+  }
+  const alarm = createAlarm()
+  const tracker = createTracker({
+    schedule,
+    alarm,
+    observer,
+    places,
+    follower: {
+      settle: (claim) => follower.settle(claim),
+      fail: (claim) => follower.fail(claim),
+      giveBack: (claim) => follower.giveBack(claim),
+    },
+    longestTurnMs: 15_000,
+    looker: {
+      look: (ref, turn) => {
+        const started = Promise.withResolvers<void>()
+        const answer = Promise.withResolvers<Awaited<Flight['answer']>>()
+        const look: Look = {
+          started: started.promise,
+          answer: new Promise(() => {}),
+          isWaiting: () => true,
+          hurry: () => {},
+        }
+        flights.push({
+          ref: ref.exportId,
+          turn,
+          leave: started.resolve,
+          answer: () => answer.resolve({ snapshot: snapshotOf('pending', 0), firstSeenAt: 0 }),
+          fail: () => answer.reject(new Error('no')),
+        })
+        return { flight: { look, answer: answer.promise }, joined: false }
+      },
+    },
+  })
+  onTestFinished(() => tracker.stop())
+  const track = (numbers: readonly number[], dueInMs = 0, intervalMs = 5_000) =>
+    Promise.all(
+      numbers.map((number) =>
+        schedule.track(trackingOf(refOf(number), { dueAt: Date.now() + dueInMs, intervalMs })),
+      ),
+    )
+  const flight = (number: number) => {
+    const found = flights[number]
+    if (found === undefined) throw new Error(`there was no look ${number}`)
+    return found
+  }
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+  const looked = () => flights.map(({ ref }) => ref)
+  return { tracker, alarm, schedule, observer, follower, flight, looked, settled, track, pass }
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index)
+
+describe('the tracker', () => {
+  it('looks at what is due, once, and not before', async () => {
+    const { tracker, track, pass, looked } = start()
+    await track([1], 700)
+    tracker.start()
+    await pass(699)
+    expect(looked()).toEqual([])
+    await pass(1)
+    expect(looked()).toEqual(['axp_1'])
+    await pass(VISIBILITY_MS - 1)
+    expect(looked()).toEqual(['axp_1'])
+  })
+
+  it('puts a poll into line due in an interval from now: callers go first, but not for ever', async () => {
+    const { tracker, track, pass, flight } = start()
+    await track([1], 0, 5_000)
+    await pass(250)
+    tracker.start()
+    await pass(0)
+    expect(flight(0).turn).toEqual({ due: 5_250, giveUpAt: Number.POSITIVE_INFINITY })
+  })
+
+  it('leaves what has no place in line in the schedule, where the most urgent is picked', async () => {
+    const { tracker, track, pass, looked, flight } = start({ places: 2 })
+    await track([1, 2, 3])
+    tracker.start()
+    await pass(0)
+    expect(looked()).toEqual(['axp_1', 'axp_2'])
+    await track([4], -1, 0)
+    flight(0).leave()
+    await pass(1)
+    expect(looked()).toEqual(['axp_1', 'axp_2', 'axp_4'])
+    flight(1).leave()
+    flight(2).leave()
+    await pass(1)
+    expect(looked()).toEqual(['axp_1', 'axp_2', 'axp_4', 'axp_3'])
+  })
+
+  it('needs one timer for 300 exports', async () => {
+    const { tracker, track, pass } = start()
+    await track(range(300), 5_000)
+    const before = vi.getTimerCount()
+    tracker.start()
+    await pass(0)
+    expect(vi.getTimerCount() - before).toBe(1)
+  })
+
+  it('wakes for what is due sooner than all else', async () => {
+    const { tracker, alarm, track, pass, looked } = start()
+    await track([1], 900)
+    tracker.start()
+    await pass(0)
+    await track([2], 100)
+    alarm.set(Date.now() + 100)
+    await pass(100)
+    expect(looked()).toEqual(['axp_2'])
+    await pass(800)
+    expect(looked()).toEqual(['axp_2', 'axp_1'])
+  })
+
+  it('does not ask the schedule for what is due later than the next', async () => {
+    const { tracker, alarm, track, pass, schedule } = start()
+    await track([1], 100)
+    tracker.start()
+    await pass(0)
+    const asked = schedule.asked.length
+    for (const dueInMs of [100, 200, 300]) alarm.set(Date.now() + dueInMs)
+    await pass(0)
+    expect(schedule.asked).toHaveLength(asked)
+  })
+
+  it('finds within a second what another replica has brought forward', async () => {
+    const { tracker, track, pass, looked } = start()
+    await track([1], 60_000)
+    tracker.start()
+    await pass(10)
+    await track([2], 0)
+    await pass(1_000)
+    expect(looked()).toEqual(['axp_2'])
+  })
+
+  it('does not miss what becomes due while the schedule is asked', async () => {
+    const { tracker, alarm, track, pass, looked, schedule } = start()
+    const gate = Promise.withResolvers<void>()
+    schedule.gate = gate.promise
+    tracker.start()
+    await pass(0)
+    await track([1])
+    alarm.set(Date.now())
+    gate.resolve()
+    await pass(2)
+    expect(looked()).toEqual(['axp_1'])
+  })
+
+  it.each(range(16))(
+    // It rested for a second when room was made just between asking and resting.
+    'does not miss the room that is made %d turns after the schedule was asked',
+    async (turns) => {
+      const { tracker, alarm, track, pass, looked, flight } = start({ places: 1 })
+      await track([1, 2])
+      tracker.start()
+      await pass(10)
+      alarm.set(Date.now())
+      for (let turn = 0; turn < turns; turn += 1) await null
+      flight(0).leave()
+      await pass(2)
+      expect(looked()).toEqual(['axp_1', 'axp_2'])
+    },
+  )
+
+  it('tells how each look went', async () => {
+    const { tracker, track, pass, flight, settled } = start()
+    await track([1, 2])
+    tracker.start()
+    await pass(0)
+    flight(0).answer()
+    flight(1).fail()
+    await pass(0)
+    expect(settled).toEqual(['settled axp_1', 'failed axp_2'])
+  })
+
+  it('goes on when the schedule fails, a second later', async () => {
+    const { tracker, track, pass, looked, schedule, observer } = start()
+    await track([1])
+    schedule.failure = new Error('away')
+    tracker.start()
+    await pass(1_500)
+    expect(observer.told).toEqual(['storeFailed schedule.claim', 'storeFailed schedule.claim'])
+    schedule.failure = undefined
+    await pass(1_000)
+    expect(looked()).toEqual(['axp_1'])
+  })
+
+  it('goes on when what follows a look fails, and says that this is a bug', async () => {
+    const { tracker, track, pass, looked, flight, follower, observer } = start()
+    follower.settle = () => Promise.reject(new Error('a bug'))
+    await track([1])
+    await track([2], 100)
+    tracker.start()
+    await pass(0)
+    flight(0).answer()
+    await pass(100)
+    expect([observer.told, looked()]).toEqual([['failed poll'], ['axp_1', 'axp_2']])
+  })
+
+  it('claims nothing once it is stopped, and leaves no timer', async () => {
+    const { tracker, alarm, track, pass, looked, schedule } = start()
+    const before = vi.getTimerCount()
+    tracker.start()
+    await pass(0)
+    tracker.stop()
+    await track([1])
+    alarm.set(Date.now())
+    const asked = schedule.asked.length
+    await pass(5_000)
+    expect([looked(), schedule.asked.length, vi.getTimerCount()]).toEqual([[], asked, before])
+  })
+
+  // A stop told every poll that still stood in line as a failure: after the restart they backed off.
+  it('gives back what it has claimed when it is stopped before the look', async () => {
+    const { tracker, track, pass, flight, settled } = start()
+    await track([1])
+    tracker.start()
+    await pass(0)
+    tracker.stop()
+    flight(0).fail()
+    await pass(0)
+    expect(settled).toEqual(['given back axp_1'])
+  })
+
+  // An idle poll held its place for its whole minute while callers kept lemlist busy.
+  it('lets no poll stand behind callers for longer than the interval of a watched one', async () => {
+    const { tracker, track, pass, flight } = start()
+    await track([1], 0, 60_000)
+    tracker.start()
+    await pass(0)
+    expect(flight(0).turn).toMatchObject({ due: performance.now() + 15_000 })
+  })
+
+  it('runs once, however often it is started', async () => {
+    const { tracker, pass, schedule } = start()
+    tracker.start()
+    tracker.start()
+    await pass(0)
+    expect(schedule.asked).toEqual(['claim'])
+  })
+})

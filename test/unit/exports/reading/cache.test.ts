@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest'
+import { createCache } from '../../../../src/exports/reading/cache.ts'
+import { createLatest } from '../../../../src/exports/reading/latest.ts'
+import { DAY, fakeObserver, fakeResults, snapshotOf } from '../../../helpers/fakes.ts'
+import { REF } from '../../../helpers/status-bodies.ts'
+
+const NOW = Date.UTC(2026, 0, 2)
+const MINUTE = 60_000
+
+const start = () => {
+  const results = fakeResults()
+  const observer = fakeObserver()
+  const clock = { now: NOW }
+  const options = { results, observer, fileTtlMs: DAY, now: () => clock.now }
+  const cache = createCache({ ...options, latest: createLatest() })
+  /** A replica that starts with the same store and no memory. */
+  const another = () => createCache({ ...options, latest: createLatest() })
+  return { cache, results, observer, clock, another }
+}
+const pending = (at = NOW) => snapshotOf('pending', at)
+const done = (at = NOW) => snapshotOf('done', at)
+
+describe('a pending observation', () => {
+  it('is shown and never kept', async () => {
+    const { cache, results } = start()
+    expect(await cache.keep(REF, pending())).toEqual({ snapshot: pending(), firstSeenAt: NOW })
+    expect(cache.peek(REF)).toBeUndefined()
+    expect(await cache.lookup(REF)).toBeUndefined()
+    expect(results.records.size).toBe(0)
+  })
+
+  it('stands in for lemlist for less than a minute, with the time it was first seen', async () => {
+    const { cache, clock } = start()
+    await cache.keep(REF, pending())
+    await cache.keep(REF, pending(NOW + 5_000))
+    clock.now = NOW + 5_000 + MINUTE - 1
+    expect(cache.stale(REF)).toEqual({ snapshot: pending(NOW + 5_000), firstSeenAt: NOW })
+    clock.now += 1
+    expect(cache.stale(REF)).toBeUndefined()
+  })
+
+  it('is not shown after a final one that another replica has kept', async () => {
+    const { cache, another } = start()
+    await cache.keep(REF, pending())
+    await another().keep(REF, done())
+    const kept = await cache.keep(REF, pending(NOW + 1_000))
+    expect(kept.snapshot).toEqual(done())
+    expect(cache.stale(REF)).toBeUndefined()
+    expect(cache.peek(REF)?.snapshot).toEqual(done())
+  })
+
+  it('is shown after all when our verdict was that it timed out', async () => {
+    const { cache, results } = start()
+    await results.put(REF, { kind: 'timed-out', forgetAt: NOW + DAY })
+    expect((await cache.keep(REF, pending())).snapshot).toEqual(pending())
+  })
+})
+
+describe('a final status', () => {
+  it.each(['done', 'error'])('%s is put, and from then on one look-up away', async (state) => {
+    const { cache, results } = start()
+    const snapshot = snapshotOf(state, NOW)
+    const kept = { snapshot, keptUntil: NOW + DAY, firstSeenAt: NOW }
+    expect(await cache.keep(REF, snapshot)).toEqual(kept)
+    expect(results.asked).toEqual(['put'])
+    expect([cache.peek(REF), await cache.lookup(REF)]).toEqual([kept, kept])
+    expect(results.asked).toEqual(['put'])
+    expect([...results.records.values()]).toMatchObject([
+      { kind: 'final', forgetAt: NOW + 2 * DAY },
+    ])
+  })
+
+  it('is read from the store once, then it is in memory', async () => {
+    const { cache, another, results } = start()
+    await another().keep(REF, done())
+    expect(cache.peek(REF)).toBeUndefined()
+    expect((await cache.lookup(REF))?.snapshot).toEqual(done())
+    await cache.lookup(REF)
+    expect(cache.peek(REF)?.snapshot).toEqual(done())
+    expect(results.asked).toEqual(['put', 'get'])
+  })
+
+  it('that came first wins over a later one', async () => {
+    const { cache } = start()
+    await cache.keep(REF, done())
+    expect((await cache.keep(REF, snapshotOf('error', NOW + 5))).snapshot).toEqual(done())
+  })
+
+  it('beats a verdict that the export timed out', async () => {
+    const { cache, results } = start()
+    await results.put(REF, { kind: 'timed-out', forgetAt: NOW + DAY })
+    expect((await cache.keep(REF, done())).snapshot).toEqual(done())
+    expect((await cache.lookup(REF))?.snapshot).toEqual(done())
+  })
+
+  it('ends with its life: not shown from memory any more', async () => {
+    const { cache, clock, results } = start()
+    await cache.keep(REF, done())
+    clock.now = NOW + DAY - 1
+    expect(cache.peek(REF)).toBeDefined()
+    clock.now = NOW + DAY
+    expect(cache.peek(REF)).toBeUndefined()
+    results.records.set('default/cam_Scripted0000001/axp_Scripted0000001', {
+      kind: 'expired',
+      forgetAt: NOW + 2 * DAY,
+    })
+    await expect(cache.lookup(REF)).rejects.toMatchObject({ code: 'export-expired', status: 410 })
+  })
+
+  it('of one account is none of another’s business', async () => {
+    const { cache } = start()
+    await cache.keep(REF, done())
+    expect(cache.peek({ ...REF, account: 'other' })).toBeUndefined()
+    expect(await cache.lookup({ ...REF, account: 'other' })).toBeUndefined()
+  })
+})
+
+describe('what is repeated for a minute', () => {
+  it.each([
+    ['a word that lemlist has not documented', snapshotOf('queued', NOW), 'drift unknown-state'],
+    [
+      'a final status that is past its life when lemlist gives it',
+      { ...done(), endOfLife: NOW - 1 },
+      'drift past-life',
+    ],
+  ])('is %s, and it is not stored', async (_, snapshot, drift) => {
+    const { cache, clock, results, observer } = start()
+    const kept = { snapshot, keptUntil: NOW + MINUTE, firstSeenAt: NOW }
+    expect(await cache.keep(REF, snapshot)).toEqual(kept)
+    expect(observer.told).toEqual([drift])
+    clock.now = NOW + MINUTE - 1
+    expect(await cache.lookup(REF)).toEqual(kept)
+    expect([cache.peek(REF), cache.stale(REF), results.records.size]).toEqual([
+      undefined,
+      undefined,
+      0,
+    ])
+    clock.now = NOW + MINUTE
+    expect(await cache.lookup(REF)).toBeUndefined()
+  })
+
+  it('ends at once when lemlist says something better', async () => {
+    const { cache } = start()
+    await cache.keep(REF, snapshotOf('queued', NOW))
+    await cache.keep(REF, done())
+    expect((await cache.lookup(REF))?.snapshot).toEqual(done())
+  })
+})
+
+describe('an end other than a status', () => {
+  it.each([
+    ['timed-out', 'export-timed-out', 404],
+    ['expired', 'export-expired', 410],
+  ] as const)('is told from the store: %s', async (kind, code, status) => {
+    const { cache, results } = start()
+    const key = 'default/cam_Scripted0000001/axp_Scripted0000001'
+    results.records.set(key, { kind, forgetAt: NOW + DAY })
+    await expect(cache.lookup(REF)).rejects.toMatchObject({ code, status })
+  })
+
+  it('is told though lemlist gives its status again: 410 wins', async () => {
+    const { cache, results } = start()
+    const key = 'default/cam_Scripted0000001/axp_Scripted0000001'
+    results.records.set(key, { kind: 'expired', forgetAt: NOW + DAY })
+    await expect(cache.keep(REF, pending())).rejects.toMatchObject({ code: 'export-expired' })
+  })
+})
+
+describe('a store that fails', () => {
+  it('holds nothing: a look-up finds nothing, and the operator is told', async () => {
+    const { cache, results, observer } = start()
+    results.failure = new Error('away')
+    expect(await cache.lookup(REF)).toBeUndefined()
+    expect(observer.told).toEqual(['storeFailed results.get'])
+  })
+
+  it('does not keep a final status from being shown, but from being kept', async () => {
+    const { cache, results, observer } = start()
+    results.failure = new Error('away')
+    expect(await cache.keep(REF, done())).toEqual({ snapshot: done(), firstSeenAt: NOW })
+    expect(observer.told).toEqual(['storeFailed results.put'])
+    expect(cache.peek(REF)).toBeUndefined()
+    results.failure = undefined
+    expect(await cache.lookup(REF)).toBeUndefined()
+  })
+
+  it('does not keep a pending one from being shown', async () => {
+    const { cache, results } = start()
+    results.failure = new Error('away')
+    expect((await cache.keep(REF, pending())).snapshot).toEqual(pending())
+  })
+
+  it('is not asked for what is in memory', async () => {
+    const { cache, results } = start()
+    await cache.keep(REF, done())
+    results.failure = new Error('away')
+    expect((await cache.lookup(REF))?.snapshot).toEqual(done())
+  })
+})
+
+describe('the latest observations', () => {
+  it('are bounded by their bytes: the oldest go first', () => {
+    const latest = createLatest(1_000)
+    const refs = ['a', 'b', 'c', 'd'].map((name) => ({ ...REF, exportId: `axp_${name}` }))
+    for (const ref of refs) latest.set(ref, pending())
+    expect(refs.map((ref) => latest.get(ref) !== undefined)).toEqual([false, true, true, true])
+  })
+
+  it('are forgotten one by one', () => {
+    const latest = createLatest()
+    latest.set(REF, pending())
+    latest.forget(REF)
+    expect(latest.get(REF)).toBeUndefined()
+  })
+})

@@ -1,0 +1,282 @@
+import { describe, expect, it, vi } from 'vitest'
+import { createCache } from '../../../../src/exports/reading/cache.ts'
+import { createLatest } from '../../../../src/exports/reading/latest.ts'
+import { createLooker } from '../../../../src/exports/reading/looker.ts'
+import { createReader, type ReaderOptions } from '../../../../src/exports/reading/reader.ts'
+import { Problem } from '../../../../src/problems.ts'
+import { useFakeTime } from '../../../helpers/fake-time.ts'
+import {
+  DAY,
+  fakeObserver,
+  fakeResults,
+  fakeUpdates,
+  fakeUpstream,
+  snapshotOf,
+} from '../../../helpers/fakes.ts'
+import { REF } from '../../../helpers/status-bodies.ts'
+
+const PATIENCE_MS = 4_500
+
+type Standing = Awaited<ReturnType<ReaderOptions['follower']['standing']>>
+
+const start = ({
+  standing = 'none',
+  budgetPatienceMs = () => Number.POSITIVE_INFINITY,
+}: {
+  standing?: Standing
+  budgetPatienceMs?: () => number
+} = {}) => {
+  useFakeTime()
+  const results = fakeResults()
+  const upstream = fakeUpstream()
+  const updates = fakeUpdates()
+  const observer = fakeObserver()
+  const cache = createCache({ results, observer, latest: createLatest(), fileTtlMs: DAY })
+  const noted: string[] = []
+  const reader = createReader({
+    cache,
+    looker: createLooker({ upstream, cache, updates, observer }),
+    follower: {
+      note: async (_, { snapshot }) => void noted.push(snapshot.state),
+      standing: async () => standing,
+    },
+    patienceMs: PATIENCE_MS,
+    budgetPatienceMs,
+  })
+  /** Once all that can go on by itself has done so. */
+  const settled = () => vi.advanceTimersByTimeAsync(0)
+  const look = (number: number) => {
+    const found = upstream.looks[number]
+    if (found === undefined) throw new Error(`there was no look ${number}`)
+    return found
+  }
+  return { reader, cache, results, updates, noted, settled, look, looks: upstream.looks }
+}
+const say = (state: string, text = state) => snapshotOf(state, Date.now(), text)
+
+/** The outcome of a read so far, without waiting for it. */
+const watch = (read: Promise<{ how: string; snapshot: { state: string } }>) => {
+  const seen: string[] = []
+  read.then(
+    ({ how, snapshot }) => void seen.push(`${how} ${snapshot.state}`),
+    (error) => void seen.push(error instanceof Problem ? error.code : String(error)),
+  )
+  return seen
+}
+
+describe('a read', () => {
+  it('asks lemlist for what is not known, and lets the follower know', async () => {
+    const { reader, settled, look, noted, updates } = start()
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(0).answer(say('pending'))
+    await settled()
+    expect([seen, noted]).toEqual([['miss pending'], ['pending']])
+    expect(updates.published.map(({ kind }) => kind)).toEqual(['status'])
+  })
+
+  it('of a final one asks once; then it is a hit without a promise', async () => {
+    const { reader, settled, look, looks } = start()
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(0).answer(say('done'))
+    await settled()
+    expect(seen).toEqual(['miss done'])
+    expect(reader.peek(REF)?.how).toBe('hit')
+    expect((await reader.read(REF)).how).toBe('hit')
+    expect(looks).toHaveLength(1)
+  })
+
+  it('is due when it comes, and waits in line no longer than its patience', async () => {
+    const { reader, settled, look } = start()
+    watch(reader.read(REF))
+    await settled()
+    const { due, giveUpAt } = look(0).turn
+    expect(giveUpAt - due).toBe(PATIENCE_MS)
+  })
+
+  // Redis went away while reads stood in line: they waited for a budget that had nothing to give.
+  it('that stands in line already waits no longer than the budget is worth', async () => {
+    let budgetPatienceMs = Number.POSITIVE_INFINITY
+    const { reader, settled } = start({ budgetPatienceMs: () => budgetPatienceMs })
+    const seen = watch(reader.read(REF))
+    await settled()
+    await vi.advanceTimersByTimeAsync(150)
+    expect(seen).toEqual([])
+    budgetPatienceMs = 100
+    await vi.advanceTimersByTimeAsync(100)
+    expect(seen).toEqual(['budget-exhausted'])
+  })
+
+  it('goes on when the store fails', async () => {
+    const { reader, results, settled, look } = start()
+    results.failure = new Error('away')
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(0).answer(say('done'))
+    await settled()
+    expect(seen).toEqual(['miss done'])
+  })
+})
+
+describe('reads at the same time', () => {
+  it('share one look, and the next read has its own', async () => {
+    const { reader, settled, look, looks } = start()
+    const first = watch(reader.read(REF))
+    const second = watch(reader.read(REF))
+    await settled()
+    expect([looks.length, look(0).hurried.length]).toEqual([1, 1])
+    look(0).answer(say('pending'))
+    await settled()
+    expect([first, second]).toEqual([['miss pending'], ['collapsed pending']])
+    watch(reader.read(REF))
+    await settled()
+    expect(looks).toHaveLength(2)
+  })
+
+  it('of different exports, or of one export in two accounts, share nothing', async () => {
+    const { reader, settled, looks } = start()
+    for (const ref of [REF, { ...REF, exportId: 'axp_2' }, { ...REF, account: 'other' }]) {
+      watch(reader.read(ref))
+    }
+    await settled()
+    expect(looks).toHaveLength(3)
+  })
+
+  it('share a failure, after which lemlist is asked again', async () => {
+    const { reader, settled, look, looks } = start()
+    const both = [watch(reader.read(REF)), watch(reader.read(REF))]
+    await settled()
+    look(0).fail(new Problem('upstream-unavailable', 'away'))
+    await settled()
+    expect(both).toEqual([['upstream-unavailable'], ['upstream-unavailable']])
+    watch(reader.read(REF))
+    await settled()
+    expect(looks).toHaveLength(2)
+  })
+
+  it('are each patient for themselves: the first gives up, the look goes on for the others', async () => {
+    const { reader, settled, look } = start()
+    const first = watch(reader.read(REF))
+    await vi.advanceTimersByTimeAsync(3_000)
+    const second = watch(reader.read(REF))
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS - 3_000)
+    expect([first, second]).toEqual([['budget-exhausted'], []])
+    look(0).answer(say('pending'))
+    await settled()
+    expect(second).toEqual(['collapsed pending'])
+  })
+
+  it('wait on once their call is under way, however long it takes', async () => {
+    const { reader, settled, look } = start()
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(0).leave()
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS + 5_000)
+    expect(seen).toEqual([])
+    look(0).answer(say('pending'))
+    await settled()
+    expect(seen).toEqual(['miss pending'])
+  })
+})
+
+describe('trouble while a pending observation is young', () => {
+  const PASSING = ['budget-exhausted', 'upstream-unavailable', 'upstream-timeout'] as const
+  const OTHERS = ['upstream-invalid', 'upstream-credentials', 'campaign-not-found'] as const
+
+  const seenPending = async () => {
+    const started = start()
+    watch(started.reader.read(REF))
+    await started.settled()
+    started.look(0).answer(say('pending'))
+    await started.settled()
+    return started
+  }
+
+  it.each(PASSING)('that passes (%s) shows it', async (code) => {
+    const { reader, settled, look } = await seenPending()
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(1).fail(new Problem(code, 'trouble'))
+    await settled()
+    expect(seen).toEqual(['stale pending'])
+  })
+
+  it('is a read that runs out of patience: it shows it, too', async () => {
+    const { reader } = await seenPending()
+    const seen = watch(reader.read(REF))
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS)
+    expect(seen).toEqual(['stale pending'])
+  })
+
+  it.each(PASSING)('that passes (%s) shows it for a minute and no longer', async (code) => {
+    const { reader, settled, look } = await seenPending()
+    await vi.advanceTimersByTimeAsync(60_000)
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(1).fail(new Problem(code, 'trouble'))
+    await settled()
+    expect(seen).toEqual([code])
+  })
+
+  it.each(OTHERS)('that is an answer (%s) is told', async (code) => {
+    const { reader, settled, look } = await seenPending()
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(1).fail(new Problem(code, 'trouble'))
+    await settled()
+    expect(seen).toEqual([code])
+  })
+
+  it('that nobody foresaw is thrown as it is', async () => {
+    const { reader, settled, look } = await seenPending()
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(1).fail(new TypeError('a bug'))
+    await settled()
+    expect(seen).toEqual(['TypeError: a bug'])
+  })
+})
+
+describe('a 404 of lemlist', () => {
+  const notFound = () => new Problem('export-not-found', 'unknown', { upstreamStatus: 404 })
+
+  const outcome = async (started: ReturnType<typeof start>, number: number) => {
+    const { reader, settled, look } = started
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(number).fail(notFound())
+    await settled()
+    return seen
+  }
+
+  it('is what it says for an export that nobody has seen', async () => {
+    expect(await outcome(start(), 0)).toEqual(['export-not-found'])
+  })
+
+  it('means timed out when it was seen pending a moment ago', async () => {
+    const started = start()
+    watch(started.reader.read(REF))
+    await started.settled()
+    started.look(0).answer(say('pending'))
+    await started.settled()
+    expect(await outcome(started, 1)).toEqual(['export-timed-out'])
+  })
+
+  // Only a pending observation of the last minute counted once, so later 404s read as "never existed".
+  it('means timed out when it was seen pending long ago and is followed', async () => {
+    expect(await outcome(start({ standing: 'followed' }), 0)).toEqual(['export-timed-out'])
+  })
+
+  it('is what it says for an export that was started just now', async () => {
+    expect(await outcome(start({ standing: 'young' }), 0)).toEqual(['export-not-found'])
+  })
+
+  it('is not remembered: the next read asks again', async () => {
+    const started = start()
+    await outcome(started, 0)
+    await outcome(started, 1)
+    expect(started.looks).toHaveLength(2)
+    expect(started.results.records.size).toBe(0)
+  })
+})

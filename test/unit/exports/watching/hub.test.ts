@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest'
+import type { ExportRef } from '../../../../src/exports/export.ts'
+import type { Update } from '../../../../src/exports/ports.ts'
+import { createHub, type Hub, isOver, type Topic } from '../../../../src/exports/watching/hub.ts'
+import { snapshotOf } from '../../../helpers/fakes.ts'
+import { REF } from '../../../helpers/status-bodies.ts'
+
+const OTHER = { ...REF, exportId: 'axp_Other' }
+
+const status = (state: string, observedAt = 1, text = state): Update => ({
+  kind: 'status',
+  snapshot: snapshotOf(state, observedAt, text),
+})
+const trouble = (
+  code: 'upstream-timeout' | 'upstream-unavailable',
+  detail = 'trouble',
+): Update => ({
+  kind: 'trouble',
+  code,
+  detail,
+})
+const gone = (code: 'export-timed-out' | 'export-not-found' | 'export-expired'): Update => ({
+  kind: 'gone',
+  code,
+  detail: 'gone',
+})
+
+const wordsOf = ({ snapshot, word }: Topic): string =>
+  [snapshot?.state, word?.code].filter((part) => part !== undefined).join(' + ')
+
+/** A watcher that notes what it is told. */
+const watcher = (hub: Hub, ref: ExportRef = REF) => {
+  const told: string[] = []
+  const subscriber = { changed: (topic: Topic) => void told.push(wordsOf(topic)) }
+  const topic = hub.subscribe(ref, subscriber)
+  return { told, topic, leave: () => hub.unsubscribe(ref, subscriber) }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+describe('a topic', () => {
+  it('is there as long as somebody watches, and nothing is left of it then', () => {
+    const hub = createHub()
+    const one = watcher(hub)
+    const other = watcher(hub)
+    expect([hub.isWatched(REF), hub.isWatched(OTHER)]).toEqual([true, false])
+    one.leave()
+    expect(hub.isWatched(REF)).toBe(true)
+    other.leave()
+    other.leave()
+    expect([hub.isWatched(REF), hub.topic(REF), hub.open()]).toEqual([false, undefined, []])
+  })
+
+  it('is not made by an update that nobody watches', () => {
+    const hub = createHub()
+    hub.dispatch(REF, status('pending'))
+    expect(hub.topic(REF)).toBeUndefined()
+  })
+
+  it('holds what is known already for whoever joins later', () => {
+    const hub = createHub()
+    watcher(hub)
+    hub.dispatch(REF, status('pending'))
+    hub.dispatch(REF, trouble('upstream-timeout'))
+    expect(wordsOf(watcher(hub).topic)).toBe('pending + upstream-timeout')
+  })
+
+  it('begins with nothing once all have left and somebody joins again', () => {
+    const hub = createHub()
+    const one = watcher(hub)
+    hub.dispatch(REF, status('pending'))
+    one.leave()
+    expect(wordsOf(watcher(hub).topic)).toBe('')
+  })
+
+  it('is open until the export is over', () => {
+    const hub = createHub()
+    watcher(hub)
+    watcher(hub, OTHER)
+    hub.dispatch(REF, status('done'))
+    expect(hub.open().map(({ ref }) => ref)).toEqual([OTHER])
+    hub.dispatch(OTHER, gone('export-timed-out'))
+    expect(hub.open()).toEqual([])
+  })
+
+  it('notes when it was heard of last, also when nothing is new', () => {
+    let time = 0
+    const hub = createHub(() => time)
+    watcher(hub)
+    hub.dispatch(REF, status('pending', 1))
+    time = 7
+    hub.dispatch(REF, status('pending', 2))
+    expect(hub.topic(REF)?.heardAt).toBe(7)
+    time = 9
+    hub.dispatch(REF, trouble('upstream-timeout'))
+    time = 11
+    hub.dispatch(REF, trouble('upstream-timeout'))
+    expect(hub.topic(REF)?.heardAt).toBe(11)
+  })
+})
+
+describe('a dispatch', () => {
+  it.each<[string, Update[], string[]]>([
+    [
+      'a change of any field',
+      [status('pending', 1, 'a'), status('pending', 2, 'b')],
+      ['pending', 'pending'],
+    ],
+    ['the same bytes once', [status('pending', 1), status('pending', 2)], ['pending']],
+    ['nothing older', [status('pending', 2, 'b'), status('pending', 1, 'a')], ['pending']],
+    [
+      'a final one though it is older',
+      [status('pending', 2), status('done', 1)],
+      ['pending', 'done'],
+    ],
+    [
+      'nothing after a final one',
+      [status('done', 1), status('pending', 2), status('error', 3)],
+      ['done'],
+    ],
+    ['no trouble after a final one', [status('error'), trouble('upstream-timeout')], ['error']],
+    ['no end after a final one', [status('done'), gone('export-timed-out')], ['done']],
+    [
+      'trouble once per change of it',
+      [
+        trouble('upstream-timeout', 'one'),
+        trouble('upstream-timeout', 'two'),
+        trouble('upstream-unavailable'),
+        trouble('upstream-timeout'),
+      ],
+      ['upstream-timeout', 'upstream-unavailable', 'upstream-timeout'],
+    ],
+    [
+      'that a status ends trouble, though it is the same status',
+      [status('pending', 1), trouble('upstream-timeout'), status('pending', 2)],
+      ['pending', 'pending + upstream-timeout', 'pending'],
+    ],
+    [
+      'trouble again after a status ended it',
+      [trouble('upstream-timeout'), status('pending'), trouble('upstream-timeout')],
+      ['upstream-timeout', 'pending', 'pending + upstream-timeout'],
+    ],
+    [
+      'an end after trouble',
+      [trouble('upstream-timeout'), gone('export-timed-out')],
+      ['upstream-timeout', 'export-timed-out'],
+    ],
+    [
+      'no trouble after an end',
+      [gone('export-timed-out'), trouble('upstream-timeout')],
+      ['export-timed-out'],
+    ],
+    ['one end only', [gone('export-timed-out'), gone('export-expired')], ['export-timed-out']],
+    [
+      'a final status after an end: it beats it',
+      [gone('export-timed-out'), status('done')],
+      ['export-timed-out', 'done'],
+    ],
+    [
+      'nothing pending after a verdict',
+      [gone('export-timed-out'), status('pending')],
+      ['export-timed-out'],
+    ],
+    [
+      'nothing pending after an expiry',
+      [gone('export-expired'), status('pending')],
+      ['export-expired'],
+    ],
+    // It stayed unknown for whoever came later, as long as one stream of many exports held the topic.
+    [
+      'a status of what was unknown before',
+      [gone('export-not-found'), status('pending')],
+      ['export-not-found', 'pending'],
+    ],
+  ])('tells %s', (_, updates, expected) => {
+    const hub = createHub()
+    const { told } = watcher(hub)
+    for (const update of updates) hub.dispatch(REF, update)
+    expect(told).toEqual(expected)
+  })
+
+  it('tells nobody who watches another export, and nobody who left', () => {
+    const hub = createHub()
+    const left = watcher(hub)
+    const other = watcher(hub, OTHER)
+    const stays = watcher(hub)
+    left.leave()
+    hub.dispatch(REF, status('pending'))
+    expect([left.told, other.told, stays.told]).toEqual([[], [], ['pending']])
+  })
+})
+
+describe('many watchers of one export', () => {
+  it('are told in slices of 256, with room for other work in between', async () => {
+    const hub = createHub()
+    const crowd = Array.from({ length: 600 }, () => watcher(hub))
+    hub.dispatch(REF, status('pending'))
+    const toldSoFar = () => crowd.filter(({ told }) => told.length > 0).length
+    const steps = [toldSoFar()]
+    while (toldSoFar() < 600) {
+      await turn()
+      steps.push(toldSoFar())
+    }
+    expect(steps).toEqual([256, 512, 600])
+  })
+
+  it('all end with the newest when an update comes during a slice, and none is told an older one after it', async () => {
+    const hub = createHub()
+    const crowd = Array.from({ length: 600 }, () => watcher(hub))
+    hub.dispatch(REF, status('pending'))
+    await turn()
+    hub.dispatch(REF, status('done', 2))
+    for (let i = 0; i < 8; i += 1) await turn()
+    const histories = new Set(crowd.map(({ told }) => [...new Set(told)].join(', ')))
+    expect([...histories].sort()).toEqual(['done', 'pending, done'])
+  })
+
+  it('all hear of something however fast updates come', async () => {
+    // Each update began anew with the first, so that the last in line heard of none.
+    const hub = createHub()
+    const crowd = Array.from({ length: 600 }, () => watcher(hub))
+    for (let i = 0; i < 12; i += 1) {
+      hub.dispatch(REF, status('pending', i, `progress ${i}`))
+      await turn()
+    }
+    expect(crowd.filter(({ told }) => told.length === 0)).toEqual([])
+  })
+
+  it('may leave while others are told', async () => {
+    const hub = createHub()
+    const crowd = Array.from({ length: 600 }, () => watcher(hub))
+    hub.dispatch(REF, status('pending'))
+    for (const { leave } of crowd.slice(300)) leave()
+    await turn()
+    await turn()
+    expect(crowd.map(({ told }) => told.length)).toEqual([
+      ...Array.from({ length: 300 }, () => 1),
+      ...Array.from({ length: 300 }, () => 0),
+    ])
+  })
+})
+
+describe('an export', () => {
+  it.each<[string, boolean]>([
+    ['pending', false],
+    ['queued', false],
+    ['done', true],
+    ['error', true],
+  ])('that is %s is over: %s', (state, over) => {
+    expect(isOver({ snapshot: snapshotOf(state, 1), word: undefined })).toBe(over)
+  })
+
+  it('of which nothing or only trouble is known is not over', () => {
+    const word = { kind: 'trouble', code: 'upstream-timeout', detail: '' } as const
+    expect(isOver({ snapshot: undefined, word: undefined })).toBe(false)
+    expect(isOver({ snapshot: undefined, word })).toBe(false)
+  })
+})
