@@ -5,16 +5,23 @@ import type { Logger } from '../telemetry/log.ts'
 import { PROBLEM_TYPE } from './error-handler.ts'
 import { newRequestId } from './request-id.ts'
 
-/** How long what is still on its way from a refused sender is read and thrown away. */
+/**
+ * How long the gateway goes on reading from a sender that it has refused, milliseconds. It drops
+ * what it reads.
+ */
 const LINGER_MS = 1_000
 
-/** What Node's parser refuses never becomes a request: the problem is written to the socket itself. */
+/**
+ * Answers what Node's HTTP parser refuses. It never becomes a request and never reaches Fastify, so
+ * this handler writes the problem to the socket itself.
+ */
 export const clientErrorHandler = (logger: Logger) => {
   const refused = new WeakSet<Socket>()
   return (error: ConnectionError, socket: Socket): void => {
-    // The parser complains anew of every byte that follows.
+    // After the first refusal the parser reports an error for all further data of this socket, too.
     if (refused.has(socket)) return
-    // Node's own field (read, never set): a problem in the middle of another answer would garble it.
+    // Node's own field, which is only read here: the response that is being written to this socket.
+    // A problem in the middle of another response would garble that response.
     const { _httpMessage: answering } = socket as {
       _httpMessage?: { headersSent?: boolean } | null
     }
@@ -39,7 +46,9 @@ export const clientErrorHandler = (logger: Logger) => {
     ]
     const answer = `${head.join('\r\n')}\r\n\r\n${body}`
     if (error.code?.startsWith('HPE_')) {
-      // Closing with bytes unread is a reset, which overtakes the answer.
+      // When a socket is closed while received bytes are unread, the kernel sends a TCP reset. The
+      // reset can reach the sender before the answer does. So the socket is read for a little
+      // longer.
       refused.add(socket)
       socket.end(answer)
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
@@ -52,11 +61,11 @@ const clientProblem = ({ code, rawPacket }: ConnectionError): Problem => {
     return new Problem('request-timeout', 'The request did not arrive in time.')
   }
   if (code === 'HPE_HEADER_OVERFLOW') {
-    // Typed as the JSON of a Buffer, but a Buffer.
+    // The types of Fastify call this the JSON form of a Buffer. It is a Buffer.
     const packet: unknown = rawPacket
     return Buffer.isBuffer(packet) && packet.subarray(0, 4096).indexOf('\r\n') === -1
       ? new Problem('uri-too-long', 'The URL is too long.')
-      : new Problem('header-too-large', 'The headers are over 16 KiB.')
+      : new Problem('header-too-large', 'The headers are larger than 16 KiB.')
   }
   return new Problem('invalid-request', 'This is not an HTTP request that the gateway can read.')
 }

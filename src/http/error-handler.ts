@@ -4,7 +4,10 @@ import { Problem, toDocument } from '../problems.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { logAtEnd } from './request-log.ts'
 
-/** The only place that turns an error into a reply. */
+/**
+ * The only place that turns an error into a Fastify reply. What never becomes a request is answered
+ * in client-error.ts.
+ */
 
 export const PROBLEM_TYPE = 'application/problem+json'
 
@@ -15,7 +18,8 @@ export const sendProblem = (request: FastifyRequest, reply: FastifyReply, proble
     reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
   }
   if (allow !== undefined) reply.header('allow', allow)
-  // Bytes, since Fastify would add a charset to the type of a string, which RFC 9457 does not know.
+  // The body is sent as bytes. To the content type of a string Fastify would add a `charset`, and
+  // RFC 9457 defines no such parameter.
   return reply
     .code(problem.status)
     .header('cache-control', 'no-store')
@@ -24,13 +28,14 @@ export const sendProblem = (request: FastifyRequest, reply: FastifyReply, proble
     .send(Buffer.from(JSON.stringify(toDocument(problem, request.id))))
 }
 
-/** Fastify's own refusals, by their code. */
+/** The problems for Fastify's own errors, by their error code. */
 const FASTIFY_PROBLEMS: Readonly<Record<string, () => Problem>> = {
   FST_ERR_BAD_URL: () => new Problem('invalid-request', 'The URL is not well-formed.'),
   FST_ERR_MAX_PARAM_LENGTH: () => new Problem('uri-too-long', 'A part of the path is too long.'),
-  FST_ERR_CTP_BODY_TOO_LARGE: () => new Problem('payload-too-large', 'The body is over 16 KiB.'),
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    new Problem('payload-too-large', 'The body is larger than 16 KiB.'),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
-    new Problem('unsupported-media-type', 'The body has a type that this route does not read.'),
+    new Problem('unsupported-media-type', 'This route does not read a body of this type.'),
 }
 
 const toProblem = (error: FastifyError | Error): Problem => {
@@ -39,7 +44,7 @@ const toProblem = (error: FastifyError | Error): Problem => {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const known = FASTIFY_PROBLEMS[code]
   if (known !== undefined) return known()
-  // What else is wrong with a request, in Fastify's eyes: an empty or broken JSON body and the like.
+  // Any other 4xx error of Fastify is a fault in the request, such as an empty or broken JSON body.
   const status = 'statusCode' in error ? error.statusCode : undefined
   if (status !== undefined && status >= 400 && status < 500) {
     return new Problem('invalid-request', 'The request is malformed.', { cause: error })
@@ -58,25 +63,31 @@ const invalidInput = ({ validation, validationContext }: ValidationError): Probl
     message: message ?? 'is not valid',
   }))
   return validationContext === 'params'
-    ? new Problem('invalid-id', 'An id in the path is not of the form lemlist gives.', { errors })
+    ? new Problem('invalid-id', 'An id in the path does not look like a lemlist id.', {
+        errors,
+      })
     : new Problem('invalid-request', 'The request is malformed.', { errors })
 }
 
-/** What Fastify refuses before it has a route, a malformed URL: no hook runs, so it is logged here. */
+/**
+ * Answers a request that Fastify refuses before it has found a route, because the URL is malformed.
+ * No hook runs for such a request, so this handler also writes the log line.
+ */
 export const frameworkErrorHandler =
   (logger: Logger) =>
   (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    // One path segment that cannot be an id, even for want of correct percent-encoding.
+    // Below /campaigns/, broken percent-encoding is a fault of an id like any other: the caller is
+    // told `invalid-id`.
     const mirrored =
       error.code === 'FST_ERR_BAD_URL' && pathOf(request.raw.url ?? '').startsWith('/campaigns/')
     const problem = mirrored
-      ? new Problem('invalid-id', 'An id in the path is not of the form lemlist gives.')
+      ? new Problem('invalid-id', 'An id in the path does not look like a lemlist id.')
       : toProblem(error)
     logAtEnd(logger, request, reply)
     sendProblem(request, reply, problem)
   }
 
-/** Every error of a request, unknown routes, and known ones asked with a wrong method. */
+/** Answers all errors of a request, unknown routes, and known routes asked with a wrong method. */
 export const handleErrors = (app: FastifyInstance): void => {
   const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
@@ -89,24 +100,26 @@ export const handleErrors = (app: FastifyInstance): void => {
     const methods = new Set(
       [...routes.values()].flatMap((route) => (route.pattern.test(path) ? [...route.methods] : [])),
     )
-    // Fastify tells of one half of a route that has a twin with a slash: HEAD comes with its GET.
+    // Fastify registers `/docs` with a twin `/docs/`, and reports only the HEAD of that twin to the
+    // hook above. Every HEAD has its GET, so GET is added here.
     if (methods.has('HEAD')) methods.add('GET')
     return methods.size === 0 || methods.has(request.method)
       ? new Problem('not-found', 'There is no such route.')
-      : new Problem('method-not-allowed', 'The route does not know this method.', {
+      : new Problem('method-not-allowed', 'The route does not have this method.', {
           allow: [...methods].sort().join(', '),
         })
   }
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, unknownRoute(request)))
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const problem = toProblem(error)
-    // Fastify reads the body before it says that nobody wants it: its form is beside the point then.
+    // Fastify parses the body of a request before it says that the request has no route. A
+    // malformed body does not matter then: the caller is told that the route does not exist.
     const besideThePoint = request.is404 && problem.code === 'invalid-request' && error !== problem
     return sendProblem(request, reply, besideThePoint ? unknownRoute(request) : problem)
   })
 }
 
-/** The path of a request target, which may name the host as well (RFC 9112, 3.2.2). */
+/** The path of a request target. The target may begin with scheme and host (RFC 9112, 3.2.2). */
 const pathOf = (target: string): string =>
   target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? ''
 

@@ -6,25 +6,32 @@ import type { Streams } from './events/streams.ts'
 interface GracefulStopOptions {
   readonly server: FastifyInstance
   readonly streams: Streams
-  /** Makes no new looks. */
+  /** `stop` ends the polling: no new look at lemlist begins. */
   readonly tracker: { stop(): void }
   /** How long a load balancer needs to notice that readiness is off, milliseconds. */
   readonly drainDelayMs: number
-  /** Lets go of lemlist and the store. */
+  /** Closes the connections to lemlist and the store. */
   readonly letGo: () => Promise<void>
 }
 
-/** The longest that new connections, one after the other, keep the port open, milliseconds. */
+/** The longest time that a steady flow of new connections keeps the port open, milliseconds. */
 const LONGEST_ACCEPT_MS = 1_000
 
-/** A connection whose request has just been answered is idle a moment later. */
+/**
+ * How often idle connections are closed, milliseconds. Once is not enough: a connection becomes
+ * idle only a moment after its request was answered.
+ */
 const IDLE_CHECK_MS = 50
-/** Whoever has not taken the last frame of his stream by then holds up the end no longer. */
+/**
+ * How long a client may take to read the last frame of its stream, milliseconds. After that the
+ * stream is closed, so that it cannot delay the stop.
+ */
 const LAST_FRAME_MS = 2_000
 
 /**
- * Resolves after a turn of the event loop that accepted nobody. A turn accepts one connection; those that
- * the kernel holds ready for later turns would be reset when the port closes, and their requests with them.
+ * Resolves after a turn of the event loop in which no connection was accepted. Node accepts one
+ * connection in a turn, and further ones wait in the kernel's queue. When the port closes, the
+ * kernel resets those that still wait, and their requests are lost.
  */
 const everybodyAccepted = async (listener: Server): Promise<void> => {
   const deadline = performance.now() + LONGEST_ACCEPT_MS
@@ -41,23 +48,25 @@ const everybodyAccepted = async (listener: Server): Promise<void> => {
 }
 
 /**
- * Ends a gateway so that no request is cut and every stream's client finds its way to another one. The
- * port closes before any stream does: whoever comes back must not meet us again, since what a server
- * answers while it closes (503) ends an EventSource for good.
+ * Stops a gateway so that no request is cut and the client of every stream reconnects to another
+ * gateway. The port closes before any stream does. Otherwise a client could reconnect to this
+ * gateway, and the 503 of a server that is closing ends an EventSource for good.
  */
 export const gracefulStop = async (options: GracefulStopOptions): Promise<void> => {
   const { server, streams, tracker, drainDelayMs, letGo } = options
   const listener = server.server
-  // Without a port nobody was ever sent here: there is nothing to notice.
+  // A gateway that does not listen gets no callers from a load balancer, so there is nothing to
+  // wait for.
   if (listener.listening) await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
   await everybodyAccepted(listener)
-  // Not by the `close` of HTTP, which first walks over all connections while more of them come in.
+  // This is `close` of `net.Server`, which closes the port at once. `close` of `http.Server` first
+  // walks over all connections, and meanwhile the kernel takes more of them.
   const closed = new Promise<void>((resolve) => {
     Server.prototype.close.call(listener, () => resolve())
   })
   tracker.stop()
   await streams.drain()
-  // Connections kept alive carry no request: nobody misses them, and they would hold up the end.
+  // Idle keep-alive connections carry no request. They would only delay the stop.
   const idle = setInterval(() => listener.closeIdleConnections(), IDLE_CHECK_MS)
   const lastFrames = setTimeout(() => streams.close(), LAST_FRAME_MS)
   await closed

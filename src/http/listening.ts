@@ -1,10 +1,13 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-/** Connections that wait for accept(2) when thousands of clients reconnect at once. */
+/**
+ * How many connections may wait in the kernel for accept(2). Thousands of clients may reconnect at
+ * once.
+ */
 const BACKLOG = 4_096
 
-/** Opens the port; resolves to the URL by which callers on this machine reach it. */
+/** Opens the port. Resolves to the URL by which callers on this machine reach the gateway. */
 export const listen = async (
   server: FastifyInstance,
   { host, port }: { readonly host: string; readonly port: number },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
-/** Safe in a header, a log line and a JSON document. */
+/** An id of this form is safe in a header, in a log line and in a JSON document. */
 const SANE = /^[A-Za-z0-9._~:+-]{1,64}$/
 
 export const newRequestId = (): string => randomUUID()

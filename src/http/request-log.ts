@@ -6,12 +6,14 @@ import type { Logger } from '../telemetry/log.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the error handler: why the answer is a problem. */
+    /**
+     * Why the request failed. Set by the error handler, and by the file route for a broken file.
+     */
     problem: Problem | undefined
   }
 }
 
-/** Writes one line for each request, once it is over in whatever way. */
+/** Writes one log line for each request when the request is over, however it ends. */
 export const logRequests = (app: FastifyInstance, logger: Logger): void => {
   app.decorateRequest('problem', undefined)
   app.addHook('onRequest', (request, reply, done) => {
@@ -20,10 +22,13 @@ export const logRequests = (app: FastifyInstance, logger: Logger): void => {
   })
 }
 
-/** For a request that no hook sees; all others are logged by themselves. */
+/**
+ * Logs one request when it is over. Only a request that no hook sees needs a call from outside this
+ * file: `logRequests` makes the call for all others.
+ */
 export const logAtEnd = (logger: Logger, request: FastifyRequest, reply: FastifyReply): void => {
   const startedAt = performance.now()
-  // Fastify's onResponse comes only when an answer was sent to its end.
+  // Fastify's `onResponse` hook does not run for an answer that broke off; `close` always comes.
   reply.raw.once('close', () => {
     const { headersSent, writableFinished } = reply.raw
     const route = request.routeOptions.url ?? 'unknown'
@@ -43,7 +48,7 @@ export const logAtEnd = (logger: Logger, request: FastifyRequest, reply: Fastify
   })
 }
 
-/** Probes come every few seconds and say nothing new. */
+/** Health probes come every few seconds and say nothing new, so they are logged at `debug`. */
 const levelOf = (status: number, route: string): 'warn' | 'info' | 'debug' => {
   if (status >= 500) return 'warn'
   return route.startsWith('/health/') ? 'debug' : 'info'

@@ -14,26 +14,30 @@ export interface ServerOptions extends GuardOptions {
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_BODY_BYTES = 16 * 1024
 
-/** A Fastify instance with every limit set, every error a problem, and no route yet. */
+/** Creates a Fastify instance without routes: all limits are set, and every error is a problem. */
 export const createServer = (options: ServerOptions): FastifyInstance => {
   const { logger } = options
   const app = Fastify({
-    // Our own line a request is cheaper than Fastify's two, and never holds a raw URL.
+    // The gateway writes one log line for each request itself. One line costs less than Fastify's
+    // two, and it never holds a raw URL.
     logger: false,
     genReqId: requestIdOf,
     bodyLimit: MAX_BODY_BYTES,
-    // The pattern of an id decides about its length, not the router.
+    // The pattern of an id decides whether an id is too long (400). By default the router would
+    // answer 414 above 100 characters.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
-    // A 503 while the port still listens would end an EventSource for good.
+    // By default Fastify answers 503 while it closes and the port still listens. A 503 ends an
+    // EventSource for good.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    // Slow senders are cut within 5 s; a response may take as long as it likes.
+    // A request must arrive within 5 s. A response may take as long as it needs.
     requestTimeout: 5_000,
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: 4_000,
       connectionsCheckingInterval: 1_000,
-      // The guard asks for it, and answers with a problem; Node would answer with nothing.
+      // request-guard.ts requires a `Host` and answers with a problem. Node would answer with an
+      // empty body.
       requireHostHeader: false,
     },
     clientErrorHandler: clientErrorHandler(logger),
@@ -41,7 +45,8 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node's own 417 is no problem document.
+  // A server may ignore an unknown expectation (RFC 9110, 10.1.1). Node would answer 417 without a
+  // problem document.
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   logRequests(app, logger)
   guardRequests(app, options)

@@ -3,14 +3,17 @@ import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { matchesETag } from './status/conditional.ts'
 
-/** A file of the gateway's own that is served as it is. */
+/** One of the gateway's own files, which is served unchanged. */
 export interface StaticFile {
   readonly bytes: Buffer
   readonly type: string
   readonly etag: string
 }
 
-/** Read once: what is served is of one version, whatever happens to the files meanwhile. */
+/**
+ * Reads a file once, at the start. So the gateway serves files of one version, even when the files
+ * on disk change while it runs.
+ */
 export const staticFile = (path: URL, type: string): StaticFile =>
   staticBytes(readFileSync(path), type)
 
@@ -20,7 +23,10 @@ export const staticBytes = (bytes: Buffer, type: string): StaticFile => ({
   etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
 })
 
-/** Kept by browsers and asked about each time, so that a page and its parts are always of one version. */
+/**
+ * Sends a static file. `no-cache` lets a browser keep the file, but the browser must ask each time
+ * whether the file has changed. So a page and its parts always have the same version.
+ */
 export const sendStatic = (request: FastifyRequest, reply: FastifyReply, file: StaticFile) => {
   reply
     .header('x-request-id', request.id)

@@ -6,14 +6,14 @@ import { newRequestId } from '../request-id.ts'
 import type { Bodies } from '../status/bodies.ts'
 import { encodeEvent, encodeId } from './sse.ts'
 
-/** The events of a stream. Each is encoded once per change, and the same bytes go to every stream. */
+/** Encodes the events of a stream: once per change, and the same bytes go to every stream. */
 export interface Frames {
   status(snapshot: Snapshot, ref: ExportRef, stateId: string): Uint8Array
-  /** `problem` for trouble, `gone` for an end. */
+  /** A `problem` event for trouble that passes, a `gone` event for the end of an export. */
   word(word: Word, ref: ExportRef, stateId: string): Uint8Array
-  /** The id of the state in which a stream has told all that these topics hold. */
+  /** The id of the state of a client that has been told everything in these topics. */
   stateId(topics: readonly Told[]): string
-  /** Nothing more will come. */
+  /** The `end` event: nothing more will come. */
   end(topics: readonly Told[]): Uint8Array
 }
 
@@ -22,7 +22,7 @@ type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
 const utf8 = new TextDecoder()
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 
-/** The encoding of an object, as long as somebody holds the object. */
+/** Remembers the encoding of an object as long as other code holds the object. */
 const memo = <Key extends object>(encode: (key: Key, ref: ExportRef) => string) => {
   const encoded = new WeakMap<Key, Uint8Array>()
   return (key: Key, ref: ExportRef): Uint8Array => {
@@ -34,7 +34,10 @@ const memo = <Key extends object>(encode: (key: Key, ref: ExportRef) => string) 
   }
 }
 
-/** The id of an end that no status carries; it answers 204 on a reconnect, like that of a final status. */
+/**
+ * The id of a `gone` event. A reconnect with this id is answered 204, like a reconnect with the id
+ * of a final status.
+ */
 export const goneId = (code: ProblemCode): string => `gone.${code}`
 
 const ENDS: readonly ProblemCode[] = [
@@ -45,16 +48,18 @@ const ENDS: readonly ProblemCode[] = [
 ]
 const GONE_IDS: ReadonlySet<string> = new Set(ENDS.map(goneId))
 
-/** Whether a stream may have ended with it. */
+/** Whether this is the id of a `gone` event, with which a stream may have ended. */
 export const isGoneId = (id: string): boolean => GONE_IDS.has(id)
 
 /**
- * Such an end in the state of many. Without its code, which is remembered of few of them: a client that
- * comes back could not be told from one that has not heard of it.
+ * How the state of a many-exports stream names an export that is gone. The problem's code is not
+ * part of it, because the gateway remembers the code for few exports only. With the code, the
+ * gateway could not compute the same state again when a client reconnects, and could not tell that
+ * the client has been told everything.
  */
 export const GONE = 'gone'
 
-/** One export's part of the state of a stream. */
+/** The part that one export has in the state of a stream. */
 const partOf = ({ snapshot, word }: Told): string =>
   word?.kind === 'gone' ? GONE : (snapshot?.version ?? 'unknown')
 
@@ -70,7 +75,10 @@ const encodeWord = (word: Word, { campaignId, exportId }: ExportRef, id?: string
 const encodeEnd = (reason: string): Uint8Array =>
   bytes(encodeEvent({ event: 'end', data: JSON.stringify({ reason }) }))
 
-/** One export: the data is the JSON of the GET, the id is its version. */
+/**
+ * The events of a stream of one export. The data of a `status` is the body of the GET, and the id
+ * is the version of that body.
+ */
 export const singleFrames = ({ bodyOf }: Bodies): Frames => {
   const status = memo<Snapshot>((snapshot, ref) =>
     encodeEvent({
@@ -85,16 +93,19 @@ export const singleFrames = ({ bodyOf }: Bodies): Frames => {
   return {
     status,
     word,
-    // Every event of a stream of one says by itself what it is.
+    // On a stream of one export each event has its own id, so no id of a state is needed.
     stateId: () => '',
     end: ([told]) =>
       encodeEnd(told?.word?.kind === 'gone' ? 'gone' : (told?.snapshot?.state ?? 'gone')),
   }
 }
 
-/** Many exports: the data says of which one it speaks, the id names the state of all of them. */
+/**
+ * The events of a stream of many exports. The data of an event names its export, and the id names
+ * the state of all exports of the stream.
+ */
 export const manyFrames = ({ bodyOf }: Bodies): Frames => {
-  // lemlist's bytes stay as they are: they are JSON, so the whole is.
+  // lemlist's bytes are inserted unchanged. They are valid JSON, so the whole is valid JSON, too.
   const status = memo<Snapshot>((snapshot, ref) => {
     const { campaignId, exportId } = ref
     const body = utf8.decode(bodyOf(snapshot, ref))
@@ -114,11 +125,17 @@ export const manyFrames = ({ bodyOf }: Bodies): Frames => {
   }
 }
 
-/** A field may come anywhere in its event: the shared bytes keep their place behind it. */
+/**
+ * Puts an id in front of an encoded event. The fields of an event may come in any order, so the
+ * shared bytes stay unchanged.
+ */
 const withId = (frame: Uint8Array, id: string): Uint8Array =>
   Buffer.concat([bytes(encodeId(id)), frame])
 
-/** The id of a state of many exports; one that begins with `over` says that nothing more will come. */
+/**
+ * The id of the state of many exports. It begins with `over` when all of them are over and nothing
+ * more will come, else with `open`.
+ */
 export const manyStateId = (
   over: boolean,
   parts: readonly (readonly [ExportRef, string])[],

@@ -11,7 +11,7 @@ import { encodeEvent, encodeRetry, spread } from './sse.ts'
 import { type Ending, EventStream, STREAM_HEADERS } from './stream.ts'
 import type { Streams } from './streams.ts'
 
-/** What both event routes share: how a stream is opened, and how one is turned away. */
+/** What both event routes share: opening a stream, and turning a client away. */
 
 export interface EventRouteOptions {
   readonly watch: Watch
@@ -21,9 +21,12 @@ export interface EventRouteOptions {
   readonly logger: Logger
 }
 
-/** The response waits so long for the first read, so that a permanent refusal can still be a status. */
+/**
+ * The longest time that a response waits for the first read before it becomes a stream,
+ * milliseconds. Until then a permanent refusal can still be an HTTP status.
+ */
 export const FIRST_READ_MS = 2_000
-/** Whoever is turned away for want of room comes back late. */
+/** A client that finds no room is told to come back late, so that others can leave meanwhile. */
 const REFUSED_RETRY_MS = { min: 10_000, max: 30_000 }
 const DRAINING_RETRY_MS = { min: 1_000, max: 3_000 }
 
@@ -35,7 +38,7 @@ const takesEventStream = (range: string): boolean => {
   return EVENT_STREAM_RANGE.test(type) && !parameters.some((parameter) => NEVER.test(parameter))
 }
 
-/** @throws Problem 406 when the caller does not take an event stream */
+/** @throws Problem 406 when the caller does not accept an event stream */
 export const requireEventStream = (accept: string | undefined): void => {
   if (accept === undefined || accept.split(',').some(takesEventStream)) return
   throw new Problem('not-acceptable', 'This route serves text/event-stream and nothing else.')
@@ -43,7 +46,10 @@ export const requireEventStream = (accept: string | undefined): void => {
 
 const LAST_EVENT_ID = /^[A-Za-z0-9._:-]{1,100}$/
 
-/** What a client says it was told last; whatever cannot be an id of ours counts as none. */
+/**
+ * The id of the last event that the client says it has received. A value that cannot be an id of
+ * the gateway counts as none.
+ */
 export const lastEventId = ({ headers }: FastifyRequest): string | undefined => {
   const sent = headers['last-event-id']
   return typeof sent === 'string' && LAST_EVENT_ID.test(sent) ? sent : undefined
@@ -52,8 +58,10 @@ export const lastEventId = ({ headers }: FastifyRequest): string | undefined => 
 const requestId = ({ id }: FastifyRequest) => ({ 'x-request-id': id })
 
 /**
- * Answers 200 to a client that must come back later and ends abruptly: any other status would end a
- * browser's EventSource for good.
+ * Turns a client away that must come back later: answers 200, then ends abruptly. Any other status
+ * would end a browser's EventSource for good.
+ *
+ * @param word the trouble to tell; undefined while the gateway stops
  */
 export const turnAway = (request: FastifyRequest, reply: FastifyReply, word?: Word): void => {
   const { min, max } = word === undefined ? DRAINING_RETRY_MS : REFUSED_RETRY_MS
@@ -68,21 +76,24 @@ export const turnAway = (request: FastifyRequest, reply: FastifyReply, word?: Wo
 const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): string =>
   encodeEvent({
     event: 'problem',
-    // The ids of the path, where there is one export that it speaks of.
+    // On the stream of one export, `params` adds the ids of the export. Else it is empty.
     data: JSON.stringify(Object.assign(toDocument(new Problem(code, detail), id), params)),
   })
 
-/** Whether there is room and time for one more stream; if not, the client has been turned away. */
+/** Whether one more stream may open. If not, this function has already turned the client away. */
 export const admits = (request: FastifyRequest, reply: FastifyReply, streams: Streams): boolean => {
   if (streams.isDraining()) turnAway(request, reply)
   else if (!streams.hasRoom()) {
-    const detail = 'This gateway has as many open streams as it takes.'
+    const detail = 'This gateway has reached its limit of open streams.'
     turnAway(request, reply, { kind: 'trouble', code: 'overloaded', detail })
   } else return true
   return false
 }
 
-/** Joins the topics, then builds the stream over them: nothing falls in between. */
+/**
+ * Builds a stream and joins it to the topics of its exports. It joins before anything is read, so
+ * that no change is missed in between.
+ */
 export const openStream = (
   request: FastifyRequest,
   reply: FastifyReply,
@@ -94,7 +105,7 @@ export const openStream = (
   const onClose = (ending: Ending): void => {
     streams.remove(stream)
     for (const ref of refs) watch.leave(ref, stream)
-    // What is no stream in the end is a request like any other, and is logged as one.
+    // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
     const durationMs = Math.round(performance.now() - startedAt)
     const { url } = request.routeOptions
@@ -115,17 +126,20 @@ export const openStream = (
   return stream
 }
 
-/** The response is a stream from now on. */
+/** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {
   reply.hijack()
   stream.begin()
 }
 
-/** Stops an EventSource for good, without a word. */
+/** Answers 204, which stops an EventSource for good. */
 export const noContent = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
   reply.code(204).header('cache-control', 'no-store').header('x-request-id', request.id).send()
 
-/** What the work threw within `ms`; undefined when it went well or takes longer. */
+/**
+ * Resolves to what the work throws within `ms` milliseconds. Resolves to undefined when the work
+ * succeeds or takes longer.
+ */
 export const within = async (ms: number, work: Promise<void>): Promise<unknown> => {
   const { promise: late, resolve } = Promise.withResolvers<undefined>()
   const timer = setTimeout(resolve, ms, undefined)

@@ -1,7 +1,7 @@
 /**
- * The wire format of server-sent events (WHATWG HTML, 9.2.5). No string, whatever is in it, can forge a
- * field or an event: names and ids are refused when they could, data is split at every line end that
- * the format knows.
+ * The wire format of server-sent events (WHATWG HTML, 9.2.5). No string can forge a field or an
+ * event: event names and ids with a line end or NUL are refused, and data is split at every line
+ * end that the format knows.
  */
 
 export interface ServerSentEvent {
@@ -20,7 +20,7 @@ const field = (name: 'event' | 'id', value: string): string => {
 }
 
 /**
- * One event, blank line included.
+ * Encodes one event, with the blank line that ends it.
  *
  * @throws TypeError for CR, LF or NUL in `event` or `id`
  */
@@ -33,24 +33,28 @@ export const encodeEvent = ({ event, data, id }: ServerSentEvent): string => {
   return `${field('event', event)}${idLine}${lines.join('')}\n`
 }
 
-/** The id line alone, to stand in front of an encoded event. @throws TypeError for CR, LF or NUL */
+/**
+ * Encodes an id line alone, which goes in front of an encoded event.
+ *
+ * @throws TypeError for CR, LF or NUL
+ */
 export const encodeId = (id: string): string => field('id', id)
 
 /**
- * How long a client waits before it comes back.
+ * Encodes how long a client waits before it reconnects.
  *
- * @param ms a whole number from 1; 0 would make browsers come back without a pause
+ * @param ms a whole number of at least 1; 0 would make browsers reconnect without a pause
  * @throws RangeError for anything else
  */
 export const encodeRetry = (ms: number): string => {
   if (!Number.isSafeInteger(ms) || ms < 1)
-    throw new RangeError('retry must be a whole number from 1')
+    throw new RangeError('retry must be a whole number of at least 1')
   return `retry: ${ms}\n\n`
 }
 
-/** Keeps proxies awake; clients do not see it. */
+/** A comment keeps proxies from closing an idle connection. An EventSource ignores it. */
 export const COMMENT = ':\n\n'
 
-/** A random whole number from `min` to `max`, so that clients do not all come back at one moment. */
+/** A random whole number from `min` to `max`, so that clients do not all reconnect at once. */
 export const spread = (min: number, max: number): number =>
   min + Math.floor(Math.random() * (max - min + 1))

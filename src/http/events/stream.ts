@@ -4,22 +4,26 @@ import { isOver, type Subscriber, type Topic, type Word } from '../../exports/wa
 import type { Frames } from './frames.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
 
-/** How a stream ended, for the log and the counts. */
+/**
+ * How a stream ended, for the log: `complete` = everything was told, `left` = the client closed it,
+ * `slow` = the client stopped reading, `rotated` = it reached its maximum age, `drained` = the
+ * gateway stops, `refused` = the route sent another answer instead.
+ */
 export type Ending = 'complete' | 'left' | 'slow' | 'rotated' | 'drained' | 'refused'
 
 interface EventStreamOptions {
   readonly frames: Frames
-  /** What it tells of. */
+  /** The exports that the stream tells of. */
   readonly refs: readonly ExportRef[]
-  /** Of its own, beside those of every stream. */
+  /** Headers of this response, besides those of every stream. */
   readonly headers: Readonly<Record<string, string>>
-  /** Monotonic milliseconds. */
+  /** When the stream is rotated, monotonic milliseconds. */
   readonly expiresAt: number
-  /** Lets go of the topics; called once. */
+  /** Called once when the stream is over, so that it leaves its topics. */
   readonly onClose: (ending: Ending) => void
 }
 
-/** One export on a stream: what is known and what was told of it. */
+/** One export of a stream: what is known of it, and what the client has been told. */
 interface Line {
   topic: Topic
   toldSnapshot: Snapshot | undefined
@@ -33,15 +37,20 @@ export const STREAM_HEADERS = {
   'x-content-type-options': 'nosniff',
 } as const
 
-/** Of what is newest, so much is put into one write; a client that reads has it at once. */
+/**
+ * One write takes events until they have at least this many bytes. The next write begins when the
+ * client has taken this one. So a client that reads gets all news without delay, and a client that
+ * does not read costs little more than this many bytes.
+ */
 const WRITE_BYTES = 32 * 1024
 const RETRY_MS = { min: 2_000, max: 5_000 }
 
 /**
- * One `text/event-stream` response. It writes one piece at a time and, while that is on its way, keeps
- * only references to the newest status of each export: a client that does not read costs one write's
- * bytes, however much happens. How it ends says why: a clean end is final, an abrupt one makes every
- * client library come back.
+ * One `text/event-stream` response. It writes one piece at a time. While a piece is on its way, the
+ * stream keeps only a reference to the newest status of each export (conflation). So a client that
+ * does not read costs the bytes of one write, however many changes come. The client can tell from
+ * the end what to do: after a clean end nothing more will come, and after an abrupt end every
+ * client library reconnects.
  */
 export class EventStream implements Subscriber {
   readonly expiresAt: number
@@ -51,7 +60,7 @@ export class EventStream implements Subscriber {
   readonly #onClose: (ending: Ending) => void
   readonly #lines = new Map<string, Line>()
   readonly #fresh = new Set<Line>()
-  /** Monotonic ms of the write that is on its way; undefined when none is. */
+  /** When the write that is on its way began, monotonic milliseconds; undefined when none is. */
   #writingSince: number | undefined
   #live = false
   #released = false
@@ -67,12 +76,16 @@ export class EventStream implements Subscriber {
       const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
       this.#lines.set(keyOf(ref), { topic, toldSnapshot: undefined, toldWord: undefined })
     }
-    // A write that meets a socket just gone is an error of the response; its close tells the same.
+    // A write to a socket that has just closed is an error of the response. `close` follows and is
+    // handled below. Without a listener the error would end the process.
     response.on('error', () => {})
     response.once('close', () => this.#release())
   }
 
-  /** Sends the head and whatever is known by now, or a comment; nothing when it was cut before. */
+  /**
+   * Sends the head and what is known by now, or a comment when nothing is known. Sends nothing when
+   * the stream is over already.
+   */
   begin(): void {
     if (this.#ending !== undefined || this.#released) return
     this.#response.writeHead(200, this.#headers)
@@ -90,20 +103,22 @@ export class EventStream implements Subscriber {
     this.#pump()
   }
 
-  /** A comment, so that no proxy thinks it dead. */
+  /** Sends a comment, so that no proxy takes the stream for dead. */
   beat(): void {
     if (this.#live && this.#writingSince === undefined) this.#write(Buffer.from(COMMENT))
   }
 
-  /** Since when the client has not taken what was written; monotonic ms. */
+  /** Since when the client has not taken the last write, monotonic milliseconds. */
   stuckSince(): number | undefined {
     return this.#writingSince
   }
 
   /**
-   * Ends it abruptly: no last chunk, so that the client comes back.
+   * Ends the stream abruptly. The last chunk of the response is not sent, so that the client
+   * reconnects.
    *
-   * @param retryMs what the client is told to wait; undefined when it reads nothing anyway
+   * @param retryMs how long the client is told to wait, milliseconds; undefined for a client that
+   * does not read anyway, whose socket is closed at once
    */
   cut(ending: Ending, retryMs: number | undefined): void {
     const { socket } = this.#response
@@ -113,13 +128,14 @@ export class EventStream implements Subscriber {
     this.#live = false
     if (retryMs === undefined) return
     this.#writingSince ??= performance.now()
-    // Without this head a stream that has not begun would be an answer that stops an EventSource.
+    // A stream that has not begun has sent no head. Without this head Node would answer 200 without
+    // a content type, and that stops an EventSource for good.
     if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers)
-    // Flushes, then closes without the chunk that would make it a clean end.
+    // The socket flushes this line and then closes. The missing last chunk makes the end abrupt.
     this.#response.write(encodeRetry(retryMs), () => socket?.destroySoon())
   }
 
-  /** The response becomes something else than a stream; false when it is too late for that. */
+  /** Gives the response up, so that it can become another answer. False when the stream is over. */
   abandon(): boolean {
     if (this.#ending !== undefined || this.#released) return false
     this.#ending = 'refused'
@@ -167,7 +183,7 @@ export class EventStream implements Subscriber {
     return [...this.#lines.values()].map(({ topic }) => topic)
   }
 
-  /** The next of what is new, as many events as fit one write. */
+  /** The next news, as many events as go into one write; undefined when there is no news. */
   #piece(): Uint8Array | undefined {
     const events: Uint8Array[] = []
     let size = 0
@@ -182,7 +198,10 @@ export class EventStream implements Subscriber {
     return events.length > 1 ? Buffer.concat(events) : events[0]
   }
 
-  /** What is new of one export since it was told last. A status after trouble ends the trouble. */
+  /**
+   * The events of one export that the client has not been told yet. After trouble the status is
+   * sent again even if it has not changed, because a status is what ends the trouble.
+   */
   *#news(line: Line): Generator<Uint8Array> {
     const { ref, snapshot, word } = line.topic
     const recovered = line.toldWord !== undefined && word === undefined
@@ -196,7 +215,7 @@ export class EventStream implements Subscriber {
     if (isNewWord) yield this.#frames.word(word, ref, this.#stateId())
   }
 
-  /** The id of what a client has been told once it has read up to here. */
+  /** The id of the state of a client that has read everything up to this event. */
   #stateId(): string {
     const told = [...this.#lines.values()].map(({ topic, toldSnapshot, toldWord }) => ({
       ref: topic.ref,

@@ -1,13 +1,16 @@
 import { spread } from './sse.ts'
 import type { EventStream } from './stream.ts'
 
-/** What is asked of each stream. */
+/** What this file uses of an event stream. */
 export type OpenStream = Pick<EventStream, 'beat' | 'cut' | 'expiresAt' | 'stuckSince'>
 
-/** All open streams of this replica: their bound, their heartbeat, and how they come to an end. */
+/**
+ * All open streams of this replica. Limits their number, sends their heartbeat, and cuts those that
+ * are stuck or too old, and all of them when the gateway stops.
+ */
 export interface Streams {
   readonly max: number
-  /** Whether one more may open. */
+  /** Whether one more stream may open. */
   hasRoom(): boolean
   add(stream: OpenStream): void
   remove(stream: OpenStream): void
@@ -15,9 +18,12 @@ export interface Streams {
   expiry(): number
   size(): number
   isDraining(): boolean
-  /** Aborted when the drain begins: whoever waits for a change answers now. */
+  /** Aborted when the drain begins. A request that waits for a change (`Prefer`) then answers. */
   readonly draining: AbortSignal
-  /** Cuts all of them, in random order over a while that grows with their number. */
+  /**
+   * Cuts all streams, in random order and over a time that grows with their number (at most
+   * `drainMs`).
+   */
   drain(): Promise<void>
   close(): void
 }
@@ -25,20 +31,26 @@ export interface Streams {
 interface StreamsOptions {
   readonly max: number
   readonly heartbeatMs: number
-  /** The longest life of a stream; each gets 80 to 100 % of it. */
+  /** The longest life of a stream, milliseconds. Each stream lives for 80 to 100 % of it. */
   readonly maxAgeMs: number
   /** The longest a drain may take, milliseconds. Default 10 s. */
   readonly drainMs?: number
 }
 
-/** A client that has taken nothing for so long is cut. */
+/** A client that has taken nothing for this long is cut. */
 const STUCK_MS = 30_000
 const SWEEP_MS = 1_000
-/** The rest of the shutdown time-out is for the load balancer and for requests under way. */
+/**
+ * The longest drain, milliseconds. The rest of `SHUTDOWN_TIMEOUT_MS` (25 s) is left for
+ * `DRAIN_DELAY_MS` and for requests under way.
+ */
 const LONGEST_DRAIN_MS = 10_000
-/** Writing to more sockets in one go would hold up everything else. */
+/** Writing to more sockets without a pause would block the event loop for too long. */
 const SLICE = 256
-/** 10 000 clients that come back cost one core 1 to 2 s: spread, so that nobody notices. */
+/**
+ * 10 000 clients that reconnect keep one core busy for 1 to 2 s. The cuts are spread over time, so
+ * that the gateways to which the clients reconnect do not slow down.
+ */
 const DRAIN_MS_PER_STREAM = 5
 const ROTATION_RETRY_MS = { min: 2_000, max: 5_000 }
 const DRAIN_RETRY_MS = { min: 1_000, max: 3_000 }
@@ -48,7 +60,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
   const streams = new Set<OpenStream>()
   const drainBegins = new AbortController()
 
-  /** One timer for all; the slices leave room for other work in between. */
+  /** Visits all streams, one slice after the other. Other work can run between two slices. */
   const inSlices = (visit: (stream: OpenStream) => void): void => {
     const all = streams.values()
     const slice = (): void => {
@@ -63,7 +75,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
   }
 
   const sweep = (): void => {
-    // Monotonic: a clock that is set must not rotate all of them at once.
+    // This clock is monotonic, so that setting the wall clock does not rotate all streams at once.
     const now = performance.now()
     const stuckBefore = now - STUCK_MS
     inSlices((stream) => {
@@ -110,12 +122,12 @@ export const createStreams = (options: StreamsOptions): Streams => {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Fisher-Yates: whoever came first is not cut first. */
+/** Fisher-Yates shuffle, so that the streams are not cut in the order in which they came. */
 const shuffled = <T>(items: T[]): T[] => {
   for (let i = items.length - 1; i > 0; i -= 1) {
     const j = Math.floor(Math.random() * (i + 1))
     const [a, b] = [items[i], items[j]]
-    // Both indices are within the array; the check is for the compiler.
+    // Both indices are inside the array. Only the compiler needs the check.
     if (a !== undefined && b !== undefined) [items[i], items[j]] = [b, a]
   }
   return items

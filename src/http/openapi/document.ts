@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { COMMON_PROBLEMS, NO_CONTENT, problemResponses, REQUEST_ID } from './responses.ts'
 
 interface OpenApiOptions {
-  /** Whether Swagger UI is served at `/docs/`. The document itself always is. */
+  /** Whether Swagger UI is served at `/docs/`. The document itself is always served. */
   readonly ui: boolean
 }
 
@@ -23,7 +23,10 @@ type Json = Record<string, unknown>
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The provider keeps the schemas of a response and drops the rest: headers and examples are put back. */
+/**
+ * The type provider keeps the schemas of a response and drops its headers and examples. This
+ * function puts them back.
+ */
 const keepResponseDetails = (source: FastifySchema, target: FastifySchema): void => {
   if (!isObject(source.response) || !isObject(target.response)) return
   for (const [status, documented] of Object.entries(source.response)) {
@@ -33,7 +36,7 @@ const keepResponseDetails = (source: FastifySchema, target: FastifySchema): void
     copyExamples(documented.content, made.content)
     if (isObject(made.content) && NO_CONTENT in made.content) {
       delete made.content
-      // Without it the content would be said to be JSON.
+      // Without a type the document would say that the response has a JSON body.
       made.type = 'null'
     }
   }
@@ -48,7 +51,10 @@ const copyExamples = (source: unknown, target: unknown): void => {
   }
 }
 
-/** Each named schema comes twice, for input and output; the unused twins go. */
+/**
+ * The type provider adds each named schema twice, for input and for output. This function removes
+ * those that nothing refers to.
+ */
 const pruneComponents = (document: Json): Json => {
   const { components } = document
   if (!isObject(components) || !isObject(components.schemas)) return document
@@ -67,7 +73,10 @@ const version = (): string => {
   return isObject(manifest) && typeof manifest.version === 'string' ? manifest.version : '0.0.0'
 }
 
-/** The OpenAPI 3.1 document from the routes' own schemas, as JSON, as YAML and as Swagger UI. */
+/**
+ * Serves the OpenAPI 3.1 document as JSON, as YAML and as Swagger UI. The document is made of the
+ * schemas of the routes.
+ */
 export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOptions) => {
   await app.register(swagger, {
     openapi: {
@@ -77,14 +86,17 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
         version: version(),
         license: { name: 'MIT', identifier: 'MIT' },
         description:
-          "Serves and pushes the status of lemlist campaign exports to frontends that hold no lemlist credential. Paths and bodies mirror lemlist's; problems are RFC 9457.",
+          "The gateway serves and pushes the status of lemlist campaign exports to frontends that hold no lemlist credential. Paths and bodies mirror lemlist's. Problems follow RFC 9457.",
       },
       servers: [{ url: '/', description: 'This gateway.' }],
       tags: [
-        { name: 'exports', description: 'Exports of campaign statistics.' },
+        {
+          name: 'exports',
+          description: 'Start, read, watch and download exports of campaign statistics.',
+        },
         { name: 'client', description: 'The typed client, for frontends.' },
         { name: 'health', description: 'For load balancers and orchestrators.' },
-        { name: 'documentation', description: 'This document, and the live page.' },
+        { name: 'documentation', description: 'This document and the live page.' },
       ],
       security: [],
     },
@@ -94,7 +106,7 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
       return made
     },
     transformObject: (document) =>
-      // The transform's result is an OpenAPI document less some of its components.
+      // Pruning only removes components, so the result is of the same type as its argument.
       pruneComponents(transformObject(document) as Json) as ReturnType<typeof transformObject>,
   })
   app.get(
@@ -118,10 +130,11 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
   if (ui) {
     await app.register(swaggerUi, {
       routePrefix: '/docs',
-      // Not the default policy: its upgrade-insecure-requests breaks the page on plain-http hosts.
+      // The default policy has `upgrade-insecure-requests`, which breaks the page on a host that
+      // speaks plain HTTP.
       staticCSP: UI_POLICY,
       uiConfig: {
-        // Without the bar on top, which invites to look at other documents.
+        // The default layout has a bar on top in which other documents can be opened.
         layout: 'BaseLayout',
         tryItOutEnabled: true,
         displayRequestDuration: true,
@@ -141,7 +154,7 @@ const documentSchema = (form: string, type: string): FastifySchema => ({
   summary: `This document as ${form.toUpperCase()}`,
   response: {
     200: {
-      description: 'OpenAPI 3.1.',
+      description: 'The document, as OpenAPI 3.1.',
       headers: REQUEST_ID,
       content: { [type]: { schema: z.string() } },
     },

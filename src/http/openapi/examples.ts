@@ -1,4 +1,4 @@
-/** Examples of lemlist's own documentation, as the OpenAPI document shows them. */
+/** The status examples of lemlist's own documentation, for the OpenAPI document. */
 export const STATUS_EXAMPLES = {
   done: {
     summary: 'Done: the CSV can be downloaded',
@@ -46,7 +46,7 @@ export const STATUS_EXAMPLES = {
   },
 } as const
 
-/** What lemlist answers to a start. */
+/** An answer of lemlist to a start. */
 export const START_EXAMPLES = {
   started: {
     summary: 'Started',

@@ -24,35 +24,38 @@ const integer = (description: string, example: number): HeaderDoc => ({
 
 export const REQUEST_ID: HeaderDocs = {
   'X-Request-Id': text(
-    "The caller's own when it is a token of at most 64 characters, else a new one. Also in the log.",
+    "The caller's own id if it is a token of at most 64 characters, else a new one. The log has it, too.",
     'b1c9e7de-6a0c-4f0e-8a59-d2a6c9f0b7c4',
   ),
 }
 
-/** Of the gateway's own files. */
+/** Headers of the gateway's own files. */
 export const STATIC_HEADERS: HeaderDocs = {
-  ETag: text('Strong, from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
-  'Cache-Control': text('Keep it and ask each time whether it has changed.', 'no-cache'),
+  ETag: text('A strong ETag, made from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
+  'Cache-Control': text(
+    '`no-cache`: the client may keep the file, and must ask each time whether it has changed.',
+    'no-cache',
+  ),
 }
 
 export const RETRY_AFTER: HeaderDocs = {
-  'Retry-After': integer('Seconds until the next try makes sense.', 5),
+  'Retry-After': integer('Seconds after which the next try makes sense.', 5),
 }
 
 export const STATUS_HEADERS: HeaderDocs = {
-  ETag: text('Strong, from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
+  ETag: text('A strong ETag, made from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
   'Cache-Control': text(
-    'A final status: `private, max-age=` seconds it is kept, at most 3600. Else `no-store`.',
+    'For a final status `private, max-age=` the seconds that the gateway still keeps it, at most 3600. Else `no-store`.',
     'private, max-age=3600',
   ),
-  Age: integer('Seconds since lemlist said so.', 0),
+  Age: integer('Seconds since lemlist gave this status.', 0),
   'Cache-Status': text(
-    'RFC 9211: `hit`, `fwd=miss` with `stored` or `collapsed`, or `detail=STALE` while lemlist is in trouble.',
+    'RFC 9211. `hit`: from the cache. `fwd=miss`: from lemlist; with `stored` the gateway keeps the answer, with `collapsed` this read shared the call of another read. `hit; detail=STALE`: the last pending status, because lemlist is in trouble.',
     'lemlist-gateway; hit; ttl=86000',
   ),
-  'Retry-After': integer('Pending only: seconds until the next look is worthwhile.', 5),
+  'Retry-After': integer('Only while pending: seconds after which the next read is worthwhile.', 5),
   Link: text(
-    'Where changes are pushed (`rel="monitor"`) and, when done, where the CSV is (`rel="enclosure"`).',
+    'The stream of changes (`rel="monitor"`) and, when the export is done, the CSV (`rel="enclosure"`).',
     '</campaigns/cam_A1B2C3D4E5F6G7H8I9/export/axp_Vv6lJOc8NlVVmDud5/events>; rel="monitor"; type="text/event-stream"',
   ),
   ...REQUEST_ID,
@@ -60,35 +63,38 @@ export const STATUS_HEADERS: HeaderDocs = {
 
 export const START_HEADERS: HeaderDocs = {
   Location: text(
-    'The status of the new export.',
+    'The URL of the status of the new export.',
     '/campaigns/cam_A1B2C3D4E5F6G7H8I9/export/axp_Vv6lJOc8NlVVmDud5/status',
   ),
-  Link: text('Where its changes are pushed (`rel="monitor"`).'),
+  Link: text('The stream of its changes (`rel="monitor"`).'),
   'Cache-Control': text('`no-store`.', 'no-store'),
   ...REQUEST_ID,
 }
 
 export const FILE_HEADERS: HeaderDocs = {
   'Content-Disposition': text(
-    'A name made of the export id.',
+    'A file name that is made from the export id.',
     'attachment; filename="export_axp_Vv6lJOc8NlVVmDud5.csv"',
   ),
-  'Content-Length': integer('Bytes, when lemlist says so.', 23_654),
-  'Content-Range': text('With 206.', 'bytes 0-1023/23654'),
+  'Content-Length': integer('Length in bytes, if lemlist says it.', 23_654),
+  'Content-Range': text('Only with 206: the range that is sent.', 'bytes 0-1023/23654'),
   'Accept-Ranges': text('`bytes`.', 'bytes'),
-  'Cache-Control': text('`private, no-store`: leads are personal data.', 'private, no-store'),
+  'Cache-Control': text(
+    '`private, no-store`, because leads are personal data.',
+    'private, no-store',
+  ),
   ...REQUEST_ID,
 }
 
-/** With 416. */
+/** Headers of a 416. */
 export const RANGE_HEADERS: HeaderDocs = {
-  'Content-Range': text('How long the file is, when lemlist says so.', 'bytes */23654'),
+  'Content-Range': text('The length of the file, if lemlist says it.', 'bytes */23654'),
   'Accept-Ranges': text('`bytes`.', 'bytes'),
   ...REQUEST_ID,
 }
 
 const ALLOW: HeaderDocs = {
-  Allow: text('The methods that the route knows.', 'GET, HEAD'),
+  Allow: text('The methods that the route has.', 'GET, HEAD'),
 }
 
 /** An example of each problem, as a caller gets it. */
@@ -105,7 +111,7 @@ const exampleOf = (code: ProblemCode) => ({
   },
 })
 
-/** Response entries, one per status, for the problems that a route may answer. */
+/** The response entries for the problems that a route may answer, one per HTTP status. */
 export const problemResponses = (...codes: readonly ProblemCode[]) => {
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status)
   return Object.fromEntries(
@@ -129,7 +135,7 @@ export const problemResponses = (...codes: readonly ProblemCode[]) => {
   )
 }
 
-/** Problems that any route may answer: they come from the request itself. */
+/** Problems that every route may answer, because they come from the request itself. */
 export const COMMON_PROBLEMS = [
   'invalid-request',
   'method-not-allowed',
@@ -140,7 +146,7 @@ export const COMMON_PROBLEMS = [
   'internal',
 ] as const satisfies readonly ProblemCode[]
 
-/** Marks an answer without a body; taken out of the document when it is made. */
+/** Marks an answer without a body. document.ts removes the mark from the document. */
 export const NO_CONTENT = 'none/none'
 
 /** An answer without a body. */
@@ -150,12 +156,12 @@ export const nothing = (description: string, headers: HeaderDocs) => ({
   content: { [NO_CONTENT]: { schema: z.undefined() } },
 })
 
-/** What every event stream promises, for the descriptions of its routes. */
+/** What every event stream promises. The descriptions of both event routes contain this text. */
 export const EVENT_STREAM = `| event | data | then |
 |---|---|---|
-| \`status\` | lemlist's JSON (schema \`ExportStatus\`); \`id:\` is its version | at connect and at every change |
-| \`problem\` | a \`Problem\` with \`campaignId\` and \`exportId\`: trouble that passes | the stream goes on; a \`status\` ends the trouble |
-| \`gone\` | as \`problem\`: \`export-not-found\`, \`export-timed-out\` or \`export-expired\` | \`end\` follows |
+| \`status\` | lemlist's JSON (schema \`ExportStatus\`); \`id:\` is its version | sent at connect and at every change |
+| \`problem\` | a \`Problem\` with \`campaignId\` and \`exportId\`: trouble that passes | the stream goes on; the next \`status\` ends the trouble |
+| \`gone\` | like \`problem\`, with the code \`export-not-found\`, \`export-timed-out\` or \`export-expired\`: the export is over without a final status | \`end\` follows |
 | \`end\` | \`{"reason": "done"}\`, \`"error"\`, \`"gone"\` or, with many exports, \`"complete"\` | the stream ends cleanly |
 
-A clean end is final; a reconnect is then answered 204. An abrupt end means: come back, after the time that \`retry:\` said. Whatever passes is told in the stream and never by a status, since any status but 200 ends a browser's EventSource for good.`
+A clean end of the response is final, and a reconnect is then answered 204. An abrupt end asks the client to reconnect after the time that \`retry:\` said. Trouble that passes is told in the stream and never by an HTTP status, because any status other than 200 ends a browser's EventSource for good.`

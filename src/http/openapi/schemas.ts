@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { PROBLEMS, type ProblemCode } from '../../problems.ts'
 
-/** The shapes of what comes in and goes out. Mirrored bodies are loose: lemlist may add fields. */
+/**
+ * The schemas of requests and answers. The schemas of mirrored bodies are loose, because lemlist
+ * may add fields.
+ */
 
 export const campaignId = z
   .string()
@@ -12,7 +15,7 @@ export const exportId = z
   .string()
   .regex(/^[a-z]{3}_[A-Za-z0-9]{1,64}$/)
   .meta({
-    description: 'Id of the export, as the start of it answered.',
+    description: 'Id of the export, from the answer to its start.',
     example: 'axp_Vv6lJOc8NlVVmDud5',
   })
 
@@ -25,75 +28,95 @@ const wholeNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const date = (description: string) =>
   z.string().meta({ description, format: 'date-time' }).optional()
 
-/** lemlist's own JSON. Nothing but `status.status` is required, and every other field may come. */
+/**
+ * lemlist's own JSON. Only `status.status` is required. Fields that are not listed may come, too.
+ */
 export const exportStatus = z
   .looseObject({
     ok: z.boolean().optional(),
     status: z.looseObject({
-      _id: z.string().optional().meta({ description: 'Same as `id`; often absent.' }),
+      _id: z.string().optional().meta({ description: 'Same as `id`. Often absent.' }),
       id: z.string().optional().meta({ description: 'Id of the export.' }),
       teamId: z.string().optional(),
       campaignId: z.string().optional(),
       campaignName: z.string().optional(),
       status: z.string().meta({
         description:
-          '`pending`, `done` or `error`; a word that lemlist has not documented is passed through.',
+          '`pending`, `done` or `error`. The gateway also passes on a word that lemlist has not documented.',
         examples: ['pending', 'done', 'error'],
       }),
-      startedAt: date('When lemlist says that the export began.'),
-      endedAt: date('Only when it is over.'),
-      progressIndex: wholeNumber.optional().meta({ description: 'Step, 0 to 6 in every example.' }),
-      progressTime: wholeNumber.optional().meta({ description: 'Epoch milliseconds.' }),
-      progressLastStepDuration: wholeNumber.optional().meta({ description: 'Milliseconds.' }),
-      progressType: z
-        .string()
+      startedAt: date('When the export began, as lemlist says.'),
+      endedAt: date('When the export ended. Only present when it has ended.'),
+      progressIndex: wholeNumber
         .optional()
-        .meta({ description: 'Name of the step. Not the state: a pending export may say `done`.' }),
+        .meta({ description: 'Number of the step, 0 to 6 in every example of lemlist.' }),
+      progressTime: wholeNumber
+        .optional()
+        .meta({ description: 'Time of the last progress, epoch milliseconds.' }),
+      progressLastStepDuration: wholeNumber
+        .optional()
+        .meta({ description: 'Duration of the last step, milliseconds.' }),
+      progressType: z.string().optional().meta({
+        description:
+          'Name of the step. It is not the state: a pending export may have the step `done`.',
+      }),
       progress: wholeNumber.optional().meta({ description: 'Items done in this step.' }),
       total: wholeNumber
         .optional()
-        .meta({ description: 'Items to do in this step; 0 at the start and again at the end.' }),
-      fileSize: wholeNumber.optional().meta({ description: 'Bytes of the CSV, when done.' }),
-      url: z.string().optional().meta({ description: 'Where lemlist has the CSV, when done.' }),
+        .meta({ description: 'Items to do in this step. 0 at the start, and 0 again at the end.' }),
+      fileSize: wholeNumber
+        .optional()
+        .meta({ description: 'Size of the CSV in bytes, when the export is done.' }),
+      url: z.string().optional().meta({
+        description:
+          "The link to the CSV at lemlist, when the export is done. With `FILE_URLS=gateway` it is the URL of the gateway's file route.",
+      }),
     }),
   })
-  .meta({ id: 'ExportStatus', description: "lemlist's answer, byte for byte." })
+  .meta({
+    id: 'ExportStatus',
+    description: "lemlist's answer to a read of the status, byte for byte.",
+  })
 
 /** Headers of the status route. */
 export const statusHeaders = z.object({
   prefer: z.string().optional().meta({
     description:
-      'RFC 7240 `wait=N`: a pending export is held until it is final or N seconds (at most 60) have passed.',
+      'RFC 7240. With `wait=N` the gateway holds the answer until the export is final or N seconds (at most 60) have passed.',
   }),
-  'if-none-match': z
-    .string()
-    .optional()
-    .meta({ description: 'An `ETag` of before: answers 304 when nothing has changed.' }),
+  'if-none-match': z.string().optional().meta({
+    description:
+      'The `ETag` of an earlier answer. The gateway answers 304 when nothing has changed since.',
+  }),
 })
 
-/** Headers of the start. The key is hashed before it is kept. */
+/** Headers of the start. The gateway hashes the key before it keeps it. */
 export const startHeaders = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
     .optional()
     .meta({
-      description: 'One for each export that is wanted, a UUID say; a repeated one starts nothing.',
+      description:
+        'A new key for each export that the caller wants, such as a UUID. A repeated key starts no second export.',
       example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
     }),
 })
 
-/** Headers of the file. */
+/** Headers of the file route. */
 export const fileHeaders = z.object({
-  range: z
-    .string()
-    .optional()
-    .meta({ description: 'One range of bytes; several are ignored.', example: 'bytes=0-1023' }),
+  range: z.string().optional().meta({
+    description: 'One range of bytes. Several ranges are ignored.',
+    example: 'bytes=0-1023',
+  }),
 })
 
-export const csvText = z.string().meta({ description: "lemlist's bytes." })
+export const csvText = z.string().meta({ description: "The bytes of lemlist's file." })
 
-/** What lemlist answers to a start: the fields of a status, without its wrapper. */
+/**
+ * lemlist's answer to a start. It has the fields of a status, without the `{ok, status}` around
+ * them.
+ */
 export const startedExport = z
   .looseObject({
     _id: z.string().optional(),
@@ -102,7 +125,7 @@ export const startedExport = z
     campaignId: z.string().optional(),
     campaignName: z.string().optional(),
     status: z.string().optional(),
-    startedAt: date('When lemlist says that the export began.'),
+    startedAt: date('When the export began, as lemlist says.'),
     progressIndex: wholeNumber.optional(),
     progressTime: wholeNumber.optional(),
     progressLastStepDuration: wholeNumber.optional(),
@@ -112,12 +135,15 @@ export const startedExport = z
   })
   .meta({ id: 'StartedExport', description: "lemlist's answer to a start, byte for byte." })
 
-/** Headers of the event routes. Anything a client sends as the last id is taken; what is not ours is ignored. */
+/**
+ * Headers of the event routes. The schema accepts every value as the last id. The route ignores a
+ * value that is no id of the gateway.
+ */
 export const eventHeaders = z.object({
   'last-event-id': z
     .string()
     .optional()
-    .meta({ description: 'The `id:` of the last event; EventSource sends it when it comes back.' }),
+    .meta({ description: 'The `id:` of the last event. EventSource sends it when it reconnects.' }),
 })
 
 const exportName = z
@@ -129,7 +155,8 @@ export const manyExportsQuery = z.object({
   export: z
     .union([exportName.transform((name) => [name]), z.array(exportName).min(1).max(100)])
     .meta({
-      description: 'Campaign id and export id, joined by `/`; 1 to 100 times.',
+      description:
+        'The campaign id and the export id, joined by `/`. The parameter may come 1 to 100 times.',
       example: ['cam_A1B2C3D4E5F6G7H8I9/axp_Vv6lJOc8NlVVmDud5'],
     }),
 })
@@ -145,12 +172,12 @@ export const problemDocument = z
     status: z.number().int().min(400).max(599),
     detail: z.string(),
     instance: z.string().meta({ description: 'The request id, as in `X-Request-Id`.' }),
-    // The keys of the catalogue are its codes; Object.keys cannot say so.
+    // The keys of the catalogue are the problem codes. The type of `Object.keys` does not say so.
     code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
     retryable: z.boolean().meta({ description: 'Whether the same request may succeed later.' }),
     errors: z
       .array(z.object({ path: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: 'What is wrong where in the input.' }),
+      .meta({ description: 'What is wrong in the input, and where.' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' })

@@ -16,18 +16,19 @@ const FILES = [
     operationId: 'getClient',
     summary: 'The typed client as an ES module',
     description:
-      'One module without dependencies for browsers and Node, in the version of this gateway: `watchExport`, `watchExports`, `getStatus`, `startExport`, `downloadUrl`.',
+      'One ES module without dependencies, for browsers and Node. It has the version of this gateway. It exports the functions `watchExport`, `watchExports`, `getStatus`, `startExport` and `downloadUrl`, and the class `GatewayProblem`.',
   },
   {
     url: '/client.d.ts',
     type: 'text/plain; charset=utf-8',
     operationId: 'getClientTypes',
     summary: 'The types of the client',
-    description: 'TypeScript declarations of `/client.js`, and what each function promises.',
+    description:
+      'The TypeScript declarations of `/client.js`. Their comments document every function.',
   },
 ] as const
 
-/** The browser client, byte for byte as it is in the source. */
+/** Serves the typed client, byte for byte as it is in the source. */
 export const clientRoutes = (app: FastifyInstance) => {
   for (const { url, type, ...about } of FILES) {
     const file = staticFile(new URL(`../../client${url}`, import.meta.url), type)
@@ -40,7 +41,10 @@ export const clientRoutes = (app: FastifyInstance) => {
           headers: { ...STATIC_HEADERS, ...REQUEST_ID },
           content: { [type]: { schema: z.string() } },
         },
-        304: nothing('As it was.', { ...STATIC_HEADERS, ...REQUEST_ID }),
+        304: nothing('The file has not changed since the `ETag` in `If-None-Match`.', {
+          ...STATIC_HEADERS,
+          ...REQUEST_ID,
+        }),
         ...problemResponses(...COMMON_PROBLEMS),
       },
     }

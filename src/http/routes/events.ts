@@ -27,8 +27,8 @@ import { eventHeaders, eventStreamText, exportParams } from '../openapi/schemas.
 const schema = {
   operationId: 'watchExport',
   tags: ['exports'],
-  summary: 'Changes of an export, pushed',
-  description: `Server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer when it is complete, which for a pending export takes until it ends: the [live page](/), \`curl -N\` and EventSource show it as it comes.
+  summary: 'Watch an export',
+  description: `Sends server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer only when it is complete, so for a pending export it shows nothing until the export ends. The [live page](/), \`curl -N\` and EventSource show each event as it comes.
 
 ${EVENT_STREAM}`,
   params: exportParams,
@@ -36,14 +36,14 @@ ${EVENT_STREAM}`,
   response: {
     200: {
       description:
-        'A stream of `status`, `problem`, `gone` and `end` events, with comments between.',
+        'A stream of `status`, `problem`, `gone` and `end` events, with comments between them.',
       headers: REQUEST_ID,
       content: {
         'text/event-stream': { schema: eventStreamText, examples: SINGLE_STREAM_EXAMPLES },
       },
     },
     204: nothing(
-      'A reconnect whose `Last-Event-ID` is the end: there is nothing more.',
+      'The client reconnected, and its `Last-Event-ID` says that it was told the end. Nothing more will come.',
       REQUEST_ID,
     ),
     ...problemResponses(
@@ -58,12 +58,15 @@ ${EVENT_STREAM}`,
   },
 } as const
 
-/** One export on one stream. Only what will not pass is told by a status; HEAD would hang and is not served. */
+/**
+ * Serves the stream of one export. Only a permanent refusal is told by an HTTP status. HEAD is not
+ * served: Fastify would run the handler of GET for it, and the request would hang.
+ */
 export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
   const { reader, streams, watch, bodies } = options
   const frames = singleFrames(bodies)
 
-  /** Whether a client that was told `id` last has been told everything. Costs no call to lemlist. */
+  /** Whether a client that was told `id` last was told everything. Makes no call to lemlist. */
   const hasSeenTheEnd = async (ref: ExportRef, id: string | undefined): Promise<boolean> => {
     if (id === undefined) return false
     try {

@@ -16,7 +16,7 @@ import { csvText, exportParams, fileHeaders } from '../openapi/schemas.ts'
 
 interface FileRouteOptions {
   readonly files: Files
-  /** A caller who takes no byte for so long is cut, milliseconds. Default 30 s. */
+  /** The gateway cuts a caller that takes no byte for this long, milliseconds. Default 30 s. */
   readonly stuckMs?: number
 }
 
@@ -34,15 +34,15 @@ const csv = (description: string) => ({
 const schema = {
   operationId: 'downloadExport',
   tags: ['exports'],
-  summary: 'The CSV of an export',
+  summary: 'Download the CSV of an export',
   description:
-    "lemlist's file, streamed through as it is; the caller needs no lemlist credential. A transfer that breaks off is incomplete: its connection breaks too. Cells are not changed: a spreadsheet may take one that begins with `=` for a formula.",
+    "Streams lemlist's file to the caller, unchanged. The caller needs no lemlist credential. When the transfer from lemlist breaks off, the gateway breaks the caller's connection, so that an incomplete file is noticed. The gateway does not change any cell: a spreadsheet may take a cell that begins with `=` for a formula.",
   params: exportParams,
   headers: fileHeaders,
   response: {
     200: csv('The whole file.'),
-    206: csv('The range asked for.'),
-    416: nothing('There is no such range.', RANGE_HEADERS),
+    206: csv('The range that the caller asked for.'),
+    416: nothing('The file has no such range.', RANGE_HEADERS),
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
@@ -62,7 +62,10 @@ const schema = {
   },
 } as const
 
-/** One range; several would be an answer in parts, and a way to ask for the same bytes many times. */
+/**
+ * A single range. Several ranges are ignored: they need a multipart answer, and a caller could use
+ * them to ask for the same bytes many times.
+ */
 const SINGLE_RANGE = /^bytes=(\d{1,15}-\d{0,15}|-\d{1,15})$/
 const STUCK_MS = 30_000
 
@@ -76,9 +79,10 @@ export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
       const answer = await files.open(ref, rangeOf(request), gone).catch((error: unknown) => {
         if (!gone.aborted) throw error
       })
-      // From here on by hand: Fastify would answer 500 for a file that breaks off early.
+      // From here on the route writes the response itself. Fastify would answer 500 for a file that
+      // breaks off early.
       reply.hijack()
-      // The caller has gone away, and lemlist is in no trouble.
+      // The caller has left, and that aborted the call. No trouble of lemlist is logged.
       if (answer === undefined) return
       describe(request, reply, params.exportId, answer)
       for (const [name, value] of Object.entries(reply.getHeaders())) {
@@ -90,13 +94,18 @@ export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
         return
       }
       const onBreak = (cause: unknown) => {
-        request.problem = new Problem('upstream-unavailable', 'The file broke off.', { cause })
+        request.problem = new Problem('upstream-unavailable', 'The file from lemlist broke off.', {
+          cause,
+        })
       }
       sendDownload(reply.raw, answer.body, { stuckMs, onBreak })
     })
 }
 
-/** Of a GET alone (RFC 9110, 14.2), and never with a condition: no validator of ours could meet it. */
+/**
+ * The range to ask lemlist for. A range counts for a GET only (RFC 9110, 14.2). It is ignored
+ * together with `If-Range`: the route sends no validator that such a condition could match.
+ */
 const rangeOf = ({ method, headers }: FastifyRequest): string | undefined => {
   const { range } = headers
   const isOne =
@@ -124,7 +133,8 @@ const describe = (
   }
   reply
     .type('text/csv; charset=utf-8')
-    // The name is made of the id that was checked: nothing of lemlist's gets into a header.
+    // The name is made of the export id, which was checked. Nothing of lemlist's gets into a
+    // header.
     .header('content-disposition', `attachment; filename="export_${exportId}.csv"`)
   if (length !== undefined) reply.header('content-length', String(length))
 }

@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { COMMON_PROBLEMS, problemResponses, REQUEST_ID } from '../openapi/responses.ts'
 
 interface HealthRoutesOptions {
-  /** Whether the store answers; never rejects. */
+  /** Whether the store answers. The promise never rejects. */
   readonly storeHealthy: () => Promise<boolean>
-  /** Whether the gateway is on its way out. */
+  /** Whether the gateway is stopping. */
   readonly stopping: () => boolean
 }
 
@@ -21,7 +21,8 @@ const ready = z
   })
   .meta({
     id: 'Readiness',
-    description: 'Whether it can serve. Without its store it can: it asks lemlist more often.',
+    description:
+      'Whether the gateway can serve. It can serve without its store too, and asks lemlist more often then.',
   })
 
 const entry = (description: string, schema: z.ZodType, value: unknown) => ({
@@ -33,7 +34,10 @@ const entry = (description: string, schema: z.ZodType, value: unknown) => ({
 const READY = { status: 'ready', dependencies: { store: 'ok' } }
 const STOPPING = { status: 'stopping', dependencies: { store: 'ok' } }
 
-/** Liveness asks nobody else, so that only a dead process is restarted; readiness names what it needs. */
+/**
+ * Serves liveness and readiness. Liveness does not check any dependency, so that an orchestrator
+ * restarts only a dead process. Readiness names the state of each dependency.
+ */
 export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions) => {
   const { storeHealthy, stopping } = options
   const routes = app.withTypeProvider<ZodTypeProvider>()
@@ -45,7 +49,7 @@ export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions)
         tags: ['health'],
         summary: 'Does the process run?',
         response: {
-          200: entry('It runs.', live, { status: 'ok' }),
+          200: entry('The process runs.', live, { status: 'ok' }),
           ...problemResponses(...COMMON_PROBLEMS),
         },
       },
@@ -63,10 +67,14 @@ export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions)
       schema: {
         operationId: 'getReadiness',
         tags: ['health'],
-        summary: 'Can it serve?',
+        summary: 'Can the gateway serve?',
         response: {
-          200: entry('It can serve, `degraded` without its store.', ready, READY),
-          503: entry('It is stopping: send nothing new.', ready, STOPPING),
+          200: entry(
+            'The gateway can serve. `degraded` = it serves without its store.',
+            ready,
+            READY,
+          ),
+          503: entry('The gateway is stopping. Send it no new requests.', ready, STOPPING),
           ...problemResponses(...COMMON_PROBLEMS),
         },
       },

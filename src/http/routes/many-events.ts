@@ -25,8 +25,8 @@ import { eventHeaders, eventStreamText, manyExportsQuery } from '../openapi/sche
 const schema = {
   operationId: 'watchExports',
   tags: ['exports'],
-  summary: 'Changes of many exports, pushed on one connection',
-  description: `As the stream of one export, for 1 to 100 of them: browsers open six connections to a host. The data of a \`status\` is \`{"campaignId", "exportId", "body"}\`, where \`body\` is lemlist's JSON; \`id:\` names the state of all. An unknown export is told by \`gone\`. \`end\` comes when all are over.
+  summary: 'Watch many exports on one connection',
+  description: `Works like the stream of one export, for 1 to 100 exports. Browsers open at most six HTTP/1.1 connections to one host, and here one connection is enough for many exports. The data of a \`status\` is \`{"campaignId", "exportId", "body"}\`, where \`body\` is lemlist's JSON. \`id:\` names the state of all exports. An unknown export is told by \`gone\`. \`end\` comes when all exports are over.
 
 ${EVENT_STREAM}`,
   querystring: manyExportsQuery,
@@ -34,28 +34,32 @@ ${EVENT_STREAM}`,
   response: {
     200: {
       description:
-        'A stream of `status`, `problem`, `gone` and `end` events, with comments between.',
+        'A stream of `status`, `problem`, `gone` and `end` events, with comments between them.',
       headers: REQUEST_ID,
       content: { 'text/event-stream': { schema: eventStreamText, examples: MANY_STREAM_EXAMPLES } },
     },
     204: nothing(
-      'A reconnect whose `Last-Event-ID` is the end of all: there is nothing more.',
+      'The client reconnected, and its `Last-Event-ID` says that it was told the end of all exports. Nothing more will come.',
       REQUEST_ID,
     ),
     ...problemResponses(...COMMON_PROBLEMS, 'not-acceptable'),
   },
 } as const
 
-/** Many exports on one stream. No export's trouble is a status here: each is told by an event. */
+/**
+ * Serves the stream of many exports. Trouble of one export is never told by an HTTP status, but by
+ * an event that names the export.
+ */
 export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
   const { reader, streams, watch, bodies } = options
   const frames = manyFrames(bodies)
 
-  /** What a stream would have told last of an export that is over; undefined while it is not. */
+  /** The part of the state that says that an export is over; undefined while it is not over. */
   const endOf = async (ref: ExportRef): Promise<string | undefined> => {
     try {
       const known = await reader.lookup(ref)
-      // Unknown to lemlist is remembered nowhere: a client that was told so is believed.
+      // The gateway keeps no record of an export that lemlist does not know. So it believes a
+      // client whose id says that the export is gone.
       if (known === undefined) return GONE
       return isFinal(known.snapshot) ? known.snapshot.version : undefined
     } catch (error) {
@@ -83,13 +87,14 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
       if (!admits(request, reply, streams)) return reply
       const stream = openStream(request, reply, refs, frames, options)
       begin(reply, stream)
-      // What is wrong with one of them is told to its topic, and so by an event.
+      // An error here is dispatched to the topic of the export, and the stream tells it by an
+      // event.
       for (const ref of refs) watch.first(ref).catch(() => {})
       return reply
     })
 }
 
-/** Each once, in the order in which they were asked for. */
+/** Each export once, in the order in which the caller asked for them. */
 const refsOf = (names: readonly string[]): ExportRef[] =>
   [...new Set(names)].map((name) => {
     const [campaignId = '', exportId = ''] = name.split('/')

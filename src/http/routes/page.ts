@@ -9,7 +9,7 @@ import {
 } from '../openapi/responses.ts'
 import { sendStatic, staticBytes, staticFile } from '../static-file.ts'
 
-/** An export that the page offers to follow. */
+/** A ready-made export that the live page offers to watch. */
 export interface ReadyMadeExport {
   readonly title: string
   readonly campaignId: string
@@ -17,11 +17,14 @@ export interface ReadyMadeExport {
 }
 
 interface PageRoutesOptions {
-  /** What there is to look at without any configuration; only the sandbox has some. */
+  /** The exports that the page offers from the start. Only the sandbox has some. */
   readonly readyMade: readonly ReadyMadeExport[]
 }
 
-/** All that the page needs comes from here; nothing else runs or is spoken to, whatever a status says. */
+/**
+ * The page gets everything from the gateway. The browser runs nothing else and talks to nobody
+ * else, even if a status of lemlist contains markup.
+ */
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -38,19 +41,22 @@ const schema: FastifySchema = {
   tags: ['documentation'],
   summary: 'The live page',
   description:
-    'Start, watch and download exports in a browser. `/#cam_x/axp_y` opens it with that export, several are joined by commas. Served while `DOCS` is on.',
+    'Starts, watches and downloads exports in a browser. `/#cam_x/axp_y` opens the page with that export. Commas separate several exports. The gateway serves the page while `DOCS` is `true`.',
   response: {
     200: {
       description: 'The page.',
       headers: { ...STATIC_HEADERS, ...REQUEST_ID },
       content: { [HTML]: { schema: z.string() } },
     },
-    304: nothing('As it was.', { ...STATIC_HEADERS, ...REQUEST_ID }),
+    304: nothing('The page has not changed since the `ETag` in `If-None-Match`.', {
+      ...STATIC_HEADERS,
+      ...REQUEST_ID,
+    }),
     ...problemResponses(...COMMON_PROBLEMS),
   },
 }
 
-/** The live page and its parts, byte for byte as they are in the source. */
+/** Serves the live page and its parts, byte for byte as they are in the source. */
 export const pageRoutes = (app: FastifyInstance, { readyMade }: PageRoutesOptions) => {
   const read = (name: string, type: string) =>
     staticFile(new URL(`../../page/${name}`, import.meta.url), type)
@@ -68,7 +74,8 @@ export const pageRoutes = (app: FastifyInstance, { readyMade }: PageRoutesOption
   const parts = Object.entries(TYPES).map(([name, type]) => [name, read(name, type)] as const)
   const offered = staticBytes(Buffer.from(JSON.stringify(offers)), 'application/json')
   for (const [name, file] of [...parts, ['ready-made.json', offered] as const]) {
-    // Parts of the page and no part of the interface: they may change with every version.
+    // These files belong to the page and not to the gateway's interface. They may change with every
+    // version, so the document does not show them.
     app.get(`/page/${name}`, { schema: { hide: true } }, (request, reply) =>
       sendStatic(request, reply, file),
     )

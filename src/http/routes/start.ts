@@ -15,12 +15,12 @@ const schema = {
   tags: ['exports'],
   summary: 'Start an export',
   description:
-    'Starts one export of the statistics of a campaign, and follows it from then on. One call to lemlist, which is never repeated: with an `Idempotency-Key` a repeated request has the first answer for 24 h instead of starting a second export. GET and HEAD answer 405: starting has an effect.',
+    'Starts one export of the statistics of a campaign. From then on the gateway follows the export until it is final. The gateway makes one call to lemlist and never repeats it. A request that is repeated with the same `Idempotency-Key` within 24 h gets the first answer, and does not start a second export. GET and HEAD answer 405, because a start has a side effect.',
   params: campaignParams,
   headers: startHeaders,
   response: {
     201: {
-      description: "Started: lemlist's object, byte for byte.",
+      description: "lemlist has started the export. The body is lemlist's object, byte for byte.",
       headers: START_HEADERS,
       content: { 'application/json': { schema: startedExport, examples: START_EXAMPLES } },
     },
@@ -42,10 +42,13 @@ const schema = {
   },
 } as const
 
-/** Who asks, until callers have names. */
+/** The name of every caller, because the gateway does not tell callers apart. */
 const ANONYMOUS = 'anonymous'
 
-/** Never a GET: whoever follows links or repeats what failed would start exports with it. */
+/**
+ * Serves the start, by POST only. Programs follow links and repeat failed GETs by themselves. If the
+ * start were a GET, they would start exports by accident.
+ */
 export const startRoute = (app: FastifyInstance, { starter }: StartRouteOptions) => {
   app
     .withTypeProvider<ZodTypeProvider>()
@@ -64,7 +67,7 @@ export const startRoute = (app: FastifyInstance, { starter }: StartRouteOptions)
           .header('x-request-id', request.id)
           .header('x-content-type-options', 'nosniff')
           .type('application/json')
-          // Typed by the documented JSON; what is sent is that JSON as lemlist wrote it.
+          // The type of the route is the documented JSON. The body is that JSON as lemlist's bytes.
           .send(body as never)
       )
     })

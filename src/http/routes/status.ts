@@ -19,18 +19,18 @@ interface StatusRouteOptions extends AnswerOptions {
 const schema = {
   operationId: 'getExportStatus',
   tags: ['exports'],
-  summary: 'Status of an export',
+  summary: 'Get the status of an export',
   description:
-    'The mirror of lemlist: its JSON byte for byte, from the cache when it is final, else from lemlist. Concurrent reads of one export share one call.',
+    'Mirrors lemlist: the body is its JSON, byte for byte. A final status comes from the cache, every other one from lemlist. Concurrent reads of one export share one call to lemlist.',
   params: exportParams,
   headers: statusHeaders,
   response: {
     200: {
-      description: 'What lemlist says, or said last.',
+      description: 'What lemlist says now, or what it said last.',
       headers: STATUS_HEADERS,
       content: { 'application/json': { schema: exportStatus, examples: STATUS_EXAMPLES } },
     },
-    304: nothing('Nothing has changed since the `ETag` in `If-None-Match`.', STATUS_HEADERS),
+    304: nothing('The status has not changed since the `ETag` in `If-None-Match`.', STATUS_HEADERS),
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
@@ -47,12 +47,15 @@ const schema = {
   },
 } as const
 
-/** The mirror. Its hit path is one look-up and a reply with prepared bytes. */
+/** Serves the mirror. A cache hit costs one look-up and a reply with bytes that are prepared. */
 export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) => {
   const { reader, watch, streams } = options
   let waiting = 0
 
-  /** Holds the answer for `seconds` or until it is final, the caller leaves or the gateway stops. */
+  /**
+   * Holds the answer until the export is over, `seconds` have passed, the caller leaves or the
+   * gateway stops.
+   */
   const held = async (request: FastifyRequest, ref: ExportRef, seconds: number) => {
     waiting += 1
     try {
@@ -68,7 +71,8 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
       const { params } = request
       const ref = { account: DEFAULT_ACCOUNT, ...params }
       const wait = waitPreference(request.headers.prefer)
-      // As many may wait as may stream; whoever comes later is answered at once.
+      // As many requests may wait as there may be streams (`SSE_MAX_STREAMS`). Further ones are
+      // answered at once.
       const holds = wait !== undefined && waiting < streams.max
       if (holds) reply.header('preference-applied', `wait=${wait}`)
       const reading =

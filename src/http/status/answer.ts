@@ -16,7 +16,7 @@ export interface AnswerOptions {
   readonly bodies: Bodies
 }
 
-/** Replies with lemlist's bytes and everything a caller or a cache needs to know about them. */
+/** Sends lemlist's bytes, with the headers that tell callers and caches how to treat them. */
 export const sendStatus = (
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,32 +1,36 @@
 import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../../exports/export.ts'
 
-/** What callers see of lemlist's JSON: its bytes, or those with our own link to the file in them. */
+/** The body that callers get: lemlist's bytes, unchanged or with the gateway's link to the file. */
 export interface Bodies {
   bodyOf(snapshot: Snapshot, ref: Pick<ExportRef, 'campaignId' | 'exportId'>): Uint8Array
-  /** Strong: one for each form, so that a cache never shows the other form's bytes. */
+  /** A strong ETag. Each form of the body has its own, so that a cache never mixes up the forms. */
   etagOf(snapshot: Snapshot): string
 }
 
-/** @param publicUrl set with `FILE_URLS=gateway`: where callers reach the gateway, without a trailing slash */
+/**
+ * @param publicUrl where callers reach the gateway, without a trailing slash; undefined with
+ * `FILE_URLS=upstream`
+ */
 export const bodiesFor = (publicUrl: string | undefined): Bodies =>
   publicUrl === undefined ? verbatimBodies : gatewayBodies(publicUrl)
 
-/** `FILE_URLS=upstream`: byte for byte. */
+/** `FILE_URLS=upstream`: lemlist's JSON, byte for byte. */
 export const verbatimBodies: Bodies = {
   bodyOf: ({ body }) => body,
   etagOf: ({ version }) => `"${version}"`,
 }
 
 /**
- * `FILE_URLS=gateway`: `status.url` leads to the gateway's file route, and lemlist's own link, which
- * opens the file for whoever has it, is nowhere in the body. Numbers keep their digits.
+ * `FILE_URLS=gateway`: `status.url` is the URL of the gateway's file route. lemlist's own link
+ * opens the file for everybody who has the link, so it is nowhere in the body. Numbers keep their
+ * digits.
  *
  * @param publicUrl where callers reach the gateway, without a trailing slash
  */
 export const gatewayBodies = (publicUrl: string): Bodies => {
   const rewritten = new WeakMap<Snapshot, Uint8Array>()
-  // Another public URL makes other bytes of the same version.
+  // With another public URL the same version has other bytes, so the ETag depends on the URL, too.
   const form = createHash('sha256').update(publicUrl).digest('base64url').slice(0, 6)
   return {
     bodyOf: (snapshot, { campaignId, exportId }) => {
@@ -41,7 +45,10 @@ export const gatewayBodies = (publicUrl: string): Bodies => {
   }
 }
 
-/** JSON.parse with the source text of primitives, and JSON.rawJSON: not yet in the compiler's library. */
+/**
+ * `JSON.parse` with the source text of primitives, and `JSON.rawJSON`. The compiler's library does
+ * not declare them yet.
+ */
 interface SourceTextJson {
   parse(
     text: string,
@@ -49,19 +56,20 @@ interface SourceTextJson {
   ): unknown
   rawJSON(text: string): unknown
 }
-// Node has had both since 21; the check at run time is the type's own test.
+// Node has had both since version 21. The tests of the rewritten body fail where they are missing.
 const { parse, rawJSON } = JSON as unknown as SourceTextJson
 
 const rewrite = (body: Uint8Array, url: string): Uint8Array => {
   const text = Buffer.from(body).toString()
-  // The body was checked when it came: an object with an object `status`.
+  // The body was checked when it came from lemlist: it is an object, and so is its `status`.
   const { status } = JSON.parse(text) as { status: Record<string, unknown> }
   const theirs = status.url
   if (theirs === undefined || theirs === null) return body
   const isLink = typeof theirs === 'string' && /^https?:/i.test(theirs)
   const document = parse(text, (_key, value, { source }) => {
     if (typeof value === 'number' && source !== undefined) return rawJSON(source)
-    // Also where it is repeated. What is no link is a word that others may use too.
+    // A link is replaced everywhere in the body. A `url` that is no link may be a common word,
+    // which other fields use too, so only `status.url` is replaced then.
     return isLink && typeof value === 'string' ? value.replaceAll(theirs, url) : value
   }) as { status: Record<string, unknown> }
   document.status.url = url

@@ -1,6 +1,6 @@
 /**
- * Whether `If-None-Match` names what the caller would get (RFC 9110, 13.1.2): `*`, a list, weak forms;
- * the comparison is weak.
+ * Whether `If-None-Match` matches the ETag of the answer (RFC 9110, 13.1.2). It may be `*` or a
+ * list, with weak tags too. The comparison is weak.
  *
  * @param etag strong, with its quotes
  */

@@ -1,14 +1,15 @@
-/** The longest that `Prefer: wait` holds an answer. */
+/** The longest time that `Prefer: wait` holds an answer, seconds. */
 const LONGEST_WAIT_S = 60
 
-/** What stands between the commas that are in no quoted string. */
+/** Each preference: the text between commas. A comma inside a quoted string does not count. */
 const PREFERENCES = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g
 const IS_WAIT = /^\s*wait\s*(?:[=;]|$)/i
 const WAIT = /^\s*wait\s*=\s*("?)(\d+)\1\s*(?:;|$)/i
 
 /**
- * Seconds from 0 to 60 of a `Prefer: wait=N` (RFC 7240, 2 and 4.3), or undefined when there is none or
- * it is malformed, which is then ignored. Of several, the first counts.
+ * The seconds of `Prefer: wait=N` (RFC 7240, 2 and 4.3), from 0 to 60; more counts as 60. Undefined
+ * when there is no `wait` or when it is malformed: a malformed preference is ignored. The first of
+ * several counts.
  */
 export const waitPreference = (prefer: string | string[] | undefined): number | undefined => {
   const preferences = [prefer ?? ''].flat().join(',').match(PREFERENCES) ?? []
