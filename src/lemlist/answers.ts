@@ -9,25 +9,28 @@ import {
 import type { Started } from '../exports/ports.ts'
 import { campaignNotFound, essence, invalid, refusalOf } from './refusals.ts'
 
-/** An answer of lemlist as it came, its body read whole or cut at the cap. */
+/** An answer of lemlist as it was received. Its body is complete, or cut at the cap of 16 KiB. */
 export interface RawAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Uint8Array
-  /** The body was longer than the cap, so `body` is only its beginning. */
+  /** Whether the body was longer than the cap, so that `body` is only its beginning. */
   readonly cut: boolean
-  /** Epoch milliseconds. */
+  /** When the answer was received, epoch milliseconds. */
   readonly receivedAt: number
 }
 
-/** Small buffers are slices of Node's pool: kept for a day, each would hold on to 8 KiB of it. */
+/**
+ * Copies bytes into a buffer of their own. A small buffer is a slice of Node's pool. Snapshots are
+ * kept for a day, and each slice would keep the whole 8 KiB of its pool in memory.
+ */
 const copyOf = (bytes: Uint8Array): Uint8Array => {
   const copy = Buffer.allocUnsafeSlow(bytes.byteLength)
   copy.set(bytes)
   return copy
 }
 
-/** 128 bits of SHA-256 as 22 URL-safe characters: fits an ETag and an SSE id. */
+/** The first 132 bits of the SHA-256, as 22 URL-safe characters that fit an ETag and an SSE id. */
 const versionOf = (body: Uint8Array): string =>
   createHash('sha256').update(body).digest('base64url').slice(0, 22)
 
@@ -38,9 +41,10 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * What lemlist said about an export: a snapshot of its bytes, or the problem to tell callers. Judges
- * by the status first, then by content type, JSON and shape, since lemlist answers 200 with HTML on
- * unknown paths and `{}` when a handler of its fails.
+ * Turns an answer of lemlist into a snapshot of its bytes, or throws the problem to tell callers.
+ * Checks the HTTP status first, then the content type, the JSON and its shape. A 200 alone proves
+ * nothing: lemlist answers unknown paths with 200 and HTML, and answers 200 and `{}` when one of
+ * its handlers fails.
  *
  * @param fileTtlMs lemlist's 24 h in milliseconds
  * @throws Problem for everything but a 200 of the documented shape for the export asked for
@@ -49,7 +53,7 @@ export const toSnapshot = (ref: ExportRef, answer: RawAnswer, fileTtlMs: number)
   if (answer.status !== 200) throw refusalOf(answer)
   const status = statusIn(ref, answer)
   const state = status.status
-  if (typeof state !== 'string') throw invalid('status.status is missing or no string')
+  if (typeof state !== 'string') throw invalid('status.status is missing or is not a string')
   const snapshot = {
     body: copyOf(answer.body),
     state,
@@ -61,21 +65,22 @@ export const toSnapshot = (ref: ExportRef, answer: RawAnswer, fileTtlMs: number)
 }
 
 /**
- * The export that lemlist has begun: a bare object, not wrapped like a status.
+ * Reads the export that lemlist has started. The answer is a bare object, without the
+ * `{ok, status}` that is around a status.
  *
  * @throws Problem for everything but a 200 of the documented shape for the campaign asked for
  */
 export const toStarted = ({ campaignId }: CampaignRef, answer: RawAnswer): Started => {
   if (answer.status !== 200) {
     const problem = refusalOf(answer)
-    // The only thing asked for here is a campaign.
+    // A start names a campaign and no export. So whatever lemlist does not know is the campaign.
     throw problem.code === 'export-not-found' ? campaignNotFound(404) : problem
   }
   const started = documentIn(answer)
   const exportId = started.id ?? started._id
-  if (typeof exportId !== 'string' || !EXPORT_ID.test(exportId)) throw invalid('no id of an export')
+  if (typeof exportId !== 'string' || !EXPORT_ID.test(exportId)) throw invalid('no valid export id')
   if (differs(started._id, exportId) || differs(started.campaignId, campaignId)) {
-    throw invalid('speaks of another export')
+    throw invalid('the answer is about another export')
   }
   return { body: answer.body, exportId }
 }
@@ -83,24 +88,24 @@ export const toStarted = ({ campaignId }: CampaignRef, answer: RawAnswer): Start
 const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
 
 const documentIn = ({ headers, body, cut }: RawAnswer): Json => {
-  if (cut) throw invalid('body over the cap')
+  if (cut) throw invalid('the body is larger than the cap')
   const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') throw invalid('encoded body')
-  if (essence(headers['content-type']) !== 'application/json') throw invalid('not JSON by its type')
+  if (encoding !== undefined && encoding !== 'identity') throw invalid('the body is encoded')
+  if (essence(headers['content-type']) !== 'application/json') throw invalid('the type is not JSON')
   const document = parseJson(body)
-  if (!isObject(document) || document.ok === false) throw invalid('not the documented shape')
+  if (!isObject(document) || document.ok === false) throw invalid('not of the documented shape')
   return document
 }
 
 const statusIn = (ref: ExportRef, answer: RawAnswer): Json => {
   const { status } = documentIn(answer)
-  if (!isObject(status)) throw invalid('no status object')
-  // A foreign answer would be kept under this export's name for a day.
+  if (!isObject(status)) throw invalid('the answer has no status object')
+  // Without this check, the answer about another export would be kept as this export's for a day.
   const foreign =
     differs(status.id, ref.exportId) ||
     differs(status._id, ref.exportId) ||
     differs(status.campaignId, ref.campaignId)
-  if (foreign) throw invalid('speaks of another export')
+  if (foreign) throw invalid('the answer is about another export')
   return status
 }
 
@@ -111,6 +116,6 @@ const parseJson = (body: Uint8Array): unknown => {
   try {
     return JSON.parse(utf8.decode(body))
   } catch {
-    throw invalid('not JSON')
+    throw invalid('the body is not JSON')
   }
 }

@@ -11,18 +11,18 @@ export interface LemlistOptions extends ConnectionOptions {
   readonly account: string
   readonly budget: Budget
   readonly fileTtlMs: number
-  /** A file that takes longer is cut, milliseconds. Default 30 min. */
+  /** The gateway cuts a file that takes longer than this, milliseconds. Default 30 min. */
   readonly longestFileMs?: number
 }
 
 export interface Lemlist extends Upstream {
-  /** Ends the waiting line and every socket. */
+  /** Closes the waiting line and every socket. */
   close(): Promise<void>
 }
 
 const LONGEST_FILE_MS = 30 * 60_000
 
-/** The client of one lemlist account. Every call stands in the waiting line. */
+/** Creates the client of one lemlist account. Every call stands in its waiting line. */
 export const createLemlist = (options: LemlistOptions): Lemlist => {
   const { account, budget, timeoutMs, fileTtlMs, longestFileMs = LONGEST_FILE_MS } = options
   const connection = createConnection(options)
@@ -30,8 +30,10 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
   const obey = createThrottle(budget, account)
 
   /**
-   * Makes a call once its place comes up. When lemlist closed a kept-alive socket just as it was used
-   * again, no answer was lost: the second try stands in line and counts like any call.
+   * Makes a call when its place in line comes up. lemlist may close a kept-alive socket at the
+   * moment in which the gateway uses it again. Then the call is made a second time, which is safe
+   * because only reads come here. The second try stands in line and counts against the budget like
+   * any call.
    */
   const repeatable = (turn: Turn, pool: 'calls' | 'files') => {
     let place = line.enter(turn)
@@ -54,7 +56,7 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
 
   const get = async (path: string) => {
     const raw = await connection.get(path)
-    // Before its place is free: whoever is next must find the pause.
+    // The pause begins before this call frees its place, so that the next call finds it.
     obey(raw)
     return raw
   }
@@ -88,7 +90,8 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
         obey({ status: opened.statusCode, headers: opened.headers, receivedAt: Date.now() })
         return fileFrom(opened, { range, timeoutMs })
       })
-      // Its place in line is free by now: a file that is slow to begin keeps no status waiting.
+      // The place in line is free by now, so a file that is slow to begin does not delay any
+      // status.
       return whenItComes(answer)
     },
     close: async () => {

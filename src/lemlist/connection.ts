@@ -3,43 +3,63 @@ import { Problem } from '../problems.ts'
 import type { RawAnswer } from './answers.ts'
 
 export interface ConnectionOptions {
-  /** One origin and a path, without a trailing slash. */
+  /** lemlist's base URL: one origin and a path, without a trailing slash. */
   readonly baseUrl: URL
-  /** The API key as it is now; asked at every call, so that it can be changed while running. */
+  /**
+   * Returns the current API key. Called for every request, so that the key can change at run time.
+   */
   readonly apiKey: () => string
-  /** Deadline of a whole call, milliseconds, to the last byte; of a file, to the first. */
+  /**
+   * Deadline of a call, milliseconds: until the last byte of its answer. For a file it is the
+   * deadline until the headers have come.
+   */
   readonly timeoutMs: number
-  /** A file of which no byte came for so long has broken off, milliseconds. Default 30 s. */
+  /**
+   * A file of which no byte comes for this long counts as broken off, milliseconds. Default 30 s.
+   */
   readonly fileIdleMs?: number
 }
 
-/** HTTP to one origin with one key. TLS is verified, HTTP/1.1 only, redirects are never followed. */
+/** HTTP/1.1 to one origin with one key. TLS is always verified. Redirects are never followed. */
 export interface Connection {
-  /** One call; the body is read to its end or to the cap of 16 KiB. Rejects with undici's errors. */
+  /**
+   * Makes one call and reads the body to its end or to the cap of 16 KiB. Rejects with undici's
+   * errors.
+   */
   get(path: string): Promise<RawAnswer>
-  /** Opens a body that may be long, on a pool of its own. */
+  /** Opens a file, whose body may be long. Files have a pool of sockets of their own. */
   open(
     path: string,
     range: string | undefined,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData>
-  /** Whether the next call, of that pool, is likely to use a socket that was used before. */
+  /** Whether the next call of that pool is likely to use a socket that was used before. */
   reuses(pool: 'calls' | 'files'): boolean
   close(): Promise<void>
 }
 
-/** At 8 calls a second and 10 s at most each, more are under way only when lemlist is nearly dead. */
+/**
+ * Calls to lemlist at once. At 8 calls a second that take at most 10 s each, more than this are
+ * under way only when lemlist hardly answers any more.
+ */
 export const SOCKETS = 32
-/** Downloads at once: apart, so that long ones never keep a status waiting. */
+/** Downloads at once. They have their own pool, so that long downloads never delay a status. */
 export const FILE_SOCKETS = 32
-/** Real statuses are under 1 KiB. */
+/** The cap on the body of a status. Real ones are smaller than 1 KiB. */
 const MAX_BODY_BYTES = 16 * 1024
-/** Below any server's own, so that a request hardly ever meets a socket that is being closed. */
+/**
+ * The gateway closes an idle socket after this time, milliseconds. That is sooner than any server
+ * does, so a call hardly ever uses a socket that lemlist is just closing.
+ */
 const KEEP_ALIVE_MS = 4_000
 const CONNECT_TIMEOUT_MS = 3_000
-/** A moved address is followed within this time. */
+/**
+ * When lemlist gets another address, the gateway uses that address within this time, milliseconds.
+ */
 const CLIENT_TTL_MS = 60_000
-/** Between two bytes of a file. A slow caller's pause does not count. */
+/**
+ * The longest time between two bytes of a file, milliseconds. A pause of the caller does not count.
+ */
 const FILE_IDLE_MS = 30_000
 
 export const createConnection = (options: ConnectionOptions): Connection => {
@@ -50,13 +70,15 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     clientTtl: CLIENT_TTL_MS,
-    // undici sees a deadline that passes during a handshake only after it.
+    // undici notices that the deadline of a call has passed only when the handshake is over. So the
+    // handshake itself must not last longer than the deadline.
     connect: { timeout: Math.min(CONNECT_TIMEOUT_MS, timeoutMs), rejectUnauthorized: true },
   }
   const calls = new Pool(baseUrl.origin, {
     ...shared,
     connections: SOCKETS,
-    // The deadline of the whole call is the only one: these two would only cut it in odd places.
+    // `AbortSignal.timeout` below is the deadline of the whole call. These two time-outs of undici
+    // are off, because each of them measures only a part of a call.
     headersTimeout: 0,
     bodyTimeout: 0,
   })
@@ -84,7 +106,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       })
       const chunks: Uint8Array[] = []
       let size = 0
-      // Leaving the loop early destroys the body, and with it the socket: nothing past the cap is read.
+      // Leaving the loop early destroys the body and its socket. So nothing beyond the cap is read.
       for await (const chunk of body as AsyncIterable<Uint8Array>) {
         chunks.push(chunk)
         size += chunk.byteLength
@@ -105,7 +127,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
         headers: { ...headersOf('text/csv, */*;q=0.1'), ...(range !== undefined && { range }) },
         signal,
       }),
-    // An idle socket is used before a new one is opened.
+    // undici uses an idle socket before it opens a new one.
     reuses: (pool) => (pool === 'calls' ? calls : files).stats.free > 0,
     close: async () => {
       const stopping = new Problem('upstream-unavailable', 'The gateway is stopping.')

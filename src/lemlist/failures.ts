@@ -1,11 +1,11 @@
 import { Problem } from '../problems.ts'
 
-/** What can go wrong on the way to lemlist, as the problem that callers are told. */
+/** Turns errors on the way to lemlist into the problems that callers are told. */
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
-/** The other side closed the socket before it answered. */
+/** Whether lemlist closed the socket before it answered. */
 export const isReset = (error: unknown): boolean =>
   ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(codeOf(error))
 
@@ -13,20 +13,23 @@ const isTimeout = (error: unknown): boolean =>
   /^UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT$/.test(codeOf(error)) ||
   (error instanceof Error && error.name === 'TimeoutError')
 
-/** Not HTTP, or HTTP beyond its own rules. Errors of undici's parser often have no code, only a name. */
+/**
+ * Whether the answer is not HTTP, or breaks the rules of HTTP. Errors of undici's parser often have
+ * a name but no code.
+ */
 const isMalformed = (error: unknown): boolean =>
   (error instanceof Error && error.name === 'HTTPParserError') ||
   /^UND_ERR_(HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH|NOT_SUPPORTED|INVALID_ARG)/.test(
     codeOf(error),
   )
 
-/** No connection was made, so lemlist has heard nothing. */
+/** Whether no connection was made, so that nothing of the call has reached lemlist. */
 const isNotSent = (error: unknown): boolean =>
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS_.*|.*_CERT(IFICATE)?(_.*)?)$/.test(
     codeOf(error),
   )
 
-/** Problems pass through; the cause is kept for the log. */
+/** Returns a `Problem` unchanged. Any other error becomes the cause of a new one, for the log. */
 export const toProblem = (error: unknown): Problem => {
   if (error instanceof Problem) return error
   if (isTimeout(error)) {
@@ -36,7 +39,7 @@ export const toProblem = (error: unknown): Problem => {
     })
   }
   if (isMalformed(error)) {
-    return new Problem('upstream-invalid', 'lemlist gave an answer that cannot be used.', {
+    return new Problem('upstream-invalid', 'lemlist gave an answer that the gateway cannot use.', {
       cause: error,
     })
   }

@@ -4,13 +4,13 @@ import type { FileAnswer } from '../exports/ports.ts'
 import { toProblem } from './failures.ts'
 import { essence, invalid, refusalOf } from './refusals.ts'
 
-/** Of an answer that is no file, so much is read to learn why. */
+/** When the answer is no file, at most this much of its body is read to learn the reason. */
 const MAX_REFUSAL_BYTES = 16 * 1024
 
-/** What lemlist's links begin with, also where a proxy stands between it and the gateway. */
+/** lemlist's links begin with this, even when `LEMLIST_BASE_URL` is a proxy in front of lemlist. */
 const LEMLIST_BASE = 'https://api.lemlist.com/api'
 
-/** The base URLs below which a link of lemlist's may name a file, without a trailing slash. */
+/** The base URLs below which a link of lemlist may name a file, without a trailing slash. */
 export const fileBases = (baseUrl: URL): readonly string[] => [
   baseUrl.href.replace(/\/$/, ''),
   LEMLIST_BASE,
@@ -20,7 +20,7 @@ type Answer = Dispatcher.ResponseData
 
 interface Asked {
   readonly range: string | undefined
-  /** Deadline of an answer that is no file, milliseconds from its head. */
+  /** How long the body of an answer that is no file may take, milliseconds from its head. */
   readonly timeoutMs: number
 }
 
@@ -32,7 +32,10 @@ const lengthOf = ({ headers }: Answer): number | undefined => {
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
 
-/** A page in place of a file, or JSON: lemlist answers unknown paths with 200 and HTML. */
+/**
+ * Whether an answer can be a file. An encoded body, HTML or JSON cannot: lemlist answers unknown
+ * paths with 200 and HTML.
+ */
 const isFile = ({ headers }: Answer): boolean => {
   const encoding = headers['content-encoding'] ?? 'identity'
   const type = essence(headers['content-type'])
@@ -44,18 +47,23 @@ const isFile = ({ headers }: Answer): boolean => {
 const PART = /^bytes \d{1,15}-\d{1,15}\/(\d{1,15}|\*)$/
 const NO_PART = /^bytes \*\/\d{1,15}$/
 
-/** The file as it comes, once it is clear that it is one. @throws Problem; the rest of the body is dropped */
+/**
+ * Returns the file in an answer, after checking that the answer is one.
+ *
+ * @throws Problem when the answer is no file; its body is then destroyed
+ */
 export const fileFrom = async (answer: Answer, asked: Asked): Promise<FileAnswer> => {
   const { headers, body } = answer
-  // It may break at any moment, also while nobody looks; whoever reads it sees that it did.
+  // The body may break off at any moment, even while nobody reads it. Without a listener the error
+  // would end the process. Whoever reads the body sees the error, too.
   body.on('error', () => {})
   try {
     const status = await statusOf(answer, asked)
     const range = single(headers['content-range'])
     if (status !== 200 && (asked.range === undefined || !isRange(status, range))) {
-      throw invalid('a range that nobody asked for, or none that could be told')
+      throw invalid('the range was not asked for, or its Content-Range is missing or malformed')
     }
-    if (status !== 416 && !isFile(answer)) throw invalid('not a file by its type')
+    if (status !== 416 && !isFile(answer)) throw invalid('not a file by type or encoding')
     const length = lengthOf(answer)
     const framed = length !== undefined || headers['transfer-encoding'] !== undefined
     return { status, length, framed, range: status === 200 ? undefined : range, body }
@@ -66,13 +74,13 @@ export const fileFrom = async (answer: Answer, asked: Asked): Promise<FileAnswer
 }
 
 const isRange = (status: 206 | 416, range = ''): boolean =>
-  // What is asked for past the end may come without the size (RFC 9110, 15.5.17).
+  // An answer of 416 may leave out the size of the file (RFC 9110, 15.5.17).
   status === 206 ? PART.test(range) : range === '' || NO_PART.test(range)
 
 const statusOf = async (answer: Answer, asked: Asked): Promise<FileAnswer['status']> => {
   const { statusCode, headers } = answer
   if (statusCode === 200 || statusCode === 206 || statusCode === 416) return statusCode
-  // Gone is not found, in another word.
+  // A 410 says the same as a 404: there is no such file any more.
   const status = statusCode === 410 ? 404 : statusCode
   const isTold = status === 400 || status === 404
   throw refusalOf({ status, headers, body: isTold ? await beginning(answer, asked) : NOTHING })
@@ -81,7 +89,7 @@ const statusOf = async (answer: Answer, asked: Asked): Promise<FileAnswer['statu
 const NOTHING = new Uint8Array()
 
 const beginning = async ({ body }: Answer, { timeoutMs }: Asked): Promise<Uint8Array> => {
-  const late = new DOMException('no end of the refusal', 'TimeoutError')
+  const late = new DOMException('the refusal did not end in time', 'TimeoutError')
   const timer = setTimeout(() => body.destroy(late), timeoutMs)
   try {
     const chunks: Uint8Array[] = []
@@ -99,11 +107,16 @@ const beginning = async ({ body }: Answer, { timeoutMs }: Asked): Promise<Uint8A
 
 const begun = (body: Readable): Promise<void> =>
   new Promise((resolve, reject) => {
-    // One without bytes ends, and never becomes readable.
+    // A body without bytes ends and never becomes readable.
     body.once('readable', resolve).once('end', resolve).once('error', reject)
   })
 
-/** Waits for its first bytes: a file that breaks off before them can still be a problem. @throws Problem */
+/**
+ * Waits for the first bytes of a file. The answer to the caller has not begun by then, so a file
+ * that breaks off before its first bytes can still be told as a problem.
+ *
+ * @throws Problem
+ */
 export const whenItComes = async (answer: FileAnswer): Promise<FileAnswer> => {
   const { body } = answer
   try {

@@ -1,35 +1,53 @@
 import type { Budget, BudgetLimits } from '../exports/ports.ts'
 import { SOCKETS } from './connection.ts'
 
-/** What follows for the gateway from lemlist's rate limit and from the deadline of a call. */
+/** The gateway's limits that follow from lemlist's rate limit and from the deadline of a call. */
 
 /**
- * Calls that leave a window apart may arrive in one. A 40th more (50 ms of 2 s) keeps them apart at
- * lemlist too, and costs a 40th of the budget: with a replica that is cut off from Redis and spends the
- * reserve there is no other room for it.
+ * The budget's window is longer than lemlist's window by this factor. Calls that leave one window
+ * apart may arrive at lemlist within one window, because some take longer on the way. The
+ * additional 40th (50 ms of 2 s) keeps them apart at lemlist, too. It costs a 40th of the budget.
+ * The reserve cannot serve this purpose: a replica that is cut off from Redis spends it.
  */
 const ARRIVAL_SLACK = 1.025
-/** The budget is paced by quarters of its window: more polls would only stand in line. */
+/**
+ * In a quarter of its window the budget lets only a quarter of the calls leave. More polls than
+ * that would only stand in line.
+ */
 const PACED_QUARTERS = 4
-/** A claim is given up for dead when its call must be over, and a little later. */
+/**
+ * A claim holds for this time longer than the deadline of its call, milliseconds. When the claim
+ * ends, its call must be over, or its replica is dead.
+ */
 const VISIBILITY_SLACK_MS = 5_000
-/** Of the deadline of a call: half, less what it takes to answer, so that "within half" is true. */
+/**
+ * The part of a call's deadline that a caller waits in line. A caller is promised an answer within
+ * half of the deadline. The factor 0.85 leaves time to send hundreds of refusals at once.
+ */
 const PATIENCE = 0.5 * 0.85
 
-/** The limits that the budget keeps, so that lemlist counts no more than `calls` in `windowMs`. */
+/**
+ * The limits that the budget keeps, so that lemlist never counts more than `calls` in `windowMs`.
+ */
 export const budgetLimits = ({ calls, windowMs }: BudgetLimits): BudgetLimits => ({
   calls,
   windowMs: windowMs * ARRIVAL_SLACK,
 })
 
-/** Polls that may stand in line at once: as many as may leave together. At least 1. */
+/**
+ * How many polls may stand in line at once: as many as may leave together. At least 1, and at most
+ * one for each socket.
+ */
 export const pollPlaces = (calls: number): number =>
   Math.min(SOCKETS, Math.max(1, Math.floor(calls / PACED_QUARTERS)))
 
-/** How long a claim on an export holds, milliseconds: longer than any look takes. */
+/** How long a claim on an export holds, milliseconds. That is longer than any look takes. */
 export const claimMs = (timeoutMs: number): number => timeoutMs + VISIBILITY_SLACK_MS
 
-/** How long a caller stands in line for lemlist, and for how much of it the budget is worth waiting for. */
+/**
+ * How long a caller stands in line for lemlist (`patienceMs`), and how long it makes sense now to
+ * wait for the budget (`budgetPatienceMs`), both in milliseconds.
+ */
 export const patienceOf = (timeoutMs: number, budget: Pick<Budget, 'patienceMs'>) => ({
   patienceMs: timeoutMs * PATIENCE,
   budgetPatienceMs: (): number => budget.patienceMs?.() ?? Number.POSITIVE_INFINITY,

@@ -1,23 +1,31 @@
 import { Problem } from '../problems.ts'
 
-/** An answer of lemlist that is not what was asked for, its body or the beginning of it. */
+/** An answer of lemlist other than the one asked for, with its body or the beginning of it. */
 interface Refusal {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Uint8Array
 }
 
-/** @param why for the log: a phrase of ours, nothing of lemlist's */
+/**
+ * The problem for an answer that the gateway cannot use.
+ *
+ * @param why the reason for the log, in the gateway's own words; nothing of lemlist's answer may be
+ * in it
+ */
 export const invalid = (why: string): Problem =>
-  new Problem('upstream-invalid', 'lemlist gave an answer that cannot be used.', {
+  new Problem('upstream-invalid', 'lemlist gave an answer that the gateway cannot use.', {
     cause: new Error(why),
   })
 
-/** The type of a body without its parameters, in lower case. */
+/** The content type without its parameters, in lower case. */
 export const essence = (contentType: string | string[] | undefined): string | undefined =>
   typeof contentType === 'string' ? contentType.split(';', 1)[0]?.trim().toLowerCase() : undefined
 
-/** The problem behind an answer other than 200. Its body is read for a few words and never passed on. */
+/**
+ * The problem for an answer other than 200. The body is searched for a few words, and nothing of it
+ * is passed on.
+ */
 export const refusalOf = ({ status, headers, body }: Refusal): Problem => {
   if (status === 401 || status === 403) return credentials(status)
   if (status === 429) {
@@ -26,13 +34,14 @@ export const refusalOf = ({ status, headers, body }: Refusal): Problem => {
     })
   }
   if (status >= 500) {
-    return new Problem('upstream-unavailable', 'lemlist has trouble of its own.', {
+    return new Problem('upstream-unavailable', 'lemlist answers with a server error.', {
       retryAfterMs: 5_000,
       cause: new Error(`status ${status}`),
     })
   }
   const text = Buffer.from(body).toString().trimStart()
-  // A page comes from something in between: it knows nothing of campaigns and exports.
+  // An HTML page comes from a server in front of lemlist, which knows nothing about campaigns and
+  // exports.
   const isPage = text.startsWith('<') || essence(headers['content-type']) === 'text/html'
   if (status === 400 && !isPage) return badRequest(text)
   if (status === 404 && !isPage) return notFound(text)
@@ -51,14 +60,14 @@ const badRequest = (text: string): Problem => {
 }
 
 export const campaignNotFound = (upstreamStatus: number): Problem =>
-  new Problem('campaign-not-found', 'lemlist knows no such campaign for this account.', {
+  new Problem('campaign-not-found', 'lemlist does not know this campaign for this account.', {
     upstreamStatus,
   })
 
 const notFound = (text: string): Problem => {
   if (/no user found/i.test(text)) return credentials(404)
   if (/campaign not found/i.test(text)) return campaignNotFound(404)
-  return new Problem('export-not-found', 'lemlist knows no such export, or not any more.', {
+  return new Problem('export-not-found', 'lemlist does not know this export (any more).', {
     upstreamStatus: 404,
   })
 }

@@ -2,16 +2,23 @@ import type { Budget } from '../exports/ports.ts'
 import type { RawAnswer } from './answers.ts'
 import { retryAfterMs } from './retry-after.ts'
 
-/** Waits after a 429 that names no time: 2, 4, 8 … 60 s, with full jitter. */
+/**
+ * After a 429 that names no time the key pauses for a random part (full jitter) of 2, 4, 8 … 60 s.
+ */
 const FIRST_BACK_OFF_MS = 2_000
 const LONGEST_BACK_OFF_MS = 60_000
 const JITTER_MS = 1_000
 
-/** Obeys what lemlist asks for on a 429 or 503: the whole key pauses, on every replica. */
+/**
+ * Obeys what lemlist asks for with a 429 or 503: no call with the key leaves for that time, on any
+ * replica.
+ */
 export const createThrottle = (budget: Budget, account: string) => {
   let throttlesInARow = 0
 
-  /** A budget that cannot be told loses nothing: the next 429 says it again. */
+  /**
+   * An error is ignored: if the budget does not learn of the pause, the next 429 asks for it again.
+   */
   const pause = (ms: number): void => {
     budget.pause(account, ms).catch(() => {})
   }

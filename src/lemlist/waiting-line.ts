@@ -5,30 +5,39 @@ import { Problem } from '../problems.ts'
 /** The line in front of one lemlist key. Every call to lemlist stands in it. */
 export interface WaitingLine {
   enter(turn: Turn): Place
-  /** How many stand in line. */
+  /** How many calls stand in line. */
   length(): number
-  /** Turns everybody away and lets nobody in. */
+  /** Rejects all calls that stand in line, and every later one. */
   close(): void
 }
 
 export interface Place {
-  /** Resolves when the call may leave; the function must be called when it is over. Rejects with a `Problem`. */
+  /**
+   * Resolves when the call may leave, to a function that must be called when the call is over.
+   * Rejects with a `Problem`.
+   */
   readonly slot: Promise<() => void>
   isWaiting(): boolean
-  /** Takes the earlier due time and the later give-up time. */
+  /** Gives the call the earlier of the two due times and the later of the two give-up times. */
   hurry(turn: Turn): void
 }
 
 interface WaitingLineOptions {
-  /** The budget of the key: 0 = go, else milliseconds to wait. */
+  /** Asks the budget of the key: 0 = a call may leave, else the milliseconds to wait. */
   readonly take: () => Promise<number>
-  /** Calls under way at once: as many as the pool has sockets, so that none waits behind its slot. */
+  /**
+   * Calls under way at once. As many as the pool has sockets, so that a call that has its slot does
+   * not wait for a socket.
+   */
   readonly maxRunning: number
-  /** Places in line. */
+  /** How many calls may stand in line. */
   readonly maxWaiting?: number
 }
 
-/** 10 000 reads wait at most 5 s each; more would only be refused later. */
+/**
+ * Bounds the memory of the line. Each read waits at most 5 s, so a longer line would only refuse
+ * more reads later.
+ */
 const MAX_WAITING = 10_000
 
 interface Waiter {
@@ -40,14 +49,18 @@ interface Waiter {
 }
 
 /**
- * Earliest deadline first. The slot is taken from the budget before the head is picked, so that
- * whoever is most urgent at that moment has it. Waiting costs one timer, however many wait.
+ * Creates a line in which the earliest due time goes first. The line takes a slot from the budget
+ * and only then picks its head, so that the slot goes to the call that is most urgent at that
+ * moment. One timer waits for the budget, however many calls stand in line.
  */
 export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   const { take, maxRunning, maxWaiting = MAX_WAITING } = options
   const waiters = new Set<Waiter>()
   let running = 0
-  /** When the budget said to ask again; far off while lemlist has paused the key. */
+  /**
+   * When the budget wants to be asked again, monotonic milliseconds. That is late while lemlist has
+   * paused the key.
+   */
   let restsUntil = 0
   let serving = false
   let closed = false
@@ -82,7 +95,7 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     return first
   }
 
-  /** Waits until the time has passed or something changed: a call ended, the line closed. */
+  /** Waits until `ms` have passed, a call has ended or the line is closed. */
   const rest = async (ms: number): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>()
     wake = resolve
