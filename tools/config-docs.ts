@@ -2,7 +2,7 @@ import { VARIABLES } from '../src/config/variables.ts'
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
-/** docs/configuration.md, made from the schema that checks the environment. */
+/** Returns the text of docs/configuration.md, made from the schemas that check the environment. */
 export const configDocs = (): string => {
   const rows = Object.entries(VARIABLES).map(([name, variable]) => {
     const fallback = 'default' in variable ? `\`${variable.default}\`` : 'unset'
@@ -10,12 +10,13 @@ export const configDocs = (): string => {
   })
   return `# Configuration
 
-Made from \`src/config/variables.ts\` by \`npm run docs:config\`; a test fails when it is stale.
+\`npm run docs:config\` makes this page from \`src/config/variables.ts\`. A test fails when the page is stale.
 
-Everything is read from the environment, and from a file \`.env\` in the working directory when there is
-one (the environment wins). An empty value counts as unset. Durations are milliseconds. All faults are
-listed at once, by name and without values, and the exit code is then 78; \`npm run check-config\` checks
-without starting. A variable that looks like one of these and is not is warned about.
+The gateway reads its configuration from environment variables. It also reads a file \`.env\` in the working
+directory if there is one, but a variable of the environment wins over the file. An empty value counts as unset.
+Durations are in milliseconds. When the configuration has faults, the gateway lists all of them at once, by name and
+without values, and exits with code 78. \`npm run check-config\` checks the configuration without starting the
+gateway. The gateway warns about an unknown variable that looks like one of these.
 
 | variable | default | meaning |
 |---|---|---|
@@ -23,20 +24,21 @@ ${rows.join('\n')}
 
 ## The key
 
-\`LEMLIST_API_KEY_FILE\` suits secrets that are mounted as files: write a new key there and send \`SIGHUP\`,
-and the next call to lemlist uses it. A key that is set as \`LEMLIST_API_KEY\` is removed from the
-process's environment once it is read. It appears in no log, answer or stored byte.
+Use \`LEMLIST_API_KEY_FILE\` for a secret that is mounted as a file. To change the key, write the new key into the file
+and send \`SIGHUP\` to the gateway: the next call to lemlist uses the new key. When the key is set as
+\`LEMLIST_API_KEY\`, the gateway removes it from the environment of its process after it has read it. The key appears
+in no log, in no answer and in no stored data.
 
 ## The budget
 
-lemlist allows one key 20 calls in 2 seconds, whoever uses it. The gateway makes at most
-\`LEMLIST_RATE_LIMIT - LEMLIST_RATE_RESERVE\` calls in any \`LEMLIST_RATE_WINDOW_MS\`, and leaves the rest to
-whatever else works with that key. When other tools use the key heavily, raise the reserve.
+lemlist allows one key 20 calls in 2 seconds, counting the calls of every program that uses the key. The gateway makes
+at most \`LEMLIST_RATE_LIMIT - LEMLIST_RATE_RESERVE\` calls in any \`LEMLIST_RATE_WINDOW_MS\`. It leaves the other calls
+to other programs. When other programs use the key heavily, raise the reserve.
 
 ## The store
 
-\`sqlite:PATH\` keeps final answers over restarts. The file belongs to one process: a second one is
-refused. \`memory:\` keeps nothing. Without its store (a full disk, say) the gateway goes on and asks
-lemlist instead; \`/health/ready\` says \`degraded\` then.
+\`sqlite:PATH\` keeps final answers over restarts. The file belongs to one process: a second process on the same file
+refuses to start. \`memory:\` keeps nothing over a restart. When the store fails (for example because the disk is full),
+the gateway goes on and asks lemlist instead. \`/health/ready\` then says \`degraded\`.
 `
 }

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { createApp } from '../src/app.ts'
 import { loadConfig } from '../src/config/config.ts'
 
-/** The document as the gateway serves it, with the newline that a committed file ends in. */
+/** Returns the document as the gateway serves it, with a newline at its end, as files have it. */
 export const openApiDocument = async (): Promise<string> => {
   const config = loadConfig({ LEMLIST_API_KEY: 'none', STORE_URL: 'memory:' })
   const app = await createApp({ config, logger: pino({ level: 'silent' }) })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { isLoopback, key, VARIABLES, type Values } from './variables.ts'
 
-/** A value that no log, error or inspection shows. */
+/** Holds a value that no log, no error text and no `util.inspect` shows. */
 export class Secret {
   readonly #value: string
 
@@ -27,7 +27,9 @@ export class Secret {
   }
 }
 
-/** All that is wrong with the environment, by name and without values. */
+/**
+ * All faults of the environment at once. Each fault names its variable and never shows the value.
+ */
 export class ConfigError extends Error {
   readonly faults: readonly string[]
 
@@ -44,11 +46,11 @@ export interface Config {
   readonly lemlist: {
     readonly baseUrl: URL
     readonly apiKey: Secret
-    /** Set when the key can change: the file to read again on SIGHUP. */
+    /** The file of the key, which is read again on SIGHUP. Undefined when the key is a variable. */
     readonly apiKeyFile: string | undefined
-    /** Calls in any window: limit less reserve. */
+    /** How many calls the gateway makes in any window: the limit minus the reserve. */
     readonly calls: number
-    /** Calls of the limit that are left alone. */
+    /** How many calls of the limit the gateway leaves free. */
     readonly reserve: number
     readonly windowMs: number
     readonly timeoutMs: number
@@ -71,9 +73,12 @@ export interface Config {
   }
   readonly exportTtlMs: number
   readonly fileTtlMs: number
-  /** Set when statuses show the gateway's own file links; without a trailing slash. */
+  /**
+   * What the gateway's own file links in statuses begin with, without a trailing slash. Undefined
+   * when statuses show lemlist's links.
+   */
   readonly fileUrlsBase: string | undefined
-  /** Host and port by which callers name the gateway. */
+  /** The host of `PUBLIC_URL`, with its port unless that is the default one. */
   readonly publicHost: string | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
@@ -81,11 +86,16 @@ export interface Config {
   readonly logLevel: Values['LOG_LEVEL']
 }
 
-/** The prefixes of our names: another variable that starts with one is most likely a typo. */
+/**
+ * The prefixes of the gateway's variables. An unknown variable with one of them is probably a typo.
+ */
 const PREFIXES =
   /^(LEMLIST|POLL|SSE|STORE|ACCESS|JWT|TICKET|CORS|CALLER|EXPORT_TTL|FILE|DRAIN|SHUTDOWN|OPS)_/
 
-/** Names of variables that look like ours and are not: told to the operator, not refused. */
+/**
+ * The names of variables that look like the gateway's but are unknown to it. The gateway warns
+ * about them and starts all the same.
+ */
 export const unknownVariables = (env: Environment): string[] =>
   Object.keys(env).filter((name) => PREFIXES.test(name) && !(name in VARIABLES))
 
@@ -95,12 +105,16 @@ export const readKeyFile = (path: string): Secret => {
     const parsed = key.safeParse(readFileSync(path, 'utf8').trim())
     if (parsed.success) return new Secret(parsed.data)
   } catch {
-    throw new ConfigError(['LEMLIST_API_KEY_FILE: cannot be read'])
+    throw new ConfigError(['LEMLIST_API_KEY_FILE: the file cannot be read'])
   }
-  throw new ConfigError(['LEMLIST_API_KEY_FILE: holds no lemlist API key'])
+  throw new ConfigError(['LEMLIST_API_KEY_FILE: the file holds no lemlist API key'])
 }
 
-/** @throws ConfigError with every fault at once, by name and without values */
+/**
+ * Reads the configuration from the environment.
+ *
+ * @throws ConfigError with every fault at once, by name and without values
+ */
 export const loadConfig = (env: Environment): Config => {
   const faults: string[] = []
   const parsed: Record<string, unknown> = {}
@@ -110,7 +124,8 @@ export const loadConfig = (env: Environment): Config => {
     if (result.success) parsed[name] = result.data
     else faults.push(`${name}: ${result.error.issues[0]?.message ?? 'is not valid'}`)
   }
-  // Each member was parsed by its own schema or is a fault, and faults are thrown before use.
+  // The cast is safe: each value was parsed by its own schema, or it is missing and a fault is
+  // noted. With any fault the function throws below, before it makes a configuration.
   const values = parsed as Values
   const apiKey = keyFrom(values, faults)
   if (values.LEMLIST_RATE_RESERVE >= values.LEMLIST_RATE_LIMIT) {
@@ -121,13 +136,15 @@ export const loadConfig = (env: Environment): Config => {
   }
   const loopback = isLoopback(values.HOST ?? '')
   if (values.HOST !== undefined && !loopback && values.AUTH === undefined) {
-    faults.push('HOST: listens beyond loopback, so AUTH must say how callers prove themselves')
+    faults.push('HOST: is not a loopback address, so AUTH must say how callers are authenticated')
   }
   if (values.FILE_URLS === 'gateway' && values.PUBLIC_URL === undefined) {
     faults.push('PUBLIC_URL: is required with FILE_URLS=gateway')
   }
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
-    faults.push('NODE_TLS_REJECT_UNAUTHORIZED: must not switch off the check of certificates')
+    faults.push(
+      'NODE_TLS_REJECT_UNAUTHORIZED: must not switch off the verification of certificates',
+    )
   }
   if (faults.length > 0) throw new ConfigError(faults)
 
@@ -171,7 +188,7 @@ export const loadConfig = (env: Environment): Config => {
 const keyFrom = (values: Values, faults: string[]): Secret => {
   const { LEMLIST_API_KEY: inline, LEMLIST_API_KEY_FILE: path } = values
   if (inline !== undefined && path !== undefined) {
-    faults.push('LEMLIST_API_KEY: set together with LEMLIST_API_KEY_FILE; set one of them')
+    faults.push('LEMLIST_API_KEY: must not be set together with LEMLIST_API_KEY_FILE')
   }
   if (path !== undefined) {
     try {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+/** The longest delay that a timer of Node takes, milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1
 const LARGEST_LIMIT = 1_000_000_000
 
@@ -22,7 +23,7 @@ const baseUrl = z
     if (!URL.canParse(text)) return true
     const { protocol, hostname } = new URL(text)
     return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
-  }, 'must be https: (http: only for loopback)')
+  }, 'must begin with https: (http: is allowed for loopback only)')
   .refine((text) => {
     if (!URL.canParse(text)) return true
     const { username, password, search, hash } = new URL(text)
@@ -30,7 +31,7 @@ const baseUrl = z
   }, 'must have no user, password, query or fragment')
   .transform((text) => new URL(text.replace(/\/+$/, '')))
 
-/** A lemlist API key. */
+/** The schema of a lemlist API key. */
 export const key = z
   .string()
   .regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 printable ASCII characters without spaces')
@@ -40,166 +41,181 @@ const flag = z.enum(['true', 'false'], 'must be true or false').transform((word)
 const publicUrl = z
   .string()
   .refine((text) => /^https?:\/\/[^/?#@\s]+\/?$/.test(text) && URL.canParse(text), {
-    error: 'must be http: or https: with a host, and nothing after it',
+    error: 'must be http: or https: with a host, and nothing after the host',
   })
   .transform((text) => new URL(text))
 
 /**
- * Every variable the gateway reads: how it is checked, what it is by default, what it means. The
- * table in docs/configuration.md is made from this.
+ * Every variable that the gateway reads, with its check, its default and its meaning. The table in
+ * docs/configuration.md is made from this by `npm run docs:config`.
  */
 export const VARIABLES = {
   LEMLIST_API_KEY: {
     schema: key.optional(),
-    about: 'The lemlist API key. This or `LEMLIST_API_KEY_FILE` is required.',
+    about: 'The lemlist API key. Either this variable or `LEMLIST_API_KEY_FILE` is required.',
   },
   LEMLIST_API_KEY_FILE: {
     schema: z.string().optional(),
-    about: 'A file that holds the lemlist API key; read again on `SIGHUP`.',
+    about: 'A file that holds the lemlist API key. The gateway reads it again on `SIGHUP`.',
   },
   LEMLIST_BASE_URL: {
     schema: baseUrl,
     default: 'https://api.lemlist.com/api',
-    about: 'Where lemlist answers. `http:` only for loopback.',
+    about: 'The base URL of the lemlist API. `http:` is allowed for loopback only.',
   },
   LEMLIST_RATE_LIMIT: {
     schema: whole(1, LARGEST_LIMIT),
     default: '20',
-    about: 'Calls that lemlist allows one key in a window.',
+    about: 'How many calls lemlist allows one key in one window.',
   },
   LEMLIST_RATE_RESERVE: {
     schema: whole(0, LARGEST_LIMIT),
     default: '4',
-    about: 'Calls of the limit that the gateway leaves alone. Less than the limit.',
+    about:
+      'How many calls of the limit the gateway leaves free. It must be less than `LEMLIST_RATE_LIMIT`.',
   },
   LEMLIST_RATE_WINDOW_MS: {
     schema: duration(10),
     default: '2000',
-    about: "lemlist's window, milliseconds.",
+    about: "The length of lemlist's window, milliseconds.",
   },
   LEMLIST_TIMEOUT_MS: {
     schema: duration(10),
     default: '10000',
     about:
-      'Deadline of a whole call to lemlist, milliseconds. A caller waits at most half of it for a free call.',
+      'The deadline of a whole call to lemlist, milliseconds. A caller waits at most half of this time before its call to lemlist leaves.',
   },
   HOST: {
     schema: z.string().regex(/^[A-Za-z0-9.:[\]_-]{1,255}$/, 'must be a host name or address'),
     default: '127.0.0.1',
-    about: 'Address to listen on. One that is not loopback needs `AUTH`.',
+    about: 'The address to listen on. With an address that is not loopback, `AUTH` must be set.',
   },
   PORT: {
     schema: whole(0, 65_535),
     default: '8080',
-    about: 'Port to listen on; 0 = any free one.',
+    about: 'The port to listen on. 0 = any free port.',
   },
   STORE_URL: {
     schema: z
       .string()
-      // sqlite://data/x reads as a host to some and as a path to others; sqlite:///data/x is clear.
+      // Some programs read `data` in sqlite://data/x as a host, others as a part of the path. So
+      // this form is refused. sqlite:///data/x is clear.
       .regex(
         /^(memory:|sqlite:(?!:memory:$|\/\/[^/]).+|rediss?:\/\/[^\s]+)$/s,
         'must be memory:, sqlite:PATH, redis://HOST or rediss://HOST',
       ),
     default: 'sqlite:data/gateway.sqlite',
     about:
-      'What is kept, and where: `memory:`, `sqlite:PATH`, or `redis://` and `rediss://` for several replicas.',
+      'The store. `memory:` keeps data until the process ends, `sqlite:PATH` keeps it in a file, and `redis://…` or `rediss://…` shares it between several replicas.',
   },
   STORE_PREFIX: {
     schema: z
       .string()
       .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, or one of _ . -'),
     default: 'leg',
-    about: 'Stands before every key in Redis, so that deployments can share a server.',
+    about: 'The prefix of every key in Redis, so that several deployments can share one Redis.',
   },
   AUTH: {
     schema: z.enum(['none'], 'must be none').optional(),
     about:
-      'How callers prove themselves: `none`. Unset is `none` on loopback and refused elsewhere.',
+      'How callers are authenticated. `none` = they are not. When `AUTH` is unset, it is `none` on loopback, and on any other address the gateway refuses to start.',
   },
   POLL_FIRST_MS: {
     schema: duration(10),
     default: '1000',
-    about: 'First look at a watched export after it became known as pending, milliseconds.',
+    about:
+      'The time between the moment at which a watched export becomes known as pending and the next look at it, milliseconds.',
   },
   POLL_INTERVAL_MS: {
     schema: duration(10),
     default: '5000',
-    about: 'Interval of looks at a pending export in its first 30 s, milliseconds.',
+    about:
+      'The interval between looks at a watched export while it is young (for six intervals: 30 s by default), milliseconds.',
   },
   POLL_MAX_INTERVAL_MS: {
     schema: duration(10),
     default: '15000',
-    about: 'Interval that looks grow to, milliseconds. At least `POLL_INTERVAL_MS`.',
+    about:
+      'The interval between looks at a watched export grows with its age up to this, milliseconds. It must be at least `POLL_INTERVAL_MS`.',
   },
   POLL_IDLE_INTERVAL_MS: {
     schema: duration(10),
     default: '60000',
-    about: 'Interval of looks at an export that nobody watches, milliseconds.',
+    about: 'The interval between looks at an export that nobody watches, milliseconds.',
   },
   SSE_HEARTBEAT_MS: {
     schema: duration(10),
     default: '15000',
-    about: 'Comments keep streams awake this often, milliseconds. Less than any proxy waits.',
+    about:
+      'How often the gateway sends a comment on every stream, milliseconds. It must be shorter than the idle time-out of every proxy on the way.',
   },
   SSE_MAX_AGE_MS: {
     schema: duration(10),
     default: '600000',
-    about: 'A stream is cut and comes back after 80 to 100 % of this, milliseconds.',
+    about:
+      'The longest life of a stream, milliseconds. The gateway cuts a stream after 80 to 100 % of this time, and the client reconnects.',
   },
   SSE_MAX_STREAMS: {
     schema: whole(1, LARGEST_LIMIT),
     default: '20000',
-    about: 'Open streams, and as many waits of `Prefer`, at once.',
+    about:
+      'How many streams may be open at once. In addition, as many requests may wait with `Prefer: wait`.',
   },
   EXPORT_TTL_MS: {
     schema: duration(1),
     default: '7200000',
     about:
-      "lemlist's 2 h. An export that nobody watches is followed for an eighth longer, milliseconds.",
+      'How long lemlist keeps a pending export (2 h), milliseconds. The gateway follows an export that nobody watches for an eighth longer.',
   },
   FILE_TTL_MS: {
     schema: duration(1),
     default: '86400000',
-    about: "lemlist's 24 h between the end of an export and the end of its file, milliseconds.",
+    about:
+      'How long lemlist keeps the file of an export after the export has ended (24 h), milliseconds.',
   },
   FILE_URLS: {
     schema: z.enum(['upstream', 'gateway'], 'must be upstream or gateway'),
     default: 'upstream',
     about:
-      "What `status.url` says: `upstream` is lemlist's own link, byte for byte; `gateway` is the gateway's file route.",
+      "The link in `status.url`. `upstream` = lemlist's own link, and the body stays as it is, byte for byte. `gateway` = the URL of the gateway's file route.",
   },
   PUBLIC_URL: {
     schema: publicUrl.optional(),
     about:
-      'Where callers reach the gateway. Needed for `FILE_URLS=gateway`; its host is served besides those of loopback.',
+      'The URL by which callers reach the gateway. Required with `FILE_URLS=gateway`. A gateway on loopback also accepts the host of this URL.',
   },
   DRAIN_DELAY_MS: {
     schema: duration(0),
     default: '0',
     about:
-      'Between saying "not ready" and closing the port, milliseconds: what a load balancer needs to notice. 5000 in the image.',
+      'How long a gateway that stops says "not ready" before it closes its port, milliseconds. A load balancer needs this time to notice. It is 5000 in the image.',
   },
   SHUTDOWN_TIMEOUT_MS: {
     schema: duration(1),
     default: '25000',
-    about: 'After this a graceful stop becomes a hard one, milliseconds.',
+    about:
+      'How long a graceful stop may take, milliseconds. After this time the process ends at once.',
   },
-  DOCS: { schema: flag, default: 'true', about: 'Swagger UI on or off.' },
+  DOCS: {
+    schema: flag,
+    default: 'true',
+    about: 'Whether the gateway serves Swagger UI and the live page.',
+  },
   LOG_LEVEL: {
     schema: z.enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
       'must be fatal, error, warn, info, debug, trace or silent',
     ),
     default: 'info',
-    about: 'The least level that is logged. Pretty on a terminal, JSON lines elsewhere.',
+    about:
+      'The lowest level that is logged. The log has lines for people on a terminal, and JSON lines elsewhere.',
   },
 } as const satisfies Record<
   string,
   { readonly schema: z.ZodType; readonly default?: string; readonly about: string }
 >
 
-/** What the variables hold once each is checked. */
+/** The values of the variables after their checks. */
 export type Values = {
   readonly [Name in keyof typeof VARIABLES]: z.output<(typeof VARIABLES)[Name]['schema']>
 }

@@ -259,7 +259,7 @@ describe('a configuration is refused', () => {
     'with a key file that holds %j',
     (content) => {
       const faults = faultsOf({ LEMLIST_API_KEY_FILE: keyFile(content) })
-      expect(faults).toEqual(['LEMLIST_API_KEY_FILE: holds no lemlist API key'])
+      expect(faults).toEqual(['LEMLIST_API_KEY_FILE: the file holds no lemlist API key'])
     },
   )
 })
