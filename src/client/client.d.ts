@@ -1,10 +1,13 @@
 /**
- * The typed client of the lemlist export gateway: one ES module without dependencies, for browsers
- * and Node. The gateway serves it at `/client.js`, always in its own version.
+ * The typed client of the lemlist export gateway. It is one ES module without dependencies, for
+ * browsers and Node. The gateway serves the module at `/client.js` and these types at
+ * `/client.d.ts`, both in its own version.
  *
  * ```js
  * import { downloadUrl, startExport, watchExport } from 'https://gateway.example/client.js'
  *
+ * // On a page that the gateway itself serves, leave `baseUrl` out.
+ * const baseUrl = 'https://gateway.example'
  * const { id: exportId } = await startExport({ baseUrl, campaignId })
  * for await (const { status } of watchExport({ baseUrl, campaignId, exportId })) {
  *   console.log(status.status, status.progress, status.total)
@@ -13,163 +16,240 @@
  * ```
  */
 
-/** An export, as lemlist names it. */
+/** The two ids that name an export at lemlist. */
 export interface ExportRef {
-  /** `cam_…` */
+  /** The id of the campaign, `cam_…`. */
   campaignId: string
-  /** `axp_…` */
+  /** The id of the export, `axp_…`: the `id` of the answer to its start. */
   exportId: string
 }
 
-/** What lemlist may say of an export; other fields may come. */
+/** The fields that lemlist documents for an export. lemlist may leave fields out and add others. */
 interface ExportDetails {
-  /** Same as `id`; often absent. */
+  /** The same as `id`. Often absent. */
   _id?: string | undefined
+  /** The id of the export, `axp_…`. */
   id?: string | undefined
   teamId?: string | undefined
   campaignId?: string | undefined
   campaignName?: string | undefined
-  /** ISO 8601. */
+  /** When the export began, ISO 8601. */
   startedAt?: string | undefined
-  /** ISO 8601; only when it is over. The file is deleted 24 h later. */
+  /** When the export ended, ISO 8601. Absent before. lemlist deletes the file 24 h later. */
   endedAt?: string | undefined
-  /** Step, 0 to 6. */
+  /** The number of the step that the export is in, 0 to 6. */
   progressIndex?: number | undefined
-  /** Epoch milliseconds. */
+  /** The time of the last progress, epoch milliseconds. */
   progressTime?: number | undefined
-  /** Milliseconds. */
+  /** The duration of the last step, milliseconds. */
   progressLastStepDuration?: number | undefined
-  /** Name of the step. Not the state: a pending export may say `done`. */
+  /** The name of the step. It is not the state: a pending export may have the step `done`. */
   progressType?: string | undefined
-  /** Items done in this step. */
+  /** How many items of this step are done. */
   progress?: number | undefined
-  /** Items to do in this step; 0 at the start and again at the end. */
+  /**
+   * How many items this step has. It is 0 at the start and 0 again at the end, so check it before
+   * you divide by it.
+   */
   total?: number | undefined
-  /** Bytes of the CSV, when done. */
+  /** The size of the CSV in bytes, when the export is done. */
   fileSize?: number | undefined
-  /** Where lemlist has the CSV, when done. `downloadUrl` needs no credential of lemlist. */
+  /**
+   * lemlist's own link to the CSV, when the export is done. Use `downloadUrl` instead: it leads to
+   * the gateway and needs no lemlist credential.
+   */
   url?: string | undefined
   [field: string]: unknown
 }
 
-/** Only the state is certain. */
+/** The `status` object in a status. Only the field `status` in it is always present. */
 export interface ExportFields extends ExportDetails {
-  /** `pending`, `done`, `error`, or a word that lemlist has not documented. */
+  /**
+   * The state of the export. `pending` = lemlist is working on it, `done` = the CSV can be
+   * downloaded, `error` = it failed. The last two are final. lemlist may send a word that it has
+   * not documented.
+   */
   status: 'pending' | 'done' | 'error' | (string & {})
 }
 
-/** lemlist's answer to a start. */
+/** lemlist's answer to a start. It describes the new export. */
 export interface StartedExport extends ExportDetails {
-  /** The export id. */
+  /** The id of the new export: use it as `exportId`. */
   id: string
   status?: string | undefined
 }
 
-/** lemlist's answer to a status call. */
+/** lemlist's answer to a read of the status, as the gateway passes it on. */
 export interface ExportStatus {
   ok?: boolean | undefined
   status: ExportFields
   [field: string]: unknown
 }
 
-/** What went wrong, as the gateway tells it (RFC 9457). */
+/** The members of a problem: the gateway's description of what went wrong (RFC 9457). */
 export interface ProblemMembers {
-  /** The gateway's code; `disconnected` when nobody answered, `unexpected-answer` when somebody else did. */
+  /**
+   * What went wrong, for programs: a code of the gateway such as `export-not-found`. The client
+   * adds two codes. `disconnected` = no answer came. `unexpected-answer` = the answer did not come
+   * from the gateway, but from a proxy, for example.
+   */
   code: string
-  /** HTTP status; 0 when nobody answered. */
+  /** The HTTP status. 0 when no answer came. */
   status: number
+  /** What went wrong, in a few words. The same for every problem with this code. */
   title: string
-  /** For people. */
+  /** What went wrong this time, in a sentence for people. */
   detail: string
-  /** Whether the same request may succeed later. */
+  /** Whether the same request may succeed later, unchanged. */
   retryable: boolean
+  /** `urn:lemlist-export-gateway:problem:` and the code. */
   type?: string | undefined
-  /** The request id, for the log of the gateway. */
+  /** The id of the request. The operator of the gateway finds the request in the log by it. */
   instance?: string | undefined
-  /** What is wrong where in the input. */
+  /** Which parts of the input are wrong, and why. */
   errors?: { path: string; message: string }[] | undefined
-  /** The export that it is about, when it came on a stream. */
+  /** The campaign of the export that the problem is about, if it came on a stream. */
   campaignId?: string | undefined
+  /** The export that the problem is about, if it came on a stream. */
   exportId?: string | undefined
+  /** The error behind `disconnected`. */
   cause?: unknown
 }
 
 export interface GatewayProblem extends ProblemMembers {}
-/** Whatever the gateway refuses, and a gateway that cannot be reached. */
+/**
+ * The error that the functions of this client throw when the gateway refuses a request, or when it
+ * cannot be reached. `message` is the same as `detail`.
+ *
+ * ```js
+ * try {
+ *   await getStatus({ baseUrl, campaignId, exportId })
+ * } catch (error) {
+ *   if (error instanceof GatewayProblem && error.code === 'export-not-found') showUnknown()
+ *   else throw error
+ * }
+ * ```
+ */
 export declare class GatewayProblem extends Error {
   constructor(problem: ProblemMembers)
 }
 
 type HeaderValues = Headers | Record<string, string> | [string, string][]
 
+/** Options of every request to the gateway. */
 export interface RequestOptions {
-  /** Origin of the gateway, without a slash at the end. Default: the origin of the page. */
+  /**
+   * The origin of the gateway, without a slash at the end, such as `https://gateway.example`.
+   * Default: the origin of the page. Node has no page, so there it is required.
+   */
   baseUrl?: string | undefined
-  /** Sent with every request. A function is asked anew for each, so that a token can be fresh. */
+  /**
+   * Headers for every request. A function is called anew for each request, also when a stream
+   * reconnects, so that it can return a fresh token.
+   */
   headers?: HeaderValues | (() => HeaderValues | Promise<HeaderValues>) | undefined
-  /** Ends it at once; what is waited for rejects with the signal's reason. */
+  /** Aborts the request or the watch at once. It then rejects with the reason of the signal. */
   signal?: AbortSignal | undefined
-  /** Default: the global one. */
+  /** The `fetch` to use. Default: the global one. */
   fetch?: typeof globalThis.fetch | undefined
 }
 
+/** Options of a watch. A watch reconnects by itself as often as needed. */
 export interface WatchOptions extends RequestOptions {
   /**
-   * Trouble that may pass: of the export, of lemlist, or of the way to the gateway (`disconnected`).
-   * The watch goes on by itself. Trouble of an export is over with its next status, trouble of the way
-   * with `onOpen`.
+   * Called for trouble that may pass: with the export, with lemlist, or on the way to the gateway
+   * (`disconnected`). The watch goes on by itself, so show the trouble and wait. Trouble with an
+   * export or with lemlist is over when the next status comes. Trouble on the way is over when
+   * `onOpen` is called.
    */
   onProblem?: ((problem: GatewayProblem) => void) | undefined
-  /** Connected, for the first time or again. */
+  /** Called when the stream is connected: the first time, and after every reconnect. */
   onOpen?: (() => void) | undefined
   /**
-   * A connection on which nothing has come for so many milliseconds is given up and made anew. Must be
-   * longer than the gateway's `SSE_HEARTBEAT_MS`. Default 60000.
+   * When nothing has come for this long, milliseconds, the client takes the connection for dead and
+   * makes a new one. It must be longer than the gateway's `SSE_HEARTBEAT_MS` (15 s by default),
+   * because a quiet stream carries a heartbeat. Default 60000.
    */
   silenceMs?: number | undefined
 }
 
-/** What `watchExports` tells, each of one export. `problem` passes, `gone` does not. */
+/**
+ * What `watchExports` yields. Each event is about one export. `status` = the newest status.
+ * `problem` = trouble that may pass. `gone` = the export is over without a final status, and
+ * nothing more comes about it.
+ */
 export type ExportEvent =
   | (ExportRef & { type: 'status'; body: ExportStatus })
   | (ExportRef & { type: 'problem' | 'gone'; problem: GatewayProblem })
 
 /**
- * The status now, then every change, to the final one (`done` or `error`). A status may come twice,
- * after trouble or a reconnect. Nothing is asked for before the first `next`, nor after `return`.
+ * Watches one export. Yields its status now, then its status after every change. Ends after the
+ * final status (`done` or `error`). After trouble or a reconnect the same status may come again.
  *
- * @throws GatewayProblem for what will not pass: an export that is gone, a refusal (401, 404, 410 …)
+ * ```js
+ * for await (const { status } of watchExport({ campaignId, exportId })) {
+ *   show(status.status, status.progress, status.total)
+ * }
+ * ```
+ *
+ * The client makes no request before the first `next`. To stop watching, leave the loop or call
+ * `return`: the client then closes the connection. When `signal` aborts, the loop throws the reason
+ * of the signal.
+ *
+ * @throws GatewayProblem when the trouble will not pass: the export is gone, or the gateway refuses
+ * the request (401, 404, 410 …). Other trouble goes to `onProblem`.
  */
 export declare const watchExport: (
   options: ExportRef & WatchOptions,
 ) => AsyncGenerator<ExportStatus, void, void>
 
 /**
- * As `watchExport`, for 1 to 100 exports on one connection: browsers open six to a host. Ends when all
- * of them are over. An export that is gone is told and does not end the others.
+ * Watches 1 to 100 exports on one connection. Use it for more than a few exports: browsers open at
+ * most six HTTP/1.1 connections to one host. Ends when all exports are over. An export that is gone
+ * is told by a `gone` event, and the others go on.
  *
- * @throws GatewayProblem for a refusal
+ * ```js
+ * for await (const event of watchExports({ exports })) {
+ *   if (event.type === 'status') show(event.exportId, event.body.status)
+ *   else showProblem(event.exportId, event.problem)
+ * }
+ * ```
+ *
+ * @throws GatewayProblem when the gateway refuses the request. Trouble of one export is an event,
+ * and other trouble goes to `onProblem`.
  */
 export declare const watchExports: (
   options: { exports: readonly ExportRef[] } & WatchOptions,
 ) => AsyncGenerator<ExportEvent, void, void>
 
-/** The status now. @throws GatewayProblem */
+/**
+ * Reads the status of an export once.
+ *
+ * @throws GatewayProblem
+ */
 export declare const getStatus: (options: ExportRef & RequestOptions) => Promise<ExportStatus>
 
 /**
- * Starts an export; its `id` is the export id. When no answer comes it asks again with the same key,
- * so that one call never starts two exports.
+ * Starts an export of the statistics of a campaign. The `id` of the answer is the export id. When
+ * no answer comes, the client asks again with the same key, so that one call never starts two
+ * exports.
  *
  * @throws GatewayProblem
  */
 export declare const startExport: (
   options: {
     campaignId: string
-    /** Calls with the same key are one start, for 24 h. Default: a new one for each call. */
+    /**
+     * Calls with the same key start one export only, for 24 h. Set it when a reload of the page
+     * must not start a second export. 1 to 255 printable ASCII characters. Default: a new key for
+     * each call.
+     */
     idempotencyKey?: string | undefined
   } & RequestOptions,
 ) => Promise<StartedExport>
 
-/** Where the CSV of a done export is. */
+/**
+ * Returns the URL at which the gateway serves the CSV of an export that is done. Navigate to it or
+ * put it in a link. Makes no request itself.
+ */
 export declare const downloadUrl: (options: ExportRef & { baseUrl?: string | undefined }) => string

@@ -1,24 +1,32 @@
 // @ts-check
 
 /**
- * The typed client of the gateway: no dependency, no build. What it promises is said in client.d.ts;
- * here is why it does so as it does.
+ * The typed client of the gateway, without dependencies and without a build. client.d.ts documents
+ * what it promises. The comments here say why the code is as it is.
  *
  * @import * as Api from './client.d.ts'
  */
 
 const EVENT_STREAM = 'text/event-stream'
-/** The longest wait before the next try, unless the gateway asks for more. */
+/** The longest wait before the next try, milliseconds, unless the gateway asks for a longer one. */
 const MAX_BACK_OFF_MS = 30_000
-/** A gateway that asks for less than this is overrun by its own clients. */
+/**
+ * The shortest wait before the next try, milliseconds. If a gateway asked for less, its own clients
+ * would overload it.
+ */
 const MIN_RETRY_MS = 10
-/** A start without an answer is sent again so many times, with the same key. */
+/** How many times a start without an answer is sent again, with the same key. */
 const START_RETRIES = 5
 
-/** What may pass although it is a refusal: too slow, too often. @param {number} status */
+/**
+ * Whether trouble with this status may pass. A refusal (4xx) does not pass, except 408 (too slow)
+ * and 429 (too often).
+ *
+ * @param {number} status
+ */
 const mayPass = (status) => status < 400 || status > 499 || [408, 429].includes(status)
 
-/** Its members are those of the RFC 9457 object. */
+/** The members of the RFC 9457 object are members of the error. */
 export const GatewayProblem = /** @type {typeof Api.GatewayProblem} */ (
   /** @type {unknown} */ (
     class extends Error {
@@ -40,7 +48,7 @@ export const getStatus = (options) => json(options, pathOf(options, options.expo
 
 /** @type {typeof Api.startExport} */
 export const startExport = async (options) => {
-  // Not randomUUID, which pages over plain HTTP do not have.
+  // `crypto.randomUUID` is missing on pages that are served by plain HTTP.
   const random = crypto.getRandomValues(new Uint32Array(4)).join('-')
   const key = { 'idempotency-key': options.idempotencyKey ?? random }
   for (let failures = 0; ; ) {
@@ -48,7 +56,8 @@ export const startExport = async (options) => {
       return await json(options, pathOf(options, 'start'), 'POST', key)
     } catch (error) {
       const { status, code } = asProblem(error, options.signal)
-      // Any answer but "in progress" is the answer; one that never came is asked for again.
+      // The start is asked for again when no answer came, or when the answer is that the first
+      // request is still in progress. Any other answer counts.
       const lost = !status || code === 'idempotency-in-progress'
       if (!lost || failures === START_RETRIES) throw error
       await pause(backOff(500, failures++), options.signal)
@@ -79,7 +88,7 @@ export const watchExports = (options) =>
       const { campaignId, exportId, body } = data
       if (type === 'status') yield { type, campaignId, exportId, body }
       else if (exportId) yield { type, campaignId, exportId, problem: new GatewayProblem(data) }
-      // The trouble of the stream itself: there is no room for it.
+      // A problem that names no export is about the stream itself: the gateway has no room for it.
       else if (type === 'problem') options.onProblem?.(new GatewayProblem(data))
     }
   })
@@ -92,8 +101,8 @@ const pathOf = ({ baseUrl = '', campaignId }, ...rest) =>
   `${baseUrl}/campaigns/${path(campaignId, 'export', ...rest)}`
 
 /**
- * An async generator that ends as soon as it is told to: the `return` of a bare one waits until the
- * `next` that is under way is answered, which takes minutes when nothing happens.
+ * Makes an async generator whose `return` ends it at once. The `return` of a plain async generator
+ * waits until the pending `next` is answered, and that takes minutes while nothing happens.
  *
  * @template T
  * @param {AbortSignal | undefined} signal
@@ -120,8 +129,8 @@ const iterator = (signal, run) => {
 }
 
 /**
- * The events of a stream, over as many connections as it takes. Returns after `end` or a 204, throws
- * what will not pass.
+ * The events of a stream. Reconnects as often as needed. Returns after `end` or a 204, and throws
+ * trouble that will not pass.
  *
  * @param {Api.WatchOptions} options
  * @param {string} url
@@ -138,7 +147,9 @@ async function* events(options, url, signal) {
     /** @type {any} */
     let timer
     /**
-     * A line that went dead says nothing: nobody waits without an end.
+     * Waits for the work, but drops the connection after `silenceMs`. A connection that went dead
+     * reports no error, and the client would wait for it without an end.
+     *
      * @template T
      * @param {Promise<T>} work
      * @returns {Promise<T>}
@@ -152,7 +163,7 @@ async function* events(options, url, signal) {
     signal.addEventListener('abort', drop)
     try {
       const own = { accept: EVENT_STREAM, ...(memory.id && { 'last-event-id': memory.id }) }
-      // Else a browser lets a second stream of the same URL wait for the first.
+      // Without `no-store` a browser makes a second stream of the same URL wait for the first one.
       const init = /** @type {const} */ ({ signal: connection.signal, cache: 'no-store' })
       const response = await soon(ask(options, url, init, own))
       const { status, headers, body } = response
@@ -179,7 +190,7 @@ async function* events(options, url, signal) {
       if (!mayPass(trouble.status)) throw trouble
       onProblem?.(trouble)
     } finally {
-      // Lets go of the connection, too, when nobody wants the rest of it.
+      // This also closes the connection when the consumer ends the iteration early.
       drop()
       signal.removeEventListener('abort', drop)
     }
@@ -188,9 +199,10 @@ async function* events(options, url, signal) {
 }
 
 /**
- * The text of one connection in, its events out, as WHATWG HTML 9.2.6 says.
+ * Makes the parser of one connection (WHATWG HTML, 9.2.6). The parser takes text and yields the
+ * events in it.
  *
- * @param {{ id: string, retryMs: number }} memory what outlives the connection
+ * @param {{ id: string, retryMs: number }} memory what the next connection needs to know
  */
 const createParser = (memory) => {
   let { id } = memory
@@ -202,7 +214,7 @@ const createParser = (memory) => {
   /** @param {string} text */
   return function* (text) {
     if (!text) return
-    // A CR has ended its line already; the LF that follows, in whatever chunk, belongs to it.
+    // A CR at the end of the last chunk has ended its line. An LF that follows belongs to that CR.
     const lines = (rest + (afterCr ? text.replace(/^\n/, '') : text)).split(/\r\n|\r|\n/)
     afterCr = text.endsWith('\r')
     rest = /** @type {string} */ (lines.pop())
@@ -223,7 +235,13 @@ const createParser = (memory) => {
   }
 }
 
-/** Never shorter than asked for, and never the same for all. @param {number} ms @param {number} failures */
+/**
+ * The wait before the next try, milliseconds. It is at least `ms`, grows with the failures, and is
+ * random, so that clients do not come back at the same moment.
+ *
+ * @param {number} ms
+ * @param {number} failures
+ */
 const backOff = (ms, failures) =>
   Math.min(ms * 2 ** failures, Math.max(ms, MAX_BACK_OFF_MS)) * (1 + Math.random() / 4)
 
@@ -253,7 +271,12 @@ const ask = async ({ headers, fetch = globalThis.fetch }, url, init, own) => {
   return fetch(url, { ...init, headers: all })
 }
 
-/** @param {Api.RequestOptions} options @param {string} url @param {string} [method] @param {Record<string, string>} [own] */
+/**
+ * @param {Api.RequestOptions} options
+ * @param {string} url
+ * @param {string} [method]
+ * @param {Record<string, string>} [own]
+ */
 const json = async (options, url, method = 'GET', own = {}) => {
   const { signal } = options
   try {
@@ -265,7 +288,11 @@ const json = async (options, url, method = 'GET', own = {}) => {
   }
 }
 
-/** What an answer says of itself, or what can be said of one that is not the gateway's. @param {Response} response */
+/**
+ * The problem in an answer. When the answer does not come from the gateway, the problem says so.
+ *
+ * @param {Response} response
+ */
 const problemOf = async (response) => {
   const said = await response.json().catch(() => {})
   if (said?.code) return new GatewayProblem(said)
