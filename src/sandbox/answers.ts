@@ -4,13 +4,13 @@ import type { Campaign, ExportBook } from './export-book.ts'
 import * as replies from './replies.ts'
 import type { Request } from './requests.ts'
 
-/** What lemlist answers to a request, its rate limit left aside. */
+/** What lemlist answers to a request. The rate limit is not applied here, but in lemlist.ts. */
 
 export interface AnswersOptions {
   readonly book: ExportBook
   readonly keys: Keys
   readonly fileNeedsKey: boolean
-  /** The emulator's own base URL, once it listens. */
+  /** Returns the emulator's own base URL, once it listens. */
   readonly baseUrl: () => string
 }
 

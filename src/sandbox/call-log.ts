@@ -1,14 +1,16 @@
 import type { Request } from './requests.ts'
 
-/** One request as it arrived, for tests to look at. */
+/** One request as it arrived, for tests. */
 export interface Call extends Request {
-  /** When it arrived, `performance.now()` milliseconds. */
+  /** When it arrived, monotonic milliseconds (`performance.now()`). */
   readonly at: number
-  /** As received, the key included. */
+  /** The `Authorization` header as received, with the key. */
   readonly authorization: string | undefined
-  /** The status that was answered; 0 until then, and for raw, reset and hanging answers. */
+  /**
+   * The HTTP status of the answer. 0 until it is sent, and 0 for raw, reset and hanging answers.
+   */
   status: number
-  /** Number of the TCP connection it came on, counted from 1: equal numbers = a reused socket. */
+  /** The number of its TCP connection, counted from 1. Equal numbers mean a reused socket. */
   readonly connection: number
 }
 
@@ -18,11 +20,11 @@ export interface CallLog {
   readonly calls: readonly Call[]
   record(call: Call): void
   clear(): void
-  /** Resolves when `count` calls that pass the filter are logged, those already there included. */
+  /** Resolves when `count` calls that pass the filter are in the log. Earlier calls count, too. */
   waitFor(count: number, filter: CallFilter): Promise<void>
 }
 
-/** @param capacity calls kept; the oldest tenth is dropped when there are more */
+/** @param capacity how many calls the log keeps; when it is full, it drops the oldest tenth */
 export const createCallLog = (capacity: number): CallLog => {
   const calls: Call[] = []
   const waiting = new Set<(call: Call) => void>()

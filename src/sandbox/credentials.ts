@@ -1,9 +1,12 @@
 import { type Reply, text } from './replies.ts'
 
-/** lemlist's HTTP Basic: the user name is empty, the API key is the password. One key = one team. */
+/**
+ * lemlist's HTTP Basic authentication: the user name is empty and the API key is the password. One
+ * key belongs to one team.
+ */
 
 export interface Keys {
-  /** Keys that work, each of its own team. */
+  /** Keys that work. Each belongs to its own team. */
   readonly accepted: readonly string[]
   /** Keys whose user is blocked. */
   readonly blocked: readonly string[]
@@ -12,21 +15,22 @@ export interface Keys {
 }
 
 /**
- * The key in an `Authorization` header; `undefined` when there is none, which is also what lemlist
- * makes of a key that was sent without the colon.
+ * Returns the key in an `Authorization` header, or undefined when there is none. lemlist treats a
+ * key that was sent without the colon as no key, and so does this function.
  */
 export const keyIn = (authorization: string | undefined): string | undefined => {
   const [, encoded] = /^basic +(.+)$/i.exec(authorization ?? '') ?? []
   if (encoded === undefined) return undefined
-  // Buffer would read base64url as well; lemlist documents plain base64, so that is a wrong key.
+  // `Buffer` also decodes base64url, but lemlist documents plain base64. So a key in base64url is a
+  // wrong key here.
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return encoded
   const [, key] = Buffer.from(encoded, 'base64').toString().split(':')
   return key === '' ? undefined : key
 }
 
-/** lemlist's answer to credentials that do not work; `undefined` when they do. */
+/** Returns lemlist's answer to a key that does not work, or undefined when the key works. */
 export const refusal = (key: string | undefined, keys: Keys): Reply | undefined => {
-  // Observed on the wire: this answer alone has no Content-Type.
+  // Others have observed that this answer of lemlist, and no other, has no `Content-Type`.
   if (key === undefined) return { ...text(400, 'no api key provided'), headers: {} }
   if (keys.blocked.includes(key)) return text(403, 'User linked to this API key is blocked')
   if (keys.userless.includes(key)) return text(404, 'No user found for this API key')

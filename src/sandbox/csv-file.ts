@@ -1,21 +1,23 @@
 /**
- * The CSV behind a done export: always the same bytes for one export and size, made while they are
- * sent and from any offset, so that 512 MiB cost no memory. The columns of lemlist's statistics file
- * are not documented; these are some of its leads file.
+ * The CSV file of a done export. One export and size always gives the same bytes. The bytes are
+ * made while they are sent, from any offset, so that a file of 512 MiB needs no memory. lemlist
+ * does not document the columns of its statistics file. The columns here are some of its leads
+ * file.
  */
 
 export interface CsvFile {
   readonly size: number
-  /** The bytes from `from` up to, but without, `to`. */
+  /** The bytes from offset `from` up to offset `to`, without the byte at `to`. */
   slice(from: number, to: number): Generator<Buffer>
 }
 
 const HEADER = 'emailStatus,email,firstName,lastName,companyName,lastState,status,_id,note\n'
 const ROWS_PER_CHUNK = 512
 
-/** @param size bytes, exactly; a file too small for one row is a piece of the header */
+/** @param size exact size in bytes; a file that is too small for one row is a part of the header */
 export const createCsvFile = (exportId: string, size: number): CsvFile => {
-  // Nine digits keep all rows equally long up to 10^9 rows: any offset is found by a division.
+  // With nine digits all rows have the same length, up to 10^9 rows. So a division finds the row at
+  // any offset.
   const row = (index: number, note = '') => {
     const number = String(index).padStart(9, '0')
     const person = `deliverable,lead${number}@example.com,First${number},Last${number}`
@@ -23,7 +25,8 @@ export const createCsvFile = (exportId: string, size: number): CsvFile => {
   }
   const rowBytes = row(0).length
   const rows = Math.floor((size - HEADER.length) / rowBytes)
-  // The first row's note takes up what is left over, so that the size is exact and all lines whole.
+  // The note of the first row has as many characters as are left over, so that the size is exact
+  // and no row is cut.
   const head = Buffer.from(
     rows > 0
       ? HEADER + row(0, 'x'.repeat(size - HEADER.length - rows * rowBytes))
@@ -51,7 +54,7 @@ export type ByteRange =
   | { readonly kind: 'part'; readonly from: number; readonly to: number }
   | { readonly kind: 'unsatisfiable' }
 
-/** RFC 9110 section 14: one range is served, several and malformed ones are ignored. */
+/** RFC 9110, 14: one range is served. Several ranges and malformed ones are ignored. */
 export const readRange = (header: string | undefined, size: number): ByteRange => {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '')
   const [, first = '', last = ''] = match ?? []

@@ -5,9 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reply } from './replies.ts'
 import type { ScriptedAnswer } from './scripted-answers.ts'
 
-/** How an answer gets onto the wire, in as bad a manner as a test asks for. */
+/** Writes an answer to the socket, with the faults that a test asks for. */
 
-/** At most `limit` bytes, at a speed. A slow one is cut into pieces of a twentieth of a second. */
+/**
+ * Yields at most `limit` bytes. With a speed, it yields small pieces, each for a twentieth of a
+ * second.
+ */
 async function* paced(
   chunks: Iterable<Buffer>,
   limit: number,
@@ -29,7 +32,10 @@ async function* paced(
   }
 }
 
-/** What was written reaches the kernel before a reset or a close throws it away. */
+/**
+ * Resolves when everything that was written has reached the kernel. A reset or a close before that
+ * would throw it away.
+ */
 const flushed = (socket: Socket) =>
   new Promise<void>((resolve) => {
     socket.write('', () => resolve())
@@ -44,8 +50,8 @@ const sendRaw = async (socket: Socket, raw: Buffer, manner: ScriptedAnswer, gone
 
 const writeHead = (res: ServerResponse, { status, headers, body }: Reply) => {
   res.statusCode = status
-  // Said plainly, so that Node adds no `Keep-Alive: timeout`: lemlist's front does not announce when
-  // it closes idle sockets either, and a client must bear that.
+  // With this header set, Node adds no `Keep-Alive: timeout`. The server in front of lemlist does
+  // not announce either when it closes idle sockets, and the gateway must cope with that.
   res.setHeader('Connection', res.shouldKeepAlive ? 'keep-alive' : 'close')
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
   const framed = res.hasHeader('Content-Length') || res.hasHeader('Transfer-Encoding')
@@ -83,9 +89,10 @@ const sendReply = async (
 }
 
 /**
- * Sends the reply, or what the manner has in its place. Rejects when the caller goes away first.
+ * Sends the reply in the given manner, or what the manner has in its place. Rejects when the caller
+ * leaves before.
  *
- * @param sending called when the head of a well-formed answer is about to be sent
+ * @param sending called just before the head of a well-formed answer is sent
  */
 export const deliver = async (
   res: ServerResponse,

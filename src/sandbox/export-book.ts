@@ -3,29 +3,35 @@ import { endOf, type Life, lookAt, type Outcome } from './export-life.ts'
 import type { Shown } from './replies.ts'
 import { fileNameOf } from './requests.ts'
 
-/** An export as a test or the sandbox asks for it. Durations are unscaled milliseconds. */
+/**
+ * An export that a test or the sandbox asks for. Durations are milliseconds before time scaling.
+ */
 export interface ExportScript {
-  /** For people: what this one shows. */
+  /** What this export shows, for people. */
   readonly title?: string
-  /** Default: a new one. */
+  /** Default: a new id. */
   readonly campaignId?: string
-  /** Default: a new one. */
+  /** Default: a new id. */
   readonly exportId?: string
   /** Default `Sandbox campaign`. */
   readonly campaignName?: string
-  /** The key whose team owns it; default the first accepted one. */
+  /** The key whose team owns the export. Default: the first accepted key. */
   readonly apiKey?: string
-  /** How long it runs; with `never`, how long until it is stuck. Default 1000. */
+  /**
+   * How long the export runs. With the outcome `never`: how long until it is stuck. Default 1000.
+   */
   readonly durationMs?: number
-  /** Items of each step, at least 0. Default 100. */
+  /** How many items each step has, at least 0. Default 100. */
   readonly total?: number
   /** Default `done`. */
   readonly outcome?: Outcome
-  /** Size of its file, at least 0. Default 23654, the documentation's. */
+  /** Size of its file in bytes, at least 0. Default 23654, as in lemlist's documentation. */
   readonly fileBytes?: number
-  /** When its life begins: at its first status call (default), or at an epoch in milliseconds. */
+  /**
+   * When its life begins: at its first status call (default), or at this time, epoch milliseconds.
+   */
   readonly startsAt?: 'first-look' | number
-  /** How long before that moment it began already. Default 0. */
+  /** Moves its start back: it began this long before that moment. Default 0. */
   readonly startedBeforeMs?: number
 }
 
@@ -37,7 +43,7 @@ export interface Campaign {
 }
 
 export interface KnownExport extends Shown {
-  /** The key whose team owns it. */
+  /** The key whose team owns the export. */
   readonly apiKey: string
   readonly life: Life
   readonly fileBytes: number
@@ -56,10 +62,13 @@ interface Entry {
 /** lemlist keeps a status for 2 h from its start and a file for 24 h from its end. */
 const STATUS_LIFE_MS = 2 * 60 * 60 * 1000
 const FILE_LIFE_MS = 24 * 60 * 60 * 1000
-/** A sandbox that runs for weeks under a load test must not grow for ever: the oldest are dropped. */
+/**
+ * A bound on memory, for a sandbox that runs for weeks under a load test. Beyond it the oldest
+ * export is dropped.
+ */
 const MAX_EXPORTS = 100_000
 
-/** Meteor's `Random.id()`: 17 of 55 characters that are not taken for one another. */
+/** Meteor's `Random.id()`: 17 out of 55 characters that people do not confuse with each other. */
 const ID_CHARACTERS = '23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz'
 export const newId = (prefix: string): string =>
   prefix + Array.from({ length: 17 }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join('')
@@ -68,13 +77,16 @@ export interface ExportBook {
   add(script: ExportScript): { campaignId: string; exportId: string }
   addCampaign(campaignId: string, campaignName: string, apiKey?: string): Campaign
   campaign(campaignId: string): Campaign | undefined
-  /** A new export, begun now. */
+  /** Makes a new export, which begins now. */
   start(campaign: Campaign): KnownExport
-  /** A look at its status: begins its life if it is the first. `undefined` after its 2 h. */
+  /**
+   * Returns the export as it is now. The first look begins its life. Undefined when it is unknown
+   * or its 2 h are over.
+   */
   look(campaign: Campaign, exportId: string): KnownExport | undefined
-  /** The export whose file has this name and is still kept. */
+  /** Returns the export whose file has this name and is still kept. */
   withFile(exportId: string, fileName: string): KnownExport | undefined
-  /** Sets something by hand, as of now. Throws when the export is not known. */
+  /** Sets the end or the progress by hand, from now on. @throws Error when the export is unknown */
   change(exportId: string, change: (at: number) => Pick<Life, 'ended'> | Pick<Life, 'pinned'>): void
   forget(exportId: string): void
 }
@@ -82,7 +94,7 @@ export interface ExportBook {
 export interface ExportBookOptions {
   readonly keys: readonly string[]
   readonly timeScale: number
-  /** What becomes of exports that `start` makes. */
+  /** How the exports go that `start` makes. */
   readonly started: ExportScript
   readonly now: () => number
 }

@@ -15,46 +15,52 @@ import {
 } from './scripted-answers.ts'
 
 /**
- * An emulator of lemlist's export API, for trying out, tests and benchmarks. It follows lemlist's
- * documentation and what others observed on the wire, imports nothing of the gateway and is no proof
- * of how lemlist really behaves.
+ * An emulator of lemlist's export API, for trying the gateway out, for tests and for benchmarks. It
+ * follows lemlist's documentation and what others have observed on the wire. It imports nothing of
+ * the gateway. It is no proof of how lemlist really behaves.
  */
 
 export interface LemlistOptions {
-  /** Keys that work; each is a team of its own. Default `sandbox-key`. */
+  /** Keys that work. Each belongs to its own team. Default `sandbox-key`. */
   readonly apiKeys?: readonly string[]
-  /** Keys that answer 403, their user is blocked. */
+  /** Keys that are answered with 403, because their user is blocked. */
   readonly blockedKeys?: readonly string[]
-  /** Keys that answer 404, no user has them. */
+  /** Keys that are answered with 404, because no user has them. */
   readonly userlessKeys?: readonly string[]
-  /** How many times faster than real the 2 h, the 24 h and the exports go; more than 0. Default 1. */
+  /**
+   * How many times faster than in reality the 2 h, the 24 h and the exports pass. More than 0,
+   * default 1.
+   */
   readonly timeScale?: number
-  /** Default 20 calls in 2000 ms. Never time-scaled. */
+  /** Default: 20 calls in 2000 ms. `timeScale` does not change it. */
   readonly rateLimit?: RateLimit
-  /** Exports that are known at start. */
+  /** Exports that the emulator knows from the start. */
   readonly exports?: readonly ExportScript[]
-  /** What becomes of exports that are started. Default: done after 8 s. */
+  /** How the exports go that callers start. Default: done after 8 s. */
   readonly started?: Omit<ExportScript, 'campaignId' | 'exportId' | 'startsAt'>
-  /** Whether a file asks for the key. Not known of lemlist. Default true. */
+  /** Whether a file requires the key. It is not known whether lemlist does. Default true. */
   readonly fileNeedsKey?: boolean
-  /** After how long an idle connection is closed, unannounced. Real milliseconds, default 65000. */
+  /**
+   * After this time an idle connection is closed without an announcement. Real milliseconds,
+   * default 65000.
+   */
   readonly keepAliveTimeoutMs?: number
-  /** Epoch milliseconds. Default `Date.now`. */
+  /** Returns the time, epoch milliseconds. Default `Date.now`. */
   readonly now?: () => number
 }
 
 export interface Lemlist {
-  /** Resolves to the base URL, on 127.0.0.1. After a `close` it may listen again. */
+  /** Listens on 127.0.0.1 and resolves to the base URL. Works again after a `close`. */
   listen(port?: number): Promise<string>
-  /** Ends at once, open connections included. */
+  /** Closes the port and all connections at once. */
   close(): Promise<void>
-  /** Every request, in the order of arrival; the last 100000. Live. */
+  /** The last 100000 requests, in the order of arrival. New ones are added to this very array. */
   readonly calls: readonly Call[]
   clearCalls(): void
-  /** Resolves when `count` calls that pass the filter have arrived, since the last `clearCalls`. */
+  /** Resolves when `count` calls that pass the filter have arrived since the last `clearCalls`. */
   waitForCalls(count: number, filter?: CallFilter): Promise<void>
   add(script?: ExportScript): { campaignId: string; exportId: string }
-  /** A campaign without exports, to start some. */
+  /** Adds a campaign without exports, so that exports of it can be started. */
   addCampaign(campaignId: string, campaignName?: string, apiKey?: string): void
   script(match: ScriptMatch, answer: ScriptedAnswer): void
   clearScripts(): void
@@ -62,7 +68,7 @@ export interface Lemlist {
   finish(exportId: string, state?: 'done' | 'error'): void
   /** Holds a pending export at this progress until it ends. */
   progress(exportId: string, progress: number, total: number): void
-  /** The export is not known any more. */
+  /** Makes the export unknown. */
   forget(exportId: string): void
   /** Closes the connections that no request is using. */
   closeIdle(): void
@@ -120,7 +126,8 @@ export const createLemlist = (options: LemlistOptions = {}): Lemlist => {
   const server = createServer((req, res) => {
     handle(req, res).catch((error: unknown) => {
       if (res.destroyed || res.headersSent) return res.destroy()
-      // A script that cannot be sent is a mistake of its test: it should say so, not hang.
+      // A scripted answer that cannot be sent is a mistake of its test. The test should fail, not
+      // hang.
       res.writeHead(500, { 'Content-Type': 'text/plain' }).end(`sandbox: ${error}`)
     })
   })
@@ -129,7 +136,7 @@ export const createLemlist = (options: LemlistOptions = {}): Lemlist => {
     numbers.set(socket, connections)
   })
   server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 65_000
-  // Node waits a second longer than it says; a test that asks for 50 ms means 50 ms.
+  // By default Node waits a second longer than it says. A test that asks for 50 ms means 50 ms.
   server.keepAliveTimeoutBuffer = 0
 
   return {

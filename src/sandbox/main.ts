@@ -6,16 +6,17 @@ import { type ReadyMade, readyMade } from './ready-made.ts'
 
 const KEY = 'sandbox-key'
 
-/** The gateway with an emulated lemlist behind it, in one process and with no configuration at all. */
+/** Runs the gateway in front of an emulated lemlist, in one process and without configuration. */
 export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
   const exports = readyMade()
   const lemlist = createLemlist({ apiKeys: [KEY], exports })
   try {
     const { LEMLIST_API_KEY_FILE: _unused, ...env } = host.env
     const config = loadConfig({
-      // In memory, so that a second start shows the same again.
+      // The store is in memory, so that a second start shows the same again.
       STORE_URL: 'memory:',
-      // Requests would be lost among what is printed for people; trouble is not.
+      // With a line for each request, people would not find the text below. Trouble is still
+      // logged.
       LOG_LEVEL: 'warn',
       ...env,
       LEMLIST_API_KEY: KEY,
@@ -40,19 +41,19 @@ export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
 
 const welcome = (url: string, docs: boolean, exports: readonly ReadyMade[]): string =>
   [
-    'The gateway serves an emulated lemlist. Nothing leaves this machine.',
+    'The gateway runs in front of an emulated lemlist. Nothing leaves this machine.',
     '',
     ...(docs ? [`  Live page    ${url}/`, `  Swagger UI   ${url}/docs/`] : []),
     `  OpenAPI      ${url}/openapi.json`,
     '',
-    'Exports to look at; each begins when it is first looked at:',
+    'Ready-made exports. Each one begins when you read it for the first time:',
     ...exports.flatMap(({ title, campaignId, exportId }) => [
       '',
       `  # ${title}`,
       `  curl -i ${url}/campaigns/${campaignId}/export/${exportId}/status`,
     ]),
     '',
-    'Ctrl-C stops it.',
+    'Press Ctrl-C to stop.',
   ].join('\n')
 
 if (import.meta.main) {

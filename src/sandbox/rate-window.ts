@@ -1,19 +1,22 @@
-/** lemlist's rate limit: 20 requests per 2 s and API key, in a fixed window opened by its first call. */
+/**
+ * lemlist's rate limit: 20 requests in 2 s for each API key. The first call opens a window of fixed
+ * length.
+ */
 
 export interface RateLimit {
-  /** Calls that one window lets through. */
+  /** How many calls one window lets through. */
   readonly calls: number
   readonly windowMs: number
 }
 
-/** What one call finds at the limiter, itself counted. */
+/** What the limiter says to one call. The call itself is counted. */
 export interface Admission {
   readonly admitted: boolean
   readonly limit: number
   readonly remaining: number
-  /** How long until the window ends. */
+  /** How long until the window ends, milliseconds. */
   readonly resetInMs: number
-  /** When it ends, epoch milliseconds. */
+  /** When the window ends, epoch milliseconds. */
   readonly resetAt: number
 }
 
@@ -22,10 +25,14 @@ export interface RateWindows {
   take(key: string | undefined): Admission
 }
 
-/** @param now epoch milliseconds; never time-scaled, since the gateway's budget is not either */
+/**
+ * @param now returns epoch milliseconds; never scaled, because the gateway's budget is not scaled
+ * either
+ */
 export const createRateWindows = (limit: RateLimit, now: () => number): RateWindows => {
-  // In the order in which they were opened, so the closed ones are in front: the map never holds
-  // more than the keys of one window, although any key that is sent gets one before it is checked.
+  // The map keeps the windows in the order in which they were opened, so those that have closed are
+  // in front and can be dropped. Every key that is sent gets a window before it is checked, but the
+  // map never holds more keys than came in one window.
   const windows = new Map<string, { readonly openedAt: number; count: number }>()
 
   const dropClosed = (at: number) => {
@@ -59,8 +66,8 @@ export const createRateWindows = (limit: RateLimit, now: () => number): RateWind
 }
 
 /**
- * The headers lemlist puts on every answer, 200 and 401 included. `Retry-After` may be a fraction
- * of a second; the reset is a JavaScript date string, not an epoch.
+ * The headers that lemlist puts on every answer, also on 200 and 401. `Retry-After` may be a
+ * fraction of a second. The reset is a JavaScript date string, not an epoch.
  */
 export const rateHeaders = (admission: Admission): Record<string, string> => ({
   'Retry-After': String(admission.resetInMs / 1000),

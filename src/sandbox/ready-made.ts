@@ -1,15 +1,15 @@
 import type { ExportScript } from './export-book.ts'
 
-/** An export that the sandbox has at every start. */
+/** An export that the sandbox has from the start. */
 export type ReadyMade = ExportScript &
   Required<Pick<ExportScript, 'title' | 'campaignId' | 'exportId'>>
 
-/** The campaign of all ready-made exports; more exports of it can be started. */
+/** The campaign of all ready-made exports. More exports of it can be started. */
 export const READY_MADE_CAMPAIGN = 'cam_SandboxCampaign01'
 
 /**
- * One export for each way it can go. Each begins at its first look, so that a line of the README that
- * is pasted an hour after the start shows the same as one pasted at once.
+ * One export for each way in which an export can go. Each begins at its first look. So a command of
+ * the README shows the same when it is pasted at once and when it is pasted an hour later.
  */
 export const readyMade = (): readonly ReadyMade[] => {
   const campaign = { campaignId: READY_MADE_CAMPAIGN, campaignName: 'Sandbox campaign' }
@@ -45,7 +45,7 @@ export const readyMade = (): readonly ReadyMade[] => {
     },
     {
       ...campaign,
-      title: 'never: nobody ever finishes it',
+      title: 'never: stays pending for ever',
       exportId: 'axp_SandboxNever00001',
       durationMs: 20_000,
       outcome: 'never',

@@ -2,11 +2,11 @@ import type { CsvFile } from './csv-file.ts'
 import { type ByteRange, readRange } from './csv-file.ts'
 import type { Look } from './export-life.ts'
 
-/** lemlist's answers, in the bytes and the key order of its documentation. */
+/** lemlist's answers, with the bytes and the order of keys of its documentation. */
 
 export interface Reply {
   readonly status: number
-  /** A list makes one header line per value. */
+  /** A list of values makes one header line for each value. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body: Body
 }
@@ -17,7 +17,7 @@ export interface Body {
   chunks(): Iterable<Buffer>
 }
 
-/** An export as its answers show it. */
+/** What the answers show of an export. */
 export interface Shown {
   readonly exportId: string
   readonly teamId: string
@@ -59,10 +59,13 @@ const fields = ({ exportId, teamId, campaignId, campaignName, startedAt, look }:
   total: look.total,
 })
 
-/** The bare object, not wrapped as the status is. */
+/** The answer to a start: a bare object, without the `{ok, status}` that is around a status. */
 export const started = (shown: Shown): Reply => json(200, { _id: shown.exportId, ...fields(shown) })
 
-/** Pending, and what is assumed of an error: no `_id`, `fileSize`, `endedAt`, `url`. */
+/**
+ * The status of a pending export: without `_id`, `fileSize`, `endedAt` and `url`. It is assumed
+ * that the status of an export in error looks the same.
+ */
 export const unfinished = (shown: Shown): Reply => json(200, { ok: true, status: fields(shown) })
 
 export const finished = (shown: Shown, file: { size: number; endedAt: number; url: string }) =>
@@ -80,17 +83,17 @@ export const finished = (shown: Shown, file: { size: number; endedAt: number; ur
 export const exportNotFound = (exportId: string): Reply =>
   json(404, { ok: false, message: `Export with id ${exportId} not found` })
 
-/** Unquoted text under a JSON content type on the status path, plain text elsewhere. */
+/** On the status path this is unquoted text with a JSON content type, elsewhere plain text. */
 export const campaignNotFound = (path: 'status' | 'start'): Reply =>
   reply(404, path === 'status' ? 'application/json' : 'text/plain', 'Campaign not found')
 
 export const badTeam = text(400, 'Bad team')
 export const badMethod = text(405, 'Bad method')
 export const tooManyRequests = text(429, 'Too Many Requests')
-/** What lemlist says of a file whose 24 h are over is not known; this is a guess. */
+/** It is not known what lemlist answers for a file whose 24 h are over. This is a guess. */
 export const fileNotFound = text(404, 'File not found')
 
-/** Any unknown path answers the single-page app with 200, whatever the key. */
+/** lemlist answers every unknown path with 200 and its single-page app, whatever the key is. */
 export const singlePageApp = reply(
   200,
   'text/html; charset=utf-8',

@@ -1,10 +1,10 @@
-/** What a request asks for, told from its path alone. */
+/** Tells from the path of a request what the request asks for. */
 
 export type Operation = 'status' | 'start' | 'file' | 'unknown'
 
 export interface Request {
   readonly method: string
-  /** Path and query as received. */
+  /** The path and query as received. */
   readonly path: string
   readonly operation: Operation
   readonly campaignId?: string
@@ -41,7 +41,10 @@ export const readRequest = (method: string, path: string): Request => {
   return { method, path, operation: 'unknown' }
 }
 
-/** lemlist's file name: lower case, spaces to `_`, hyphens kept. What else it does is not known. */
+/**
+ * lemlist's name for a file: lower case, with `_` for spaces and with hyphens kept. It is not known
+ * what lemlist does with other characters.
+ */
 export const fileNameOf = (exportId: string, campaignName: string): string => {
   const slug = campaignName.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '_')
   return `fil_${exportId}_${slug}.csv`

@@ -2,43 +2,56 @@ import { bodyOf, type Reply } from './replies.ts'
 import type { Operation, Request } from './requests.ts'
 
 /**
- * An answer that lemlist's documentation does not promise. With `status` or `body` it is literal:
- * nothing but these headers, without regard to key and rate limit. Without these and `raw` the real answer of the
- * moment of arrival is given, in the manner that the other fields say.
+ * An answer that a test scripts. lemlist's documentation does not promise it. With `status` or
+ * `body` the answer is literal: it has these headers only, and neither the key nor the rate limit
+ * matters. Without `status`, `body` and `raw` it is the real answer at the moment of arrival, sent
+ * in the manner of the other fields.
  */
 export interface ScriptedAnswer {
   /** Default 200. */
   readonly status?: number
   /**
-   * Literal answer: all of its headers (default a JSON content type; `Date`, `Connection` and
-   * `Content-Length` are added when they are missing). Real answer: set on top of its own.
+   * For a literal answer: all its headers. The default is a JSON content type, and missing `Date`,
+   * `Connection` and `Content-Length` are added. For a real answer: headers that are set in
+   * addition to its own or in their place.
    */
   readonly headers?: Reply['headers']
   readonly body?: string | Buffer
-  /** Written to the socket as it is instead of any answer; then the socket is closed. */
+  /** Written to the socket unchanged, instead of any answer. Then the socket is closed. */
   readonly raw?: string | Buffer
-  /** Nothing is sent for so long. Real milliseconds. */
+  /** How long nothing is sent. Real milliseconds. */
   readonly delayMs?: number
-  /** Nothing is sent until it resolves. */
+  /** Nothing is sent until this promise resolves. */
   readonly gate?: Promise<void>
-  /** Where a TCP reset comes; `mid-body` after `truncateAt` bytes of body, default half of it. */
+  /**
+   * Where a TCP reset comes. With `mid-body` it comes after `truncateAt` bytes of the body, by
+   * default after half of it.
+   */
   readonly reset?: 'before-headers' | 'mid-headers' | 'mid-body'
-  /** Bytes of body that are sent before the socket is closed, less than the length announced. */
+  /**
+   * How many bytes of the body are sent before the socket is closed. Fewer than the announced
+   * length.
+   */
   readonly truncateAt?: number
-  /** Speed of the body, or of all of `raw`. */
+  /** The speed at which the body, or `raw`, is sent. */
   readonly dripBytesPerSecond?: number
-  /** Nothing more comes and the socket stays open: after `raw`, after `truncateAt` bytes, or at all. */
+  /**
+   * Nothing more is sent, and the socket stays open. This begins after `raw`, after `truncateAt`
+   * bytes, or else before anything is sent.
+   */
   readonly hang?: boolean
-  /** Written to the socket after the answer, which nobody asked for. */
+  /**
+   * Further bytes that are written to the socket after the answer, although nobody asked for them.
+   */
   readonly extra?: string | Buffer
 }
 
-/** Which requests get it; a field left out matches all. */
+/** Which requests get a scripted answer. A field that is left out matches every request. */
 export interface ScriptMatch {
   readonly campaignId?: string
   readonly exportId?: string
   readonly operation?: Operation
-  /** The next so many; default all from now on. */
+  /** How many matching requests get the answer. Default: all from now on. */
   readonly times?: number
 }
 
@@ -51,7 +64,11 @@ export const literalReply = (scripted: ScriptedAnswer): Reply | undefined => {
 
 export interface Scripts {
   add(match: ScriptMatch, answer: ScriptedAnswer): void
-  /** The answer for this request, used up once. Counted ones in their order, then the latest standing one. */
+  /**
+   * Returns the answer for this request and counts it as used. Answers with `times` go first, in
+   * the order in which they were added. After them the answer without `times` that was added last
+   * is used.
+   */
   next(request: Request): ScriptedAnswer | undefined
   clear(): void
 }

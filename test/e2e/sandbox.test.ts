@@ -16,7 +16,7 @@ const EXPORTS = [
 
 const startSandbox = async (env: Readonly<Record<string, string>> = {}) => {
   const program = startProgram('sandbox/main.ts', { env: { PORT: '0', ...env } })
-  await program.says(/Ctrl-C stops it/)
+  await program.says(/Press Ctrl-C to stop/)
   return program
 }
 
