@@ -1,31 +1,37 @@
-# The Node of tools/local-node, pinned in both stages; the replay in test/e2e/dockerfile.test.ts holds them together.
+# Both stages use the Node version of tools/local-node. test/e2e/dockerfile.test.ts replays this
+# file and fails when the versions differ.
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
-# The lockfile links to tools/local-node, which is development only: npm reads it and leaves it out.
+# The lockfile links to tools/local-node. npm must be able to read that folder, but does not install
+# it, because only development uses it.
 COPY package.json package-lock.json .npmrc ./
 COPY tools/local-node ./tools/local-node
 RUN npm ci --omit=dev --ignore-scripts
 COPY src ./src
-# Out of a checkout made under a strict umask, nobody but root could read these files.
+# In a checkout that was made with a strict umask, only root could read these files.
 RUN chmod -R u=rwX,go=rX package.json src node_modules
 
 FROM node:24.21.0-bookworm-slim
-# HOST reaches beyond loopback, so the gateway refuses to start until AUTH says who may call. That is wanted.
-# A load balancer needs DRAIN_DELAY_MS to notice that readiness is off before the port closes.
+# This HOST is not loopback, so the gateway refuses to start until AUTH is set. That is intended:
+# the person who runs the image must decide who may call. During DRAIN_DELAY_MS a load balancer
+# notices that the gateway is not ready any more, before the port closes.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 STORE_URL=sqlite:/data/gateway.sqlite DRAIN_DELAY_MS=5000
 WORKDIR /app
-# Dependencies first: they change least, and a release then ships one small layer.
+# The dependencies are copied first, because they change least. A new release then ships only small
+# layers.
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./package.json
 COPY --from=build /app/src ./src
-# The one place that is written to. Made before VOLUME, so that a new named volume inherits its owner.
+# The gateway writes to this folder only. It is made before VOLUME, so that a new named volume gets
+# its owner.
 RUN install -d -o 10001 -g 10001 -m 0700 /data
 VOLUME ["/data"]
-# A number, since Kubernetes' runAsNonRoot cannot judge a name.
+# The user is a number, because runAsNonRoot of Kubernetes cannot check a name.
 USER 10001:10001
 EXPOSE 8080
-# Alive, not ready: an upstream in trouble is no reason to restart. The slim image has no curl.
+# The check asks whether the gateway is alive, not whether it is ready: trouble of lemlist is no
+# reason to restart the gateway. It uses node, because the slim image has no curl.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# node itself is PID 1 and gets SIGTERM; npm or a shell would swallow it.
+# node itself is PID 1 and gets SIGTERM. npm or a shell would not pass SIGTERM on.
 CMD ["node", "src/main.ts"]
