@@ -2,8 +2,9 @@ import { useEffect, useState } from 'react'
 import { watchExport } from '/client.js'
 
 /**
- * The status of an export, as it happens: `{ status, trouble, refused }`. Follows for as long as the
- * component is there, and anew when the ids change.
+ * Watches an export while the component is mounted, and watches anew when the ids change. Returns
+ * `{ status, trouble, refused }`: the newest status, trouble that may pass, and the error that
+ * ended the watch.
  *
  * @param {string} campaignId
  * @param {string} exportId

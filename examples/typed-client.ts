@@ -1,9 +1,10 @@
 /**
- * Starts an export, watches it and says where its CSV is, through the typed client.
+ * Starts an export with the typed client, watches it and prints the URL of its CSV.
  *
  *   node typed-client.ts http://localhost:8080 cam_SandboxCampaign01
  *
- * In a browser it is the same: import `/client.js` of the gateway, and leave out the base URL.
+ * In a browser the code is the same, but import `/client.js` from the gateway and leave out
+ * `baseUrl`.
  */
 
 import {
@@ -19,7 +20,7 @@ const [baseUrl = 'http://localhost:8080', campaignId = 'cam_SandboxCampaign01'] 
 try {
   const { id: exportId } = await startExport({ baseUrl, campaignId })
   const ref = { baseUrl, campaignId, exportId }
-  // Lost connections, a lemlist in trouble: the watch goes on by itself.
+  // Called when the connection is lost or lemlist is in trouble. The watch goes on by itself.
   const onProblem = ({ detail }: GatewayProblem) => console.log('going on:', detail)
   let state = ''
   for await (const { status } of watchExport({ ...ref, onProblem })) {
