@@ -1,6 +1,9 @@
 import Fastify from 'fastify'
 
-/** What the framework allows: a route that replies with one string and the headers of a cached status. */
+/**
+ * A bare Fastify route, to compare the gateway with: it replies with one string and the headers of
+ * a cached status, and does nothing else.
+ */
 const body = JSON.stringify({
   ok: true,
   status: { _id: 'axp_1', status: 'done', note: 'x'.repeat(Number(process.env.BODY_BYTES) - 60) },

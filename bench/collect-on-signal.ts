@@ -1,5 +1,8 @@
-/** Preloaded into a server: memory is compared after a collection, or it would be a matter of luck. The signal is one
- * that stops nobody. */
+/**
+ * Preloaded into a measured server. On SIGWINCH the server collects its garbage, so that the
+ * benchmark compares memory after a collection and not at a random moment. SIGWINCH stops no
+ * process.
+ */
 process.on('SIGWINCH', () => {
   globalThis.gc?.()
 })

@@ -1,5 +1,5 @@
 import { main } from '../src/main.ts'
 import { processHost } from '../src/run.ts'
 
-/** The gateway as `npm start` runs it, with no `.env` of whoever measures. */
+/** Runs the gateway like `npm start`, but without the `.env` file of the person who measures. */
 await main(processHost())

@@ -1,7 +1,10 @@
 import { connect } from 'node:net'
 import { z } from 'zod'
 
-/** Keep-alive connections, each with one request at a time. Bare sockets: a client library would be the limit. */
+/**
+ * Makes the load for hit.ts: keep-alive connections with one request at a time on each. It uses
+ * bare sockets, because a client library would be slower than the gateway.
+ */
 
 const order = z.object({
   url: z.string(),
@@ -34,7 +37,7 @@ process.on('message', (value) => {
       if (over) socket.destroy()
       else socket.write(request)
     })
-    // A connection that is lost would only make a figure look good.
+    // A lost connection counts as a bad answer: it would only make the figures look better.
     socket.on('error', () => {
       bad += 1
     })

@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { median, message, print, type Server, startLoad, startServer } from './processes.ts'
 
-/** Cached statuses a second, beside what a bare Fastify route does on the same machine at the same time. */
+/**
+ * Measures how many cached statuses the gateway serves in a second, and compares that with a bare
+ * Fastify route on the same machine at the same time.
+ */
 
 const ROUNDS = 7
 const CONNECTIONS = 64
@@ -49,7 +52,7 @@ export const measureHits = async (): Promise<void> => {
       LOG_LEVEL: level,
     })
     try {
-      // The first one asks lemlist; all that is measured comes from memory.
+      // Only this first read asks lemlist. All reads that are measured are answered from memory.
       const answer = await fetch(server.url + path)
       bodyBytes = (await answer.arrayBuffer()).byteLength
       return await run(server, path)
@@ -77,7 +80,7 @@ export const measureHits = async (): Promise<void> => {
     { name: 'gateway, LOG_LEVEL=warn', figures: [] as Figures[], measure: () => gateway('warn') },
   ]
   for (let round = 0; round < ROUNDS; round += 1) {
-    // Back and forth: whatever else the machine does meets all of them.
+    // The order alternates, so that other work on the machine slows down all sides alike.
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       side.figures.push(await side.measure())
     }
@@ -98,7 +101,7 @@ export const measureHits = async (): Promise<void> => {
     const cpuUs = median(figures.map((each) => each.cpuUs)).toFixed(1)
     print(`  ${name}: ${perSecond} a second, ${cpuUs} us of CPU each`)
     if (figures === base?.figures) continue
-    // On a machine with other work the CPU time is the steadier of the two.
+    // On a machine with other work, the CPU time varies less than the rate.
     print(
       `    beside the bare route: ${beside((each) => each.perSecond)} of its rate, ` +
         `${beside((each) => each.cpuUs)} times its CPU time`,

@@ -3,12 +3,15 @@ import { measureHits } from './hit.ts'
 import { print } from './processes.ts'
 import { measureStreams } from './streams.ts'
 
-/** `npm run bench`, or `npm run bench -- hit` or `streams` for one of them. No test judges these figures. */
+/**
+ * `npm run bench` runs both benchmarks. `npm run bench -- hit` or `-- streams` runs one. No test
+ * checks these figures.
+ */
 const BENCHES = { hit: measureHits, streams: measureStreams }
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !(name in BENCHES))
-if (unknown.length > 0) throw new Error(`There are ${Object.keys(BENCHES).join(' and ')}.`)
+if (unknown.length > 0) throw new Error(`The benchmarks are ${Object.keys(BENCHES).join(' and ')}.`)
 
 const gibibytes = Math.round(totalmem() / 1_024 ** 3)
 print(`Node ${process.version}, ${availableParallelism()} cores, ${gibibytes} GiB`)

@@ -7,23 +7,26 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
 
-/** What is measured and what measures it run as processes of their own, each on its own core where that can be had. */
+/**
+ * Starts the server that is measured and the load that measures it, each as a process of its own.
+ * Where `taskset` is installed, each has its own core.
+ */
 
 export interface Server {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
   /** CPU time so far, user and system, milliseconds. */
   cpuMs(): number
-  /** Memory that is really there, bytes, after a collection. */
+  /** Resident memory after a garbage collection, bytes. */
   residentBytes(): Promise<number>
   end(): Promise<void>
 }
 
 const SERVER_CORE = '0'
 const LOAD_CORE = '1'
-/** `getconf CLK_TCK` of every Linux that Node runs on. */
+/** Clock ticks in a second: what `getconf CLK_TCK` says on every Linux that Node runs on. */
 const TICKS_PER_S = 100
-/** A collection of a small heap takes a few milliseconds. */
+/** The time that a collection is given. One of a small heap takes a few milliseconds. */
 const COLLECTED_MS = 500
 
 const pinned = (core: string): readonly string[] =>
@@ -48,14 +51,15 @@ export const startServer = async (
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const closed = once(child, 'close')
-  // What it logs is read, so that its pipe never fills, and dropped.
+  // The log of the server is read and dropped, so that its pipe never fills.
   child.stdout.resume()
   await listening(child, port)
   const stat = (name: string): string => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
   return {
     url: `http://127.0.0.1:${port}`,
     cpuMs: () => {
-      // Behind the program's name, which may hold anything: fields 14 and 15 of proc(5).
+      // Fields 14 and 15 of /proc/PID/stat (see proc(5)). They are counted from the end of the
+      // program's name, because the name may contain spaces.
       const fields = stat('stat').split(') ')[1]?.split(' ') ?? []
       return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S
     },
@@ -72,20 +76,23 @@ export const startServer = async (
   }
 }
 
-/** A port that was free a moment ago: a gateway that logs nothing does not say which one it took. */
+/**
+ * Returns a port that was free a moment ago. The benchmark chooses the port, because a gateway that
+ * logs nothing does not say which port it has chosen.
+ */
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   server.close()
   await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
+  if (address === null || typeof address === 'string') throw new Error('the system gave no port')
   return address.port
 }
 
 const listening = async (child: ChildProcess, port: number): Promise<void> => {
   for (;;) {
-    if (child.exitCode !== null) throw new Error('a server did not start')
+    if (child.exitCode !== null) throw new Error('the server did not start')
     const socket = connect(port, '127.0.0.1')
     const isUp = await once(socket, 'connect').then(
       () => true,
@@ -97,7 +104,7 @@ const listening = async (child: ChildProcess, port: number): Promise<void> => {
   }
 }
 
-/** Starts what makes the load; it speaks by messages. */
+/** Starts the process that makes the load. It exchanges messages with this process. */
 export const startLoad = (entry: string): { child: ChildProcess; end(): void } => {
   const [program] = pinned(LOAD_CORE)
   const child = fork(file(entry), [], {
@@ -109,7 +116,7 @@ export const startLoad = (entry: string): { child: ChildProcess; end(): void } =
   return { child, end: () => child.kill('SIGKILL') }
 }
 
-/** The next message of this form. */
+/** Resolves to the next message of this form. */
 export const message = async <T>(child: ChildProcess, form: z.ZodType<T>): Promise<T> => {
   for (;;) {
     const [value] = await once(child, 'message')

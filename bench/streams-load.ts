@@ -1,10 +1,15 @@
 import { connect } from 'node:net'
 import { z } from 'zod'
 
-/** Thousands of clients of event streams in one process, which notes when the first and the last has an event. */
+/**
+ * Makes the load for streams.ts: thousands of clients of event streams in one process. It notes
+ * when the first and when the last client has an event.
+ */
 
 const order = z.object({ url: z.string(), streams: z.number() })
-/** Connections that are opened at once: what a backlog takes without a retry of TCP. */
+/**
+ * Connections that are opened at once. The backlog of a server takes so many without a TCP retry.
+ */
 const AT_ONCE = 100
 
 process.on('message', (value) => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { median, message, print, startLoad, startServer } from './processes.ts'
 
-/** What an open event stream costs, and how long one change takes to reach all of them. */
+/** Measures what an open event stream costs, and how long a change takes to reach all streams. */
 
 const STREAMS = 2_000
 const CHANGES = 10
@@ -44,7 +44,7 @@ export const measureStreams = async (): Promise<void> => {
       const { first, last, lost } = await next
       if (lost > 0) throw new Error(`${lost} streams were lost`)
       const asked = lemlist.calls.find(({ at }) => at >= changedAt)
-      if (asked === undefined) throw new Error('an event came though lemlist was not asked')
+      if (asked === undefined) throw new Error('an event came although lemlist was not asked')
       spans.push((Number(last) - Number(first)) / 1e6)
       delays.push(Number(last) / 1e6 - offset - asked.at)
     }
