@@ -5,7 +5,7 @@ export interface Answered {
   readonly status: number
 }
 
-/** Every request that a gateway has answered to its end from now on. Live. */
+/** Records every request that the gateway finishes from now on. The list grows with each one. */
 export const recordAnswered = ({ server }: App): readonly Answered[] => {
   const answered: Answered[] = []
   server.server.on('request', ({ url = '' }, response) => {

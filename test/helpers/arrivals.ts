@@ -1,6 +1,9 @@
 import type { App } from '../../src/app.ts'
 
-/** Resolves once the gateway has read so many requests in all, from when it is called. */
+/**
+ * Counts the requests that the gateway reads from now on. The returned function resolves once there
+ * are `count` of them in all.
+ */
 export const countArrivals = ({ server }: App): ((count: number) => Promise<void>) => {
   let arrived = 0
   let wake = () => {}

@@ -7,16 +7,19 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { tempDirectory } from './process.ts'
 
-/** The load balancers of `deploy/`, as real programs with the files as they are but for addresses. */
+/**
+ * Starts the load balancers of `deploy/` as real programs. They read the files of `deploy/`; only
+ * addresses, the log's path and the largest limits are replaced.
+ */
 
 interface Program {
   readonly name: string
   /** The file in `deploy/`. */
   readonly file: string
-  /** What it listens to and where it logs, as the file says it. */
+  /** How the file says where the program listens, and where it logs. */
   readonly listen: string
   readonly log: string | undefined
-  /** What is too large for a machine that tests run on, and what to say instead. */
+  /** Settings that are too large for a test machine, each with the one that replaces it. */
   readonly smaller: Readonly<Record<string, string>>
   argv(config: string, directory: string): readonly string[]
 }
@@ -25,7 +28,7 @@ const NGINX: Program = {
   name: 'nginx',
   file: 'nginx.conf',
   listen: 'listen 8080;',
-  // It opens the file by its name, which it cannot do with the pipe that a test has as stdout.
+  // nginx opens /dev/stdout by its name. That fails here, because stdout of the child is a pipe.
   log: 'access_log /dev/stdout ',
   smaller: {
     'worker_rlimit_nofile 65536': 'worker_rlimit_nofile 4096',
@@ -48,7 +51,7 @@ const HAPROXY: Program = {
 
 export const PROGRAMS: readonly Program[] = [NGINX, HAPROXY]
 
-/** Where a program is. Debian keeps servers in a folder that is on the `PATH` of root alone. */
+/** The path of a program. Debian keeps servers in a folder that only root has on its `PATH`. */
 export const findProgram = (name: string): string | undefined =>
   [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
     .map((folder) => join(folder, name))
@@ -69,16 +72,19 @@ const TEN_SECONDS_MS = 10_000
 export interface Balancer {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
-  /** All that it printed or logged so far. */
+  /** Everything that the program has printed or logged so far. */
   readonly output: () => string
 }
 
 export interface BalancerOptions {
-  /** What else is replaced in the file: each must be there. */
+  /** More replacements in the file. @throws when the file does not contain one of these texts */
   readonly replace?: Readonly<Record<string, string>>
 }
 
-/** One in front of these gateways, which may be fewer than the file names; it ends with the test. */
+/**
+ * Starts a load balancer in front of these gateways; there may be fewer of them than the file
+ * names. The load balancer ends with the test.
+ */
 export const startBalancer = async (
   program: Program,
   gateways: readonly string[],
@@ -88,7 +94,7 @@ export const startBalancer = async (
     const port = await freePort()
     const balancer = await start(program, gateways, replace, port)
     if (balancer !== undefined) return balancer
-    // Somebody was faster with that port.
+    // Another program took the port after `freePort` had found it free.
     if (tries === 3) throw new Error(`${program.name} found no free port`)
   }
 }
@@ -103,7 +109,7 @@ const start = async (
   const path = findProgram(name)
   if (path === undefined) throw new Error(`There is no ${name} here`)
   const directory = tempDirectory()
-  // nginx reads and writes there as another user than the one that starts it.
+  // The workers of nginx run as another user than the one that starts nginx.
   chmodSync(directory, 0o755)
   const logFile = join(directory, 'access.log')
   let text = forGateways(readFileSync(join(DEPLOY, file), 'utf8'), gateways)
@@ -132,7 +138,7 @@ const start = async (
     })
   }
   onTestFinished(async () => {
-    // At once, whatever it still serves: both take this as an order to end their workers, too.
+    // Both programs end their workers at SIGTERM and do not wait for open connections.
     child.kill('SIGTERM')
     await closed
   })
@@ -148,7 +154,7 @@ const start = async (
   throw new Error(`${name} did not start:\n${printed}`)
 }
 
-/** The file with these in place of the three gateways it names; the lines of more are left out. */
+/** Puts these gateways into the places that the file names, and drops the lines of other places. */
 const forGateways = (text: string, gateways: readonly string[]): string => {
   const named = new Set(text.match(/gateway-\d:8080/g))
   if (gateways.length === 0 || gateways.length > named.size) {
@@ -179,7 +185,7 @@ const listens = (port: number): Promise<boolean> =>
     socket.once('error', () => resolve(false))
   })
 
-/** A port that was free a moment ago: neither program can say which one it took. */
+/** A port that was free a moment ago. Neither program can choose a port itself and tell it. */
 export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -190,7 +196,7 @@ export const freePort = async (): Promise<number> => {
   return address.port
 }
 
-/** A Redis of its own for as long as the test takes. */
+/** Starts a Redis for this test alone; it ends with the test. Resolves to its URL. */
 export const startRedisFor = async (): Promise<string> => {
   const path = findProgram('redis-server')
   if (path === undefined) throw new Error('There is no redis-server here')

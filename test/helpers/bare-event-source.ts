@@ -2,24 +2,25 @@ import { onTestFinished } from 'vitest'
 import { type EventConnection, openEvents, type Received } from './event-connection.ts'
 
 /**
- * The rules of EventSource (WHATWG HTML, 9.2) on bare sockets, thousands of them: it comes back after
- * `retry:` whenever a 200 or a connection ends, with the last id, and any other status ends it for good.
+ * A client that follows the rules of EventSource (WHATWG HTML, 9.2) on a bare socket, so that a
+ * test can open thousands of them. When a 200 or a connection ends, the client waits for the time
+ * of `retry:` and connects again with the last id. Any other status stops the client for good.
  */
 export interface BareEventSource {
-  /** Of every response it got, in order. Live. */
+  /** The status of every response so far, in order. The list grows. */
   readonly statuses: readonly number[]
-  /** Of all connections, in order. Live. */
+  /** The events of all connections so far, in order. The list grows. */
   readonly events: readonly Received[]
-  /** Resolves with the first event that passes, of whatever connection. */
+  /** Resolves with the first event of any connection that passes the test. */
   waitFor(passes: (event: Received) => boolean): Promise<Received>
-  /** Resolves with the status that ended it for good. */
+  /** Resolves with the status that stopped the client for good. */
   readonly stopped: Promise<number>
 }
 
-/** The standard leaves the first value to the client; a second keeps tests short. */
+/** The time before a first `retry:`. The standard lets clients choose it; 1 s keeps tests short. */
 const DEFAULT_RETRY_MS = 1_000
 
-/** Comes back until it is stopped or the test ends. */
+/** Opens a client that reconnects until a status stops it or the test ends. */
 export const bareEventSource = (url: string): BareEventSource => {
   const statuses: number[] = []
   const events: Received[] = []

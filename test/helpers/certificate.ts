@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** Without openssl there is no certificate to be had; in CI that is a fault of the machine. */
+/** Whether openssl is there to make a certificate. @throws in CI, where it must be installed */
 export const hasOpenssl = (): boolean => {
   const found = spawnSync('openssl', ['version']).status === 0
   if (!found && process.env.CI === 'true') throw new Error('openssl is missing')
@@ -12,9 +12,8 @@ export const hasOpenssl = (): boolean => {
 }
 
 /**
- * A self-signed certificate with its key, in PEM.
- *
- * @param subjectAltName the names and addresses it is for, as openssl writes them
+ * Makes a self-signed certificate and its key, both in PEM.
+ * @param subjectAltName the names and addresses of the certificate, in the syntax of openssl
  */
 export const makeCertificate = (subjectAltName: string): { key: Buffer; cert: Buffer } => {
   const directory = mkdtempSync(join(tmpdir(), 'certificate-'))

@@ -14,9 +14,9 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 /**
- * Runs a command in a folder as if that were the root of a machine: chroot in mount and process namespaces of its
- * own. What a base image would bring (a C library, a shell, npm) is this machine's, mounted read-only, and the Node
- * in there is the one that runs the tests. Needs root on Linux.
+ * Runs a command in a folder as if the folder were the root of a machine, by chroot in new mount
+ * and process namespaces. A base image would bring a C library, a shell and npm. Here those of this
+ * machine are mounted read-only, and Node is the one that runs the tests. Needs root on Linux.
  */
 const execute = promisify(execFile)
 const NODE = '/opt/node/bin/node'
@@ -32,15 +32,15 @@ export interface User {
 export type Mount = readonly [from: string, to: string, mode: 'ro' | 'rw']
 
 export interface Run {
-  /** All it wrote so far, both streams. */
+  /** Everything that the command has written to stdout and stderr so far. */
   readonly output: () => string
-  /** Its exit code. */
+  /** Resolves to the exit code of the command. */
   readonly exited: Promise<number | null>
-  /** The number, seen from here, of the process that is PID 1 in there; 0 when there is none. */
+  /** The number, outside of the new namespace, of its PID 1; 0 when there is no such process. */
   readonly pid: () => Promise<number>
 }
 
-/** Why nothing can be replayed here; undefined when all is there. */
+/** Why this machine cannot replay an image; undefined when it can. */
 export async function replayObstacle(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'only Linux has mount namespaces'
   if (process.getuid?.() !== 0) return 'only root may mount and chroot'
@@ -53,7 +53,7 @@ export async function replayObstacle(): Promise<string | undefined> {
   }
 }
 
-/** Makes the folder a root: mount points, and the links by which `/bin` and `/lib` may be part of `/usr`. */
+/** Makes mount points in the folder, and links where `/bin` or `/lib` of this machine is a link. */
 export async function makeRoot(root: string): Promise<void> {
   for (const folder of ['/', '/proc', '/tmp', dirname(NODE)]) await makeFolder(root, folder)
   await chmod(join(root, 'tmp'), 0o1777)
@@ -65,7 +65,7 @@ export async function makeRoot(root: string): Promise<void> {
   }
 }
 
-/** As root's umask 022 would, whatever the umask here. */
+/** Makes a folder and its parents with mode 755, whatever the umask of this process is. */
 export async function makeFolder(root: string, path: string): Promise<void> {
   let folder = root
   for (const part of ['', ...path.split('/').filter(Boolean)]) {
@@ -75,7 +75,10 @@ export async function makeFolder(root: string, path: string): Promise<void> {
   }
 }
 
-/** The shell becomes chroot, chroot env, env the command: it is PID 1 of its process namespace, as in a container. */
+/**
+ * Each program replaces itself by the next: the shell by chroot, chroot by env, env by the command.
+ * So the command is PID 1 of its process namespace, as in a container.
+ */
 const ENTER = `set -eu
 root=$1 mode=$2; shift 2
 mount --bind "$root" "$root"
@@ -91,12 +94,12 @@ exec chroot "$@"`
 
 export interface Entry {
   readonly root: string
-  /** Whether the root can be written to; a mount says so for itself. */
+  /** Whether the command may write to the root. Each mount has a mode of its own. */
   readonly mode: 'ro' | 'rw'
   readonly mounts: readonly Mount[]
   readonly user: User
   readonly workdir: string
-  /** The whole environment: nothing of this process's gets in. */
+  /** The whole environment of the command. It inherits nothing from this process. */
   readonly env: Readonly<Record<string, string>>
 }
 

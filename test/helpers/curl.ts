@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 
-/** Why no test here can paste a curl line; CI has to have curl. */
+/** Why tests cannot run curl here. In CI it is no reason, because CI must have it. */
 export const curlObstacle = async (): Promise<string | undefined> => {
   if (process.env.CI === 'true') return undefined
   const found = await run(['--version']).catch(() => undefined)
@@ -18,14 +18,17 @@ const run = (args: readonly string[]): Promise<string> =>
     )
   })
 
-/** The words of a line as a shell reads them, as far as quotes go; anything else that a shell knows is refused. */
+/**
+ * Splits a line into words as a shell does. Of the shell's syntax it knows only quotes.
+ * @throws when the line contains any other syntax of a shell
+ */
 const wordsOf = (line: string): string[] => {
   const words = line.match(/'[^']*'|"[^"$`\\]*"|[^\s'"$`\\|;&<>()*?~#]+/g) ?? []
   if (words.join(' ') !== line.replace(/\s+/g, ' ').trim()) throw new Error(`not plain: ${line}`)
   return words.map((word) => word.replace(/^(['"])(.*)\1$/s, '$2'))
 }
 
-/** Runs a printed curl line and resolves to what it prints. */
+/** Runs a curl command line and resolves to its output. */
 export const runCurl = (line: string): Promise<string> => {
   const [command, ...args] = wordsOf(line)
   if (command !== 'curl') throw new Error(`no curl line: ${line}`)

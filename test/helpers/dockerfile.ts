@@ -1,4 +1,4 @@
-/** Reads a Dockerfile and a .dockerignore: as much of both as this project writes, and an error for the rest. */
+/** Reads as much of Dockerfile and .dockerignore as this project uses. Throws at anything else. */
 
 export type Step =
   | { readonly do: 'FROM'; readonly image: string; readonly as: string | undefined }
@@ -8,7 +8,10 @@ export type Step =
   | { readonly do: 'WORKDIR' | 'VOLUME' | 'EXPOSE'; readonly value: string }
   | { readonly do: 'USER'; readonly uid: number; readonly gid: number }
 
-/** The steps in order. Throws on one it cannot replay and when there are none: a check that finds nothing fails. */
+/**
+ * The steps in order.
+ * @throws on a step that cannot be replayed, and when there are no steps to check
+ */
 export function parseDockerfile(text: string): readonly Step[] {
   const steps = instructions(text).map(parseInstruction)
   if (steps[0]?.do !== 'FROM')
@@ -16,7 +19,7 @@ export function parseDockerfile(text: string): readonly Step[] {
   return steps
 }
 
-/** Whole instructions: comment lines dropped, also inside of one, and continued lines joined. */
+/** Joins continued lines to instructions and drops comment lines, also those in an instruction. */
 function instructions(text: string): readonly string[] {
   return text
     .split('\n')
@@ -109,7 +112,7 @@ function splitFlags(text: string): { flags: Partial<Record<string, string>>; val
   }
 }
 
-/** Exec form as it is; shell form through the shell, as an engine runs it. */
+/** The exec form stays as it is. The shell form runs through the shell, as engines run it. */
 function argvOf(value: string): readonly string[] {
   if (value === '' || value.startsWith('<<')) throw new Error(`No replay of the command: ${value}`)
   if (!value.startsWith('[')) return ['/bin/sh', '-c', value]
@@ -120,7 +123,10 @@ function argvOf(value: string): readonly string[] {
   return argv
 }
 
-/** Whether a path of the build context, with `/` and no leading `./`, is kept out of it. The last match wins. */
+/**
+ * Whether .dockerignore keeps a path out of the build context. The path uses `/` and does not begin
+ * with `./`. The last rule that matches wins.
+ */
 export function ignoredBy(dockerignore: string): (path: string) => boolean {
   const rules = dockerignore
     .split('\n')
@@ -133,7 +139,7 @@ export function ignoredBy(dockerignore: string): (path: string) => boolean {
   return (path) => rules.findLast(({ pattern }) => pattern.test(path))?.ignored ?? false
 }
 
-/** Matches the path itself and all below it. */
+/** A pattern that matches the path itself and everything below it. */
 function patternOf(glob: string): RegExp {
   const source = glob.replace(/^\/|\/$/g, '').replaceAll(/\*\*\/|\*\*|\*|\?|[^*?]/g, (part) => {
     if (part === '**/') return '(?:.*/)?'

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 
 /**
- * What lemlist documents of its export API, as the project reads it: strict, so that an emulator that
- * invents a field or forgets one fails. Independent of `src/`. Source: lemlist's OpenAPI document and
- * the answers that others recorded (2024 to 2026).
+ * The answers that lemlist documents for its export API, as the project understands them. The
+ * schemas are strict, so that an emulator fails when it invents or forgets a field. They import
+ * nothing of `src/`. Source: lemlist's OpenAPI document and answers that others recorded
+ * (2024-2026).
  */
 
 const id = (prefix: string) => z.string().regex(new RegExp(`^${prefix}_[A-Za-z0-9]{1,64}$`))
@@ -26,7 +27,7 @@ const run = {
   total: z.int().min(0),
 }
 
-/** `GET /campaigns/{campaignId}/export/start`, 200: bare, and just begun. */
+/** `GET /campaigns/{campaignId}/export/start`, 200: no wrapper around it, and no progress yet. */
 export const startAnswer = z.strictObject({
   _id: identity.id,
   ...identity,
@@ -61,7 +62,7 @@ export const doneAnswer = wrapped(
   }),
 )
 
-/** No payload of an `error` is documented: the pending one with another word is expected. */
+/** lemlist documents no body of an `error`. The project expects the pending one with that word. */
 export const errorAnswer = wrapped(
   z.strictObject({ ...identity, status: z.literal('error'), ...run }),
 )
@@ -71,7 +72,7 @@ export const exportNotFound = z.strictObject({
   message: z.string().regex(/^Export with id \S+ not found$/),
 })
 
-/** The headers on every answer, by their lower-case names. */
+/** The headers that lemlist sends with every answer. The names are in lower case. */
 export const rateHeaders = z.object({
   'retry-after': z.string().regex(/^\d+(\.\d+)?$/),
   'x-ratelimit-limit': z.literal('20'),
@@ -81,7 +82,7 @@ export const rateHeaders = z.object({
     .regex(/^[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d GMT[+-]\d{4} \(.+\)$/),
 })
 
-/** An answer as it came over the wire. */
+/** An answer as a client received it. */
 export interface WireAnswer {
   readonly status: number
   readonly contentType: string | null
@@ -90,7 +91,7 @@ export interface WireAnswer {
 
 interface Documented {
   readonly status: number
-  /** `null` = the header is missing. */
+  /** `null`: the answer has no such header. */
   readonly contentType: string | null
   /** The whole body, or the schema of the JSON in it. */
   readonly body: string | z.ZodType
@@ -116,7 +117,7 @@ const REFUSALS = [
   plain(405, 'Bad method'),
 ]
 
-/** Every answer documented or observed, by operation. */
+/** Every answer that lemlist documents or that others observed, by operation. */
 export const DOCUMENTED = {
   start: [json(200, startAnswer), plain(404, 'Campaign not found'), ...REFUSALS],
   status: [
@@ -142,15 +143,15 @@ const fits = (documented: Documented, answer: WireAnswer): boolean => {
   return documented.body.safeParse(parsed(answer.body)).success
 }
 
-/** Whether lemlist documents such an answer for the operation. */
+/** Whether `DOCUMENTED` contains such an answer for the operation. */
 export const isDocumented = (operation: keyof typeof DOCUMENTED, answer: WireAnswer): boolean =>
   DOCUMENTED[operation].some((documented) => fits(documented, answer))
 
-/** The documented done example, byte for byte. */
+/** lemlist's documented example of a done export, byte for byte. */
 export const DONE_EXAMPLE =
   '{"ok":true,"status":{"_id":"axp_eVuZ9rVr4yYWrnPWA","id":"axp_eVuZ9rVr4yYWrnPWA","teamId":"tea_8QvkOiBfPdb2ZRhHi","campaignId":"cam_lBCWmqEWI399hJZOd","campaignName":"lemstage","status":"done","startedAt":"2025-10-27T07:53:16.267Z","progressIndex":6,"progressTime":1761551597286,"progressLastStepDuration":0,"progressType":"done","progress":0,"total":0,"fileSize":23654,"endedAt":"2025-10-27T07:53:17.286Z","url":"https://api.lemlist.com/api/files/exports/fil_axp_7guBefhehehe.csv"}}'
 
-/** The documented pending example. */
+/** lemlist's documented example of a pending export, byte for byte. */
 export const PENDING_EXAMPLE =
   '{"ok":true,"status":{"id":"axp_Vv6lJOc8NlVVmDud5","teamId":"tea_c123fg5h8ijKL9noP","campaignId":"cam_A1B2C3D4E5F6G7H8I9","campaignName":"Insights Outreach 2024","status":"pending","startedAt":"2020-01-01T00:00:00.000Z","progressIndex":3,"progressTime":1639138959979,"progressLastStepDuration":200,"progressType":"processing","progress":50,"total":100}}'
 

@@ -9,7 +9,7 @@ import { startGateway, statusPath, type TestGateway } from './gateway.ts'
 import { UNLIMITED } from './pace.ts'
 import { doneBody, REF } from './status-bodies.ts'
 
-/** Downloads through a gateway, as callers see them to their very end. */
+/** Downloads of files through a gateway, as a caller sees them until they end. */
 
 type Ref = Pick<typeof REF, 'campaignId' | 'exportId'> | { campaignId: string; exportId: string }
 
@@ -22,13 +22,13 @@ export const isFile: CallFilter = ({ operation }: Call) => operation === 'file'
 /** The name of the scripted export's file. */
 export const FILE_NAME = `fil_${REF.exportId}_scripted.csv`
 
-/** A gateway with nothing in the way of many calls. */
+/** Starts a gateway without a limit on its calls to lemlist. */
 export const startFileGateway = (
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestGateway> =>
   startGateway({ env: { ...BOUNDLESS, ...env }, lemlist: { rateLimit: UNLIMITED } })
 
-/** The base URL of its lemlist, as that itself says. */
+/** The base URL of the emulated lemlist, taken from a link in a status of its own. */
 export const lemlistBase = async ({ url, lemlist }: TestGateway): Promise<string> => {
   const ref = lemlist.add({ durationMs: 0 })
   const answer = await fetch(url + statusPath(ref))
@@ -37,7 +37,7 @@ export const lemlistBase = async ({ url, lemlist }: TestGateway): Promise<string
   return base
 }
 
-/** Its lemlist says that the scripted export is done, and answers this when its file is asked for. */
+/** lemlist says that the scripted export is done, and answers this when its file is asked for. */
 export const scriptFile = (
   { lemlist }: Pick<TestGateway, 'lemlist'>,
   answer: ScriptedAnswer,
@@ -47,13 +47,13 @@ export const scriptFile = (
   lemlist.script({ operation: 'file' }, answer)
 }
 
-/** A scripted CSV with these headers instead of a `Content-Length`. */
+/** A scripted CSV with these headers besides its `Content-Type`. */
 export const csvAnswer = (
   body: string,
   headers: Readonly<Record<string, string>> = {},
 ): ScriptedAnswer => ({ headers: { 'Content-Type': 'text/csv', ...headers }, body })
 
-/** The emulator's file of an export. */
+/** The bytes of the file that the emulator makes for an export. */
 export const csvOf = (exportId: string, size: number): Buffer =>
   Buffer.concat([...createCsvFile(exportId, size).slice(0, size)])
 
@@ -62,7 +62,7 @@ export interface Download {
   readonly headers: Headers
   readonly bytes: Buffer
   readonly text: string
-  /** Whether it came to its end, as far as HTTP tells. */
+  /** Whether the client got the whole body, as far as HTTP can tell. */
   readonly end: 'whole' | 'broken'
 }
 
@@ -71,7 +71,10 @@ export interface Asking {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The head of an answer; its body is not read yet. The connection is its own and ends with the test. */
+/**
+ * Asks for a file and resolves to the head of the answer; the body is not read yet. The request has
+ * a connection of its own, which ends with the test.
+ */
 export const openFile = async (
   url: string,
   { method = 'GET', headers = {} }: Asking = {},
@@ -85,12 +88,12 @@ export const openFile = async (
   return response
 }
 
-/** Reads an answer to its end, in whatever way it ends. */
+/** Reads an answer until it ends, whole or broken. */
 export const readFile = async (response: IncomingMessage): Promise<Download> => {
   const chunks: Buffer[] = []
   response.on('data', (chunk: Buffer) => chunks.push(chunk))
   response.on('error', () => {})
-  // It may have been paused.
+  // The test may have paused the response.
   response.resume()
   await new Promise<void>((resolve) => response.once('close', resolve))
   const bytes = Buffer.concat(chunks)

@@ -4,7 +4,7 @@ import { EventSource } from 'eventsource'
 import { EventSource as UndiciEventSource } from 'undici'
 import { vi } from 'vitest'
 
-/** The libraries that people use to read event streams outside of a browser. */
+/** Libraries with which programs outside of a browser read event streams. */
 
 export interface Heard {
   readonly event: string
@@ -13,7 +13,7 @@ export interface Heard {
 
 export interface EventClient {
   readonly name: string
-  /** Whether it comes back after a clean end, as the standard asks. */
+  /** Whether the library reconnects after a clean end, as the standard requires. */
   readonly comesBack: boolean
   open(url: string, hear: (event: Heard) => void): { isOver(): boolean; close(): void }
 }
@@ -34,11 +34,11 @@ const standard = (name: string, Source: EventSourceClass): EventClient => ({
   comesBack: true,
   open: (url, hear) => {
     const source = new Source(url)
-    // One of them takes an error that nobody listens to for a crash.
+    // launchdarkly-eventsource is an EventEmitter: it throws an `error` that has no listener.
     source.addEventListener('error', () => {})
     for (const event of NAMES) {
       source.addEventListener(event, ({ data }) => {
-        // launchdarkly-eventsource has an `end` of its own, without data, whenever a response is over.
+        // launchdarkly-eventsource emits an `end` of its own, without data, when a response ends.
         if (data !== undefined) hear({ event, data })
       })
     }
@@ -46,7 +46,7 @@ const standard = (name: string, Source: EventSourceClass): EventClient => ({
   },
 })
 
-// It comes without types.
+// This package has no types.
 const launchDarkly: { EventSource: EventSourceClass } = createRequire(import.meta.url)(
   'launchdarkly-eventsource',
 )
@@ -55,7 +55,7 @@ const fetchEventSourceClient: EventClient = {
   name: '@microsoft/fetch-event-source',
   comesBack: false,
   open: (url, hear) => {
-    // Written for browsers: outside of one it asks for these all the same.
+    // The library is written for browsers and uses these globals without looking for them first.
     vi.stubGlobal('window', globalThis)
     vi.stubGlobal('document', { removeEventListener: () => {} })
     const closing = new AbortController()
@@ -64,7 +64,7 @@ const fetchEventSourceClient: EventClient = {
       over = true
     }
     const onmessage = ({ event, data }: EventSourceMessage) => {
-      // It takes every blank line for an event, that after a comment too.
+      // The library reports an event at every blank line, also at one that follows a comment.
       if (event !== '') hear({ event, data })
     }
     const { signal } = closing

@@ -1,34 +1,34 @@
 import { connect, type Socket } from 'node:net'
 import { createParser } from 'eventsource-parser'
 
-/** One response of an event stream on a bare socket: what libraries hide is seen here. */
+/** One response of an event stream on a bare socket, so that a test sees what libraries hide. */
 
 export interface Received {
   readonly event: string
   readonly data: string
   /** Empty when the event had none. */
   readonly id: string
-  /** `performance.now()` milliseconds. */
+  /** When it arrived, `performance.now()` milliseconds. */
   readonly at: number
 }
 
 export interface EventConnection {
   readonly socket: Socket
-  /** Live. */
+  /** The events so far, in order. The list grows. */
   readonly events: readonly Received[]
   /** Status code of the answer; `undefined` while there is none. */
   status(): number | undefined
-  /** The head of the answer, byte for byte, its blank line left out. */
+  /** The head of the answer, byte for byte, without the blank line after it. */
   head(): string
   /** The body so far, comments included. */
   text(): string
   /** What the last `retry:` said, milliseconds. */
   retryMs(): number | undefined
-  /** How it ended: with its last chunk, or without. */
+  /** How the stream ended: `clean` with the last chunk (RFC 9112, 7.1), `abrupt` without it. */
   readonly ended: Promise<'clean' | 'abrupt'>
-  /** Resolves with the first event that passes, those already there included. Rejects at the end. */
+  /** Resolves with the first event that passes, even an old one. Rejects when the stream ends. */
   waitFor(passes: (event: Received) => boolean): Promise<Received>
-  /** Resolves when that is so of what has come. Rejects at the end. */
+  /** Resolves when the condition holds after an arrival. Rejects when the stream ends first. */
   until(isSo: () => boolean): Promise<void>
 }
 
@@ -71,7 +71,7 @@ export const openEvents = (
   const watching = new Set<() => void>()
   const read = (chunk: Buffer): void => {
     body.feed(chunk)
-    // The server would keep the connection for another request.
+    // The server keeps the connection open for another request. The client closes it.
     if (body.isComplete()) socket.end()
   }
 
@@ -94,7 +94,7 @@ export const openEvents = (
     else socket.end()
     for (const look of watching) look()
   })
-  // A reset is an end like any other.
+  // A reset ends the stream as a close does.
   socket.on('error', () => {})
   socket.once('close', () => ended.resolve(body.isComplete() ? 'clean' : 'abrupt'))
 
@@ -162,7 +162,10 @@ const chunkReader = (onData: (bytes: Uint8Array) => void) => {
   }
 }
 
-/** lemlist's word in a `status` event, of a stream of one export or of many; else `undefined`. */
+/**
+ * lemlist's word for the state in a `status` event, on a stream of one export or of many.
+ * `undefined` for any other event.
+ */
 export const stateOf = ({ event, data }: Pick<Received, 'event' | 'data'>): string | undefined => {
   if (event !== 'status') return undefined
   const told = JSON.parse(data)

@@ -4,15 +4,15 @@ import type { Host } from '../../src/run.ts'
 export interface FakeHost extends Host {
   readonly printed: string[]
   readonly complaints: string[]
-  /** The exit code that was asked for. */
+  /** The exit code that the program has asked for. */
   readonly exitCode: () => number | undefined
-  /** As SIGTERM does. */
+  /** Does what SIGTERM does to a real process. */
   readonly stop: () => Promise<void>
-  /** As SIGHUP does. `false`: nobody would hear it. */
+  /** Does what SIGHUP does to a real process. `false`: the program does not listen to it. */
   readonly hangUp: () => boolean
 }
 
-/** A process that a test can look into. What runs in it is stopped with the test. */
+/** A stand-in for the process, which a test can inspect. The program in it stops with the test. */
 export const fakeHost = ({
   env = {},
   argv = [],

@@ -6,19 +6,19 @@ import { REF } from './status-bodies.ts'
 export const VISIBILITY_MS = 15_000
 
 export interface FakeSchedule extends Schedule {
-  /** Operations so far, in order. */
+  /** The names of the operations so far, in order. */
   readonly asked: string[]
-  /** While set, every operation rejects with it. */
+  /** While this is set, every operation rejects with it. */
   failure: Error | undefined
-  /** While set, a claim is answered only when it resolves. */
+  /** While this is set, `claim` waits for it before it answers. */
   gate: Promise<void> | undefined
-  /** Tracks it, due now, and claims it. */
+  /** Tracks the scripted export, due now, and claims it. */
   claimed(tracking?: Partial<Tracking>): Promise<Claim>
-  /** Claims the one that is tracked, as if its time had come. */
+  /** Claims the tracked export, whether it is due or not. */
   claimedAgain(): Promise<Claim>
 }
 
-/** The schedule in memory, watched and spoiled by a test. */
+/** The schedule of the memory store. A test can see what is asked of it and make it fail. */
 export const fakeSchedule = (): FakeSchedule => {
   const rows = createMemorySchedule({ visibilityMs: VISIBILITY_MS })
   const asked: string[] = []
@@ -55,7 +55,7 @@ export const fakeSchedule = (): FakeSchedule => {
   return fake
 }
 
-/** Seen pending a moment ago, watched by nobody, due now. */
+/** An export that was first seen pending 10 s ago, has no watchers and is due now. */
 export const trackingOf = (ref: ExportRef, fields: Partial<Tracking> = {}): Tracking => ({
   ref,
   dueAt: Date.now(),

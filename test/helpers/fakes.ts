@@ -10,11 +10,11 @@ import type {
   Upstream,
 } from '../../src/exports/ports.ts'
 
-/** Fakes of the domain's ports, by hand: a test says what they answer and sees what they were asked. */
+/** Fakes of the domain's ports. A test decides what they answer and sees what they were asked. */
 
 export const DAY = 86_400_000
 
-/** What lemlist said, without lemlist. Final ones live for a day. */
+/** A snapshot that did not come from lemlist. A final one has its end of life a day later. */
 export const snapshotOf = (state: string, observedAt: number, text = state): Snapshot => ({
   body: Buffer.from(text),
   state,
@@ -25,13 +25,13 @@ export const snapshotOf = (state: string, observedAt: number, text = state): Sna
 
 export interface FakeResults extends Results {
   readonly records: Map<string, ResultRecord>
-  /** Operations so far, in order. */
+  /** The names of the operations so far, in order. */
   readonly asked: string[]
-  /** While set, every operation rejects with it. */
+  /** While this is set, every operation rejects with it. */
   failure: Error | undefined
 }
 
-/** Records as they were put; the first wins, a final beats a `timed-out`. */
+/** `Results` that never forget a record. The first record wins, but a final beats a `timed-out`. */
 export const fakeResults = (): FakeResults => {
   const records = new Map<string, ResultRecord>()
   const asked: string[] = []
@@ -62,7 +62,7 @@ export const fakeResults = (): FakeResults => {
   return fake
 }
 
-/** Notes what it is told, as `drift past-life` or `storeFailed results.get`. */
+/** Notes what the domain reports, such as `drift past-life` or `storeFailed results.get`. */
 export const fakeObserver = (): Observer & { readonly told: string[] } => {
   const told: string[] = []
   return {
@@ -76,15 +76,15 @@ export const fakeObserver = (): Observer & { readonly told: string[] } => {
 export interface FakeLook {
   readonly ref: ExportRef
   readonly turn: Turn
-  /** The turns of those who joined it. */
+  /** The turns of the later callers who joined this look. */
   readonly hurried: Turn[]
-  /** It leaves the line. */
+  /** The look leaves the waiting line. */
   leave(): void
   answer(snapshot: Snapshot): void
   fail(error: Error): void
 }
 
-/** Looks wait in line, then for their answers, until the test says otherwise. */
+/** Every look waits in line until the test lets it leave, and then until the test answers it. */
 export const fakeUpstream = (): Pick<Upstream, 'status'> & { readonly looks: FakeLook[] } => {
   const looks: FakeLook[] = []
   const status = (ref: ExportRef, turn: Turn): Look => {

@@ -9,16 +9,20 @@ import { verbatimBodies } from '../../src/http/status/bodies.ts'
 import { pendingBody, REF } from './status-bodies.ts'
 
 /**
- * A process of its own, so that its memory is that of a hub and its sockets: it tells its port, and on the
- * word of its parent sends changes to whoever is connected. Needs `--expose-gc`.
+ * Runs as a process of its own, so that the memory measured is that of a hub and its sockets. The
+ * process tells its parent the port. At a message of the parent it sends changes to every client
+ * that is connected. Needs `--expose-gc`.
  */
 
 export interface Measured {
   readonly dispatchedBytes: number
   readonly rssBefore: number
-  /** The highest of those taken after every tenth of the changes, garbage collected. */
+  /**
+   * The highest of all measurements, taken after each tenth of the changes and a garbage
+   * collection.
+   */
   readonly rssHighest: number
-  /** Bytes that the stream of `/stalled` held unsent at those times. */
+  /** Unsent bytes of the stream of `/stalled` at those times: the most and the fewest. */
   readonly unsentHighest: number
   readonly unsentLowest: number
 }

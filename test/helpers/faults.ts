@@ -6,10 +6,10 @@ import type { ScriptedAnswer } from '../../src/sandbox/scripted-answers.ts'
 import { startGateway, statusPath, type TestGateway } from './gateway.ts'
 import { doneBody, pendingBody, REF } from './status-bodies.ts'
 
-/** Planted in what lemlist sends; found in nothing that callers get. */
+/** lemlist's faulty answers contain this text. No answer to a caller may contain it. */
 export const CANARY = 'canary-5b1e07c2'
 
-/** What the gateway knows of the export before the fault comes. */
+/** What the gateway knows of the export before lemlist's fault. */
 export const START_STATES = ['unknown', 'pending', 'done'] as const
 export type StartState = (typeof START_STATES)[number]
 
@@ -17,19 +17,19 @@ export interface Fault {
   readonly name: string
   readonly answer: ScriptedAnswer
   readonly code: ProblemCode
-  /** The code when the export was seen pending before, if another. */
+  /** The code when the gateway has seen the export pending before, if it is another one. */
   readonly codeAfterPending?: ProblemCode
-  /** lemlist's trouble that passes: a young pending observation is shown in its place. */
+  /** The trouble passes: the gateway serves a young pending observation instead of the problem. */
   readonly passing?: boolean
-  /** Whether the problem says when to come back. */
+  /** Whether the problem has a `Retry-After`. */
   readonly retryAfter?: boolean
-  /** `LEMLIST_TIMEOUT_MS`; for faults that last as long as the deadline. */
+  /** `LEMLIST_TIMEOUT_MS`, shorter than its default where the fault lasts until that deadline. */
   readonly timeoutMs?: number
-  /** How many calls one read costs. Default 1. */
+  /** How many calls to lemlist one read costs. Default 1. */
   readonly calls?: number
 }
 
-/** A budget that is no part of what these tests look at. */
+/** A budget that never makes a call wait, for tests of something else. */
 export const BOUNDLESS = { LEMLIST_RATE_LIMIT: '1000000', LEMLIST_RATE_RESERVE: '0', DOCS: 'false' }
 
 const seen: Readonly<Record<StartState, ScriptedAnswer | undefined>> = {
@@ -38,7 +38,7 @@ const seen: Readonly<Record<StartState, ScriptedAnswer | undefined>> = {
   done: { body: doneBody() },
 }
 
-/** A gateway that has already read the export once, with whatever gave it its start state. */
+/** Starts a gateway and brings it to the start state by one read, where the state needs one. */
 export const startIn = async (
   state: StartState,
   env: Readonly<Record<string, string>> = {},
@@ -53,7 +53,7 @@ export const startIn = async (
   return gateway
 }
 
-/** The answer with the canary in its headers. Real and raw answers stay as they are. */
+/** Puts the canary into the headers. The emulator's own answers and raw bytes stay as they are. */
 export const spiked = (answer: ScriptedAnswer): ScriptedAnswer => {
   if (answer.status === undefined && answer.body === undefined) return answer
   const headers = answer.headers ?? { 'Content-Type': 'application/json' }
@@ -69,7 +69,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** One read of the scripted export, with nothing of the fault echoed. */
+/** Reads the scripted export, and expects that the answer repeats nothing of lemlist's fault. */
 export const read = async ({ url }: Pick<TestGateway, 'url'>): Promise<Answer> => {
   const response = await fetch(url + statusPath(REF), { redirect: 'manual' })
   const text = await response.text()
@@ -88,7 +88,7 @@ const problemDocument = z.strictObject({
   retryable: z.boolean(),
 })
 
-/** That the answer is this problem of the catalogue, whole. */
+/** Expects that the answer is this problem of the catalogue, with all its members and headers. */
 export const expectProblem = (answer: Answer, code: ProblemCode): void => {
   const document = problemDocument.parse(JSON.parse(answer.text))
   const { status, title, retryable } = PROBLEMS[code]
@@ -106,7 +106,7 @@ export const expectProblem = (answer: Answer, code: ProblemCode): void => {
   expect(answer.headers.get('etag')).toBeNull()
 }
 
-/** That the answer is the pending observation from before, marked as such. */
+/** Expects that the answer is the pending observation from before, marked as stale. */
 export const expectStale = (answer: Answer): void => {
   expect(answer.status).toBe(200)
   expect(answer.text).toBe(pendingBody())

@@ -6,20 +6,20 @@ import { doneBody } from './status-bodies.ts'
 export interface FileCall {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  /** Resolves when its connection is gone or it is answered. */
+  /** Resolves when the call is answered or its connection is closed. */
   readonly closed: Promise<void>
 }
 
 export interface FileUpstream {
   /** A base URL, on 127.0.0.1. */
   readonly url: string
-  /** The nth call for a file, once it has come, counted from 0. */
+  /** Resolves to the nth call for a file once it has arrived; the first is number 0. */
   call(index: number): Promise<FileCall>
-  /** How many have come. */
+  /** How many calls for a file have arrived. */
   calls(): number
 }
 
-/** A lemlist whose scripted export is done; its files are sent by the test, piece by piece. */
+/** A lemlist whose scripted export is done. The test itself sends the files, piece by piece. */
 export const listenForFiles = async (): Promise<FileUpstream> => {
   const calls: FileCall[] = []
   const waiting = new Map<number, (call: FileCall) => void>()
@@ -28,7 +28,7 @@ export const listenForFiles = async (): Promise<FileUpstream> => {
       response.writeHead(200, { 'Content-Type': 'application/json' }).end(doneBody())
       return
     }
-    // A used socket that is reset would have the gateway ask once more.
+    // The gateway asks again when a reused socket is reset. Here every call has a new socket.
     response.shouldKeepAlive = false
     const closed = new Promise<void>((resolve) => response.once('close', resolve))
     const call = { request, response, closed }

@@ -3,19 +3,19 @@ import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
 export interface Forwarder {
-  /** `http://127.0.0.1:PORT`, the same whoever stands behind it. */
+  /** `http://127.0.0.1:PORT`. It does not change with the targets. */
   readonly url: string
-  /** Where new connections go: to the first of these that listens. */
+  /** Sends new connections to the first of these gateways that listens. */
   aim(...urls: readonly string[]): void
 }
 
-/** A load balancer of TCP connections with nothing to it; it ends with the test. */
+/** A minimal load balancer for TCP connections. It ends with the test. */
 export const startForwarder = async (): Promise<Forwarder> => {
   let targets: readonly string[] = []
   const sockets = new Set<Socket>()
   const keep = (socket: Socket): void => {
     sockets.add(socket)
-    // A reset is an end like any other: the other side is told by its own close.
+    // A reset needs no handling here: the `close` that follows it closes the other side.
     socket.on('error', () => {})
     socket.once('close', () => sockets.delete(socket))
   }

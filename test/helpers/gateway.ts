@@ -12,7 +12,7 @@ export interface TestGateway {
   readonly app: App
   /** Every log line so far, as text. */
   readonly logs: () => string
-  /** Ends the gateway before the test does. */
+  /** Stops the gateway before the test ends. */
   readonly close: () => Promise<void>
 }
 
@@ -21,13 +21,13 @@ export const KEY = 'test-key'
 interface Options {
   readonly env?: Readonly<Record<string, string>>
   readonly lemlist?: LemlistOptions
-  /** What the live page offers. */
+  /** The exports that the live page offers. */
   readonly readyMade?: AppOptions['readyMade']
-  /** What ends it; the end of the test unless a suite shares one. */
+  /** Registers what stops the gateway. By default that happens at the end of the test. */
   readonly onEnd?: (end: () => Promise<void>) => void
 }
 
-/** A gateway in this process on a free port, with an emulated lemlist behind it; both end with the test. */
+/** Starts a gateway in this process on a free port, and an emulated lemlist. The test ends both. */
 export const startGateway = async ({
   env = {},
   lemlist = {},
@@ -65,7 +65,10 @@ export const statusPath = (ref: {
   readonly exportId: string
 }): string => `/campaigns/${ref.campaignId}/export/${ref.exportId}/status`
 
-/** One gateway for all tests of a suite that leave no trace in it; to be called where suites are declared. */
+/**
+ * One gateway for all tests of a suite. The tests must leave no trace in it. Call this in the body
+ * of a `describe`, not in a test.
+ */
 export const sharedGateway = (options: Omit<Options, 'onEnd'> = {}): (() => TestGateway) => {
   let gateway: TestGateway | undefined
   const ends: (() => Promise<void>)[] = []
@@ -81,7 +84,7 @@ export const sharedGateway = (options: Omit<Options, 'onEnd'> = {}): (() => Test
   }
 }
 
-/** The lines that a gateway logged, parsed. */
+/** Parses the lines that a gateway has logged. */
 export const logLines = (logs: string): Record<string, unknown>[] =>
   logs
     .split('\n')

@@ -1,9 +1,9 @@
 /**
- * What a status may say its file is, and must never be fetched. `BASE` is where lemlist is, `EVIL` is
- * another host with its port.
+ * Values of `url` in a status that the gateway must never fetch. A test replaces `BASE` by the base
+ * URL of lemlist and `EVIL` by another host and its port.
  */
 export const HOSTILE_URLS: readonly unknown[] = [
-  // Another origin.
+  // These name another origin.
   'http://EVIL/api/files/exports/a.csv',
   'https://EVIL/api/files/exports/a.csv',
   '//EVIL/api/files/exports/a.csv',
@@ -24,7 +24,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   'http://api.lemlist.com/api/files/exports/a.csv',
   'https://169.254.169.254/api/files/exports/a.csv',
   'http://2130706433/api/files/exports/a.csv',
-  // Another scheme, or none.
+  // These have another scheme, or none.
   'file:///etc/passwd',
   'data:text/csv,a',
   'ftp://api.lemlist.com/api/files/exports/a.csv',
@@ -33,7 +33,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   '/api/files/exports/a.csv',
   'files/exports/a.csv',
   'a.csv',
-  // Another path.
+  // These have another path.
   'BASE/team',
   'BASE/files/a.csv',
   'BASE/files/exportsa.csv',
@@ -58,7 +58,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   'BASE/files/exports\\a.csv',
   'BASE/files/exports/a%2fb.csv',
   'BASE/files/exports/a%5Cb.csv',
-  // Encoded twice, or badly.
+  // These are encoded twice or wrongly.
   'BASE/files/exports/%252e%252e',
   'BASE/files/exports/%252e%252e%252fteam',
   'BASE/files/exports/a%252fb.csv',
@@ -68,7 +68,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   'BASE/files/exports/%c0%af',
   'BASE/files/exports/%ff.csv',
   'BASE/files/exports/%ed%a0%80.csv',
-  // Looks like a dot or a slash, or is not seen at all.
+  // These contain characters that look like a dot or a slash, or that are invisible.
   'BASE/files/exports/．．',
   'BASE/files/exports/․․',
   'BASE/files/exports/‥',
@@ -79,7 +79,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   'BASE/files/exports/a％2fb.csv',
   'BASE/files/exports/.\u200b.',
   'BASE/files/exports/%E2%80%8B',
-  // More than a name.
+  // These have more than a file name after the folder, no file name, or one that is too long.
   'BASE/files/exports/a.csv?download=1',
   'BASE/files/exports/a.csv#top',
   'BASE/files/exports/a.csv?',
@@ -89,7 +89,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   'BASE/files/exports',
   `BASE/files/exports/${'a'.repeat(300)}`,
   `BASE/files/exports/${'%C3%A9'.repeat(128)}`,
-  // Blanks and control characters.
+  // These contain blanks, control characters or half of a surrogate pair.
   ' BASE/files/exports/a.csv',
   'BASE/files/exports/a.csv ',
   'BASE/files/exports/a b.csv',
@@ -103,7 +103,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   'BASE/files/exports/a%C2%85.csv',
   'BASE/files/exports/a\u0000.csv',
   'BASE/files/exports/a\ud800.csv',
-  // No text at all.
+  // These are empty or no strings.
   '',
   null,
   undefined,
@@ -113,7 +113,7 @@ export const HOSTILE_URLS: readonly unknown[] = [
   { href: 'BASE/files/exports/a.csv', toString: 'BASE/files/exports/a.csv' },
 ]
 
-/** Puts the hosts of a test in the places of `BASE` and `EVIL`. */
+/** Replaces `BASE` and `EVIL` by the hosts of a test. */
 export const aimed = (url: unknown, hosts: { base: string; evil: string }): unknown =>
   typeof url === 'string'
     ? url.replaceAll('BASE', hosts.base).replaceAll('EVIL', hosts.evil)

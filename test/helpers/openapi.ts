@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
-/** The committed OpenAPI document, read as far as the tests look into it. */
+/** The committed OpenAPI document. These schemas describe only the parts that tests look at. */
 
 const response = z.looseObject({
   description: z.string(),
@@ -43,7 +43,7 @@ export const COMMITTED = readFileSync(
 
 export const DOCUMENT = document.parse(JSON.parse(COMMITTED))
 
-/** Every operation of the document, named as `GET /path`. */
+/** Every operation of the document. Names have the form `GET /path`. */
 export const OPERATIONS: readonly { readonly name: string; readonly operation: Operation }[] =
   Object.entries(DOCUMENT.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
@@ -52,7 +52,7 @@ export const OPERATIONS: readonly { readonly name: string; readonly operation: O
     })),
   )
 
-/** The problem codes that a response documents, by its examples. */
+/** The problem codes that an operation documents. The examples of problems are named by them. */
 export const problemCodes = ({ responses }: Operation): { status: string; code: string }[] =>
   Object.entries(responses).flatMap(([status, { content }]) =>
     Object.keys(content?.['application/problem+json']?.examples ?? {}).map((code) => ({

@@ -1,6 +1,6 @@
 import { BOUNDLESS } from './faults.ts'
 
-/** Looks come one after the other and nothing holds them up; for tests that look at what follows. */
+/** Polls follow each other within 100 ms and never wait for a budget, so that tests are quick. */
 export const FAST = {
   ...BOUNDLESS,
   POLL_FIRST_MS: '50',
@@ -9,5 +9,5 @@ export const FAST = {
   POLL_IDLE_INTERVAL_MS: '100',
 }
 
-/** An emulated lemlist that never says 429. */
+/** A rate limit of the emulated lemlist that no test reaches, so that it never answers 429. */
 export const UNLIMITED = { calls: 1_000_000_000, windowMs: 2_000 }

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import type { WireAnswer } from './wire.ts'
 
 /**
- * Every problem that callers can rely on, and its status: the project's promise, written down a second
- * time so that a code or a status cannot change unnoticed. Independent of `src/`.
+ * Every problem that callers can rely on, with its status. This is a second copy of the project's
+ * promise that imports nothing of `src/`, so that no code and no status changes by accident.
  */
 export const PROMISED_PROBLEMS: Readonly<Record<string, number>> = {
   'invalid-id': 400,
@@ -41,7 +41,7 @@ export const PROMISED_PROBLEMS: Readonly<Record<string, number>> = {
 
 const sentence = z.string().min(1).max(200)
 
-/** The RFC 9457 object as it is promised, and nothing else in it. */
+/** The RFC 9457 object as the project promises it, without any other member. */
 export const problemSchema = z
   .strictObject({
     type: z.string(),
@@ -56,7 +56,7 @@ export const problemSchema = z
   .refine(({ type, code }) => type === `urn:lemlist-export-gateway:problem:${code}`, 'type')
   .refine(({ status, code }) => PROMISED_PROBLEMS[code] === status, 'code and status')
 
-/** Holds an answer against all that is promised of a problem. */
+/** Expects that an answer is this problem, with all that the project promises of a problem. */
 export const expectProblem = (
   { status, headers, body, rest }: WireAnswer,
   code: string,

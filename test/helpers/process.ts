@@ -9,28 +9,31 @@ export interface GatewayProcess {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
   readonly child: ChildProcess
-  /** All of stdout and stderr so far. */
+  /** Everything that the process has written to stdout and stderr so far. */
   readonly output: () => string
-  /** Ends it by a signal and resolves with its exit code, or the signal, once it is gone. */
+  /** Sends a signal. Resolves at the end to the exit code, or to the signal that ended it. */
   readonly end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<number | string>
 }
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 
-/** A directory of its own, removed after the test. */
+/** Makes a directory for this test alone. It is removed after the test. */
 export const tempDirectory = (): string => {
   const directory = mkdtempSync(join(tmpdir(), 'gateway-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 
-/** A real gateway process on a free port, with this environment and no other; it ends with the test. */
+/**
+ * Starts a gateway as a process of its own on a free port, with these variables and no others. It
+ * ends with the test.
+ */
 export const spawnGateway = async (
   env: Readonly<Record<string, string>>,
 ): Promise<GatewayProcess> => {
   const child = spawn(process.execPath, [MAIN], {
     env: { PATH: process.env.PATH, PORT: '0', ...env },
-    // Elsewhere than the project, whose `.env` is no part of a test.
+    // Not in the folder of the project: the gateway would read a developer's `.env` there.
     cwd: tempDirectory(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { tempDirectory } from './process.ts'
 
-/** An entry file of the project as a process of its own, to the end of which a test may look. */
+/** An entry file of the project that runs as a process of its own. A test can see how it ends. */
 export interface Program {
   readonly child: ChildProcess
   readonly out: () => string
   readonly err: () => string
-  /** Resolves to the first match in what it prints; rejects when it ends without one. */
+  /** Resolves to the first match in its output. Rejects when it ends without one. */
   says(pattern: RegExp): Promise<RegExpExecArray>
   /** Resolves to its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>
@@ -23,10 +23,10 @@ interface ProgramOptions {
 
 const SRC = join(import.meta.dirname, '../../src')
 
-/** Starts a file of `src/`, with this environment and no other; it ends with the test. */
+/** Starts a file of `src/`, with these variables and no others. It ends with the test. */
 export const startProgram = (
   file: 'main.ts' | 'sandbox/main.ts',
-  // Elsewhere than the project, whose `.env` is no part of a test.
+  // Not in the folder of the project: the gateway would read a developer's `.env` there.
   { env = {}, args = [], cwd = tempDirectory() }: ProgramOptions = {},
 ): Program => {
   const child = spawn(process.execPath, [join(SRC, file), ...args], {

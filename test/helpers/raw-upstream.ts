@@ -5,11 +5,11 @@ import { onTestFinished } from 'vitest'
 export interface RawUpstream {
   /** A base URL, on 127.0.0.1. */
   readonly url: string
-  /** How many have connected so far. */
+  /** How many connections have been opened so far. */
   connections(): number
 }
 
-/** A listener that speaks no HTTP of its own; it ends with the test. */
+/** A TCP listener that sends only what the test writes. It ends with the test. */
 export const listenRaw = async (onConnection: (socket: Socket) => void): Promise<RawUpstream> => {
   const sockets = new Set<Socket>()
   let connections = 0

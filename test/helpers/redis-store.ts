@@ -9,7 +9,10 @@ import {
 } from '../../src/store/redis/store.ts'
 import { type RedisServer, startRedis } from './redis.ts'
 
-/** One Redis for all tests of a suite, each on keys of its own; to be called where suites are declared. */
+/**
+ * One Redis for all tests of a suite. Each test must use a key prefix of its own. Call this in the
+ * body of a `describe`, not in a test.
+ */
 export const sharedRedis = (): (() => RedisServer) => {
   let server: RedisServer | undefined
   let stop = async (): Promise<void> => {}
@@ -27,13 +30,13 @@ export const sharedRedis = (): (() => RedisServer) => {
   }
 }
 
-/** A prefix that no other test has. */
+/** A key prefix that no other test has. */
 export const freshPrefix = (): string => `test-${randomUUID()}`
 
-/** Calls wait until the store is connected; whatever is told to it before that is an error elsewhere. */
+/** Makes every call wait until the store is connected. A bare Redis store rejects earlier calls. */
 export const onceConnected = (store: RedisStore): Store => {
   const connected = store.ready()
-  // Told to whoever waits for it.
+  // Every call that waits gets this rejection, so it must not count as an unhandled one as well.
   connected.catch(() => {})
   const wait = <T extends object>(port: T): T =>
     new Proxy(port, {
@@ -60,7 +63,10 @@ export const onceConnected = (store: RedisStore): Store => {
   }
 }
 
-/** A store on that Redis, connected, which ends with the test, and what it was told of failures. */
+/**
+ * Opens a store on that Redis and waits until it is connected. The store ends with the test.
+ * `failures` are the operations that the store has reported as failed.
+ */
 export const openRedisStore = async (
   options: Omit<RedisStoreOptions, 'storeFailed' | 'limits' | 'visibilityMs'> &
     Partial<Pick<RedisStoreOptions, 'limits' | 'visibilityMs'>>,
@@ -74,7 +80,7 @@ export const openRedisStore = async (
   return { store, failures }
 }
 
-/** A bare client, for what no store would do. */
+/** A bare client, for commands that no store sends. */
 export const bareClient = async ({ url }: Pick<RedisServer, 'url'>) => {
   const client = createClient({ url })
   client.on('error', () => {})

@@ -6,25 +6,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A real Redis on a free port, with nothing on its disk; it ends with the test. */
+/** A real Redis on a free port that writes nothing to disk. It ends with the test. */
 export interface RedisServer {
   readonly port: number
   /** `redis://127.0.0.1:PORT` */
   readonly url: string
   readonly child: ChildProcess
-  /** Stops it from answering without closing a connection. */
+  /** Stops the process, so that Redis answers nothing but closes no connection. */
   pause(): void
   resume(): void
-  /** Resolves once it is gone. */
+  /** Resolves when the process has ended. */
   kill(): Promise<void>
 }
 
 const installed = spawnSync('redis-server', ['--version']).status === 0
 
-/** For `describe.skipIf`: a machine without Redis shows a skip; CI, which must have it, a failure. */
+/** For `describe.skipIf`: without Redis tests are skipped. In CI, which must have it, they fail. */
 export const withoutRedis = !installed && process.env.CI !== 'true'
 
-/** A port that nobody listens on now. Somebody else may take it before we do: asked for again then. */
+/** A port that nobody listens on now. When another program takes it, `startRedis` tries another. */
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -38,10 +38,10 @@ const freePort = async (): Promise<number> => {
 const ATTEMPTS = 5
 
 interface RedisServerOptions {
-  /** A port that a server before it had; default a free one. */
+  /** The port that an earlier server of the test had. Default: a free one. */
   readonly port?: number
   readonly args?: readonly string[]
-  /** What ends it; the end of the test unless a suite shares one. */
+  /** Registers what stops Redis. By default that happens at the end of the test. */
   readonly onEnd?: (end: () => Promise<void>) => void
 }
 

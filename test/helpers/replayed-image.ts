@@ -5,7 +5,10 @@ import { promisify } from 'node:util'
 import { enter, type Mount, makeFolder, makeRoot, PATH, type Run, type User } from './chroot.ts'
 import { ignoredBy, type Step } from './dockerfile.ts'
 
-/** What the steps of a Dockerfile lead to, without a container engine: the last stage's files are in `root`. */
+/**
+ * The image that the steps of a Dockerfile make, without a container engine. The files of the last
+ * stage are in `root`.
+ */
 export interface Image {
   readonly root: string
   readonly base: string
@@ -19,7 +22,7 @@ export interface Image {
 
 const execute = promisify(execFile)
 
-/** Carries out all steps, from the files of `context` into a new folder for each stage under `directory`. */
+/** Carries out all steps. Files come from `context`; each stage gets a folder in `directory`. */
 export async function replay(
   steps: readonly Step[],
   context: string,
@@ -90,7 +93,10 @@ async function newStage(base: string, root: string): Promise<Stage> {
   return { root, base, workdir: '/', env: { PATH }, user: { uid: 0, gid: 0 }, volumes: [] }
 }
 
-/** Docker's COPY: a folder's content goes into the target, a file into it when it ends in a slash. */
+/**
+ * Copies as Docker's COPY does. A folder's content goes into the target. A file becomes the target,
+ * or goes into it when the target ends in a slash.
+ */
 async function copy(
   stage: Stage,
   paths: readonly string[],
@@ -114,12 +120,15 @@ async function copy(
       await makeFolder(stage.root, dirname(join(to, file)))
       await cp(join(source, file), join(stage.root, to, file), { verbatimSymlinks: true })
     }
-    // An engine says the same of a source that .dockerignore keeps out.
+    // A container engine also fails when .dockerignore keeps the source out.
     if (copied === 0) throw new Error(`COPY finds nothing in ${path}`)
   }
 }
 
-/** A RUN step: the root writable, npm with this machine's settings and cache, all else of the machine read-only. */
+/**
+ * Carries out a RUN step. The root is writable. npm uses the settings and the cache of this
+ * machine; the rest of the machine is mounted read-only.
+ */
 async function build(stage: Stage, argv: readonly string[]): Promise<void> {
   const npm = await realpath(dirname((await execute('sh', ['-c', 'command -v npm'])).stdout.trim()))
   const names = ['cache', 'cafile', 'registry', 'userconfig']
@@ -150,7 +159,10 @@ async function build(stage: Stage, argv: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`RUN ${argv.join(' ')} ended with ${code}:\n${step.output()}`)
 }
 
-/** Starts a command in the image as its user, root read-only, volumes writable: `docker run --read-only`. */
+/**
+ * Starts a command as the image's user. The root is read-only and the volumes are writable, as with
+ * `docker run --read-only`.
+ */
 export function run(
   image: Image,
   argv: readonly string[],

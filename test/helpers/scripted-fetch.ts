@@ -1,4 +1,7 @@
-/** A `fetch` whose answers a test writes down: one for each request, the last one for all that follow. */
+/**
+ * A `fetch` whose answers the test writes down. Each request gets the next answer; after the last
+ * answer every request gets that one.
+ */
 
 interface Asked {
   readonly url: string
@@ -31,13 +34,13 @@ export const json =
     Response.json(body, { status, headers })
 
 interface StreamOptions {
-  /** Whether the connection stays open behind the chunks. */
+  /** Whether the connection stays open after the chunks. */
   readonly open?: boolean
-  /** What becomes of it when the client lets go. */
+  /** Called when the client aborts the request. */
   readonly onCancel?: () => void
 }
 
-/** An event stream in these chunks. */
+/** An event stream that consists of these chunks. */
 export const stream =
   (chunks: readonly (string | Uint8Array<ArrayBuffer>)[], options: StreamOptions = {}): Answer =>
   ({ signal }) => {
@@ -48,7 +51,7 @@ export const stream =
           controller.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk)
         }
         if (!open) return controller.close()
-        // As a real body does when its request is aborted.
+        // A real body fails in the same way when its request is aborted.
         signal?.addEventListener('abort', () => {
           controller.error(signal.reason)
           onCancel()

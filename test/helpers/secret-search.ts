@@ -1,8 +1,11 @@
-/** Looks for a secret in bytes, in the forms in which it could have got there. */
+/** Looks for a secret in bytes, in all encodings in which a program could have written it. */
 
 const SHORTEST = 8
 
-/** The characters of base64 that depend on the secret alone, when it starts at this offset of three. */
+/**
+ * The base64 characters that depend on the secret alone. They differ with the position at which the
+ * secret starts in a group of three bytes: `offset` is 0, 1 or 2.
+ */
 const base64At = (secret: Buffer, offset: number, encoding: 'base64' | 'base64url'): string => {
   const text = Buffer.concat([Buffer.alloc(offset), secret]).toString(encoding)
   const first = Math.ceil((offset * 8) / 6)
@@ -25,7 +28,11 @@ const formsOf = (name: string, text: string): [string, string][] => {
   ]
 }
 
-/** What of the secret is in there, by name; nothing when it is clean. Halves count: logs cut their lines. */
+/**
+ * The names of the forms of the secret that were found; an empty list when there are none. Each
+ * half of the secret is also searched for, because a log may cut its lines.
+ * @throws when a part of the secret is shorter than 8 characters
+ */
 export const findSecret = (haystack: Uint8Array | string, secret: string): string[] => {
   const half = Math.ceil(secret.length / 2)
   const parts: [string, string][] = [

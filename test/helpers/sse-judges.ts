@@ -2,24 +2,24 @@ import { createRequire } from 'node:module'
 import type { Transform } from 'node:stream'
 import { createParser } from 'eventsource-parser'
 
-/** Parsers of event streams that know nothing of each other, to judge an encoder by. */
+/** Independent parsers of event streams. Tests compare their results to judge an encoder. */
 
 export interface Parsed {
   readonly event: string
   readonly data: string
-  /** The last id so far, as the client would send it when it comes back. */
+  /** The last id so far. The client would send it when it reconnects. */
   readonly lastEventId: string
 }
 
 export interface Verdict {
   readonly events: readonly Parsed[]
-  /** What the last `retry:` said, milliseconds. */
+  /** The value of the last `retry:`, milliseconds. */
   readonly retryMs: number | undefined
 }
 
 export interface Judge {
   readonly name: string
-  /** Reads a stream that comes in these pieces. */
+  /** Parses a stream that arrives in these pieces. */
   read(chunks: readonly Uint8Array[]): Verdict
 }
 
@@ -53,7 +53,7 @@ interface UndiciOptions {
   readonly push: (event: UndiciEvent | null) => void
 }
 
-// The part of undici's EventSource that reads; it comes without types.
+// This is the parser inside of undici's EventSource. It has no types.
 const { EventSourceStream }: { EventSourceStream: new (options: UndiciOptions) => Transform } =
   createRequire(import.meta.url)('undici/lib/web/eventsource/eventsource-stream.js')
 
@@ -75,7 +75,7 @@ const undiciParser: Judge = {
   },
 }
 
-/** WHATWG HTML, 9.2.6, step by step, on the whole text. */
+/** The algorithm of WHATWG HTML, 9.2.6, step by step, on the whole text at once. */
 const standard: Judge = {
   name: 'the standard',
   read: (chunks) => {
@@ -98,7 +98,7 @@ const standard: Judge = {
     }
     const text = new TextDecoder().decode(Buffer.concat(chunks))
     const lines = text.split(/\r\n|\r|\n/)
-    // What follows the last line end is no line.
+    // Text after the last line end is not yet a line.
     for (const line of lines.slice(0, -1)) {
       const colon = line.indexOf(':')
       if (line === '') dispatch()

@@ -3,7 +3,7 @@ import { BOUNDLESS } from './faults.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { UNLIMITED } from './pace.ts'
 
-/** Starts of exports, as a caller makes them and as lemlist sees them. */
+/** Starts of exports: requests of a caller, and filters for the calls that lemlist gets. */
 
 export const CAMPAIGN = 'cam_Startable0000001'
 
@@ -13,7 +13,7 @@ export const startPath = (campaignId: string = CAMPAIGN): string =>
 export const isStart: CallFilter = ({ operation }: Call) => operation === 'start'
 export const isStatus: CallFilter = ({ operation }: Call) => operation === 'status'
 
-/** A gateway whose lemlist has a campaign to export. */
+/** Starts a gateway whose lemlist has a campaign to export. */
 export const startGatewayWithCampaign = async (
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestGateway> => {
@@ -51,7 +51,7 @@ export const start = async (
   return { status: response.status, headers: response.headers, text: await response.text() }
 }
 
-/** The export that an answer says was started. */
+/** The ids of the export in the answer to a start. */
 export const startedIn = ({ text }: StartAnswer): { campaignId: string; exportId: string } => {
   const { campaignId, id } = JSON.parse(text)
   return { campaignId, exportId: id }

@@ -1,4 +1,4 @@
-/** Answers of lemlist for one export, written out so that a test can spoil them. */
+/** Status answers of lemlist for one export. A test can change their fields. */
 
 /** The export that tests with scripted answers ask for. */
 export const REF = {
@@ -9,7 +9,7 @@ export const REF = {
 
 type Ids = Pick<typeof REF, 'campaignId' | 'exportId'> | { campaignId: string; exportId: string }
 
-/** A status as lemlist wraps it; `fields` come after the documented ones and win over them. */
+/** A status in lemlist's wrapper. `fields` come after the documented ones and replace them. */
 export const statusBody = (
   state: unknown,
   fields: Readonly<Record<string, unknown>> = {},
@@ -33,7 +33,7 @@ export const statusBody = (
 export const pendingBody = (fields: Readonly<Record<string, unknown>> = {}, ids: Ids = REF) =>
   statusBody('pending', fields, ids)
 
-/** Done a moment ago, so that it has a life of 24 h before it. */
+/** The export ended a second ago, so its file lives for almost 24 h more. */
 export const doneBody = (fields: Readonly<Record<string, unknown>> = {}, ids: Ids = REF) =>
   statusBody(
     'done',

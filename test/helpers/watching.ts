@@ -9,18 +9,18 @@ import { eventsPath, logLines, startGateway, type TestGateway } from './gateway.
 import { FAST } from './pace.ts'
 import { REF } from './status-bodies.ts'
 
-/** A gateway and streams of it whose lemlist says what the test wants; all end with the test. */
+/** A gateway, its streams, and a lemlist that says what the test wants. All end with the test. */
 
 export type Ids = { readonly campaignId: string; readonly exportId: string }
 
 interface Watching extends TestGateway {
-  /** Opens the stream of the scripted export, or of what a path names. */
+  /** Opens the stream of the scripted export, or the one at this path. */
   open(path?: string, options?: ConnectOptions): EventConnection
-  /** What lemlist says from now on, of the scripted export or of another. */
+  /** lemlist answers so from now on, for the scripted export or for another. */
   say(body: string, ref?: Ids): void
-  /** That lemlist does not know it from now on. */
+  /** lemlist does not know the export from now on. */
   deny(ref?: Ids): void
-  /** That lemlist is in trouble from now on. */
+  /** lemlist answers with this error status from now on. */
   fail(status: number, ref?: Ids): void
 }
 
@@ -43,17 +43,17 @@ export const startWatching = async (
   }
 }
 
-/** Whether it is an event of that name. */
+/** Makes a test for events of that name. */
 export const named =
   (name: string) =>
   ({ event }: Received): boolean =>
     event === name
 
-/** The names of the events so far, in order. */
+/** The names of the events so far, in order of arrival. */
 export const namesOf = ({ events }: Pick<EventConnection, 'events'>): string[] =>
   events.map(({ event }) => event)
 
-/** The header fields of an answer's head, names in lower case. */
+/** The header fields of an answer. Names are in lower case. */
 export const fieldsOf = ({ head }: Pick<EventConnection, 'head'>): Record<string, string> =>
   Object.fromEntries(
     head()
@@ -65,7 +65,7 @@ export const fieldsOf = ({ head }: Pick<EventConnection, 'head'>): Record<string
       }),
   )
 
-/** How streams ended so far, as the gateway logged it. */
+/** How the streams have ended so far, according to the gateway's log. */
 export const endingsOf = ({ logs }: Pick<TestGateway, 'logs'>): unknown[] =>
   logLines(logs())
     .filter(({ msg }) => msg === 'stream')

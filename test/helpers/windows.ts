@@ -1,4 +1,7 @@
-/** The most that falls into any window of this length. @param times ascending */
+/**
+ * The highest number of times in any window of this length.
+ * @param times ascending, milliseconds
+ */
 export const busiestWindow = (times: readonly number[], windowMs: number): number => {
   let from = 0
   let most = 0

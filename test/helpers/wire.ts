@@ -1,25 +1,29 @@
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** HTTP as bytes on a socket: what no client library would send, and all that comes back. */
+/** HTTP as bytes on a socket: a test can send what no client library sends, and sees every byte. */
 
 export interface WireAnswer {
   readonly status: number
   readonly headers: Headers
   readonly body: string
-  /** Whatever follows the body: another answer, or a bug. */
+  /** The bytes after the body. They are a second answer, or a bug. */
   readonly rest: string
 }
 
 interface ExchangeOptions {
-  /** Whether the sending side is closed behind the bytes, so that the server waits for no more. */
+  /** Whether the client closes its sending side after the bytes. The server then stops waiting. */
   readonly thenEnd?: boolean
   readonly deadlineMs?: number
-  /** Told the code of a reset, which is an end like any other. */
+  /** Called with the error's code at a reset. A reset does not make `exchange` fail. */
   readonly onError?: (code: string) => void
 }
 
-/** Sends the bytes and reads until the server closes the connection; it has to, so ask for it. */
+/**
+ * Sends the bytes and reads until the server closes the connection. The request must ask for that
+ * close.
+ * @throws when the connection is still open at the deadline
+ */
 export const exchange = async (
   url: string,
   bytes: string | Uint8Array,
@@ -29,7 +33,7 @@ export const exchange = async (
   const socket = connect(Number(port), hostname)
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-  // A reset is an end like any other: what was read before it counts.
+  // A reset ends the exchange as a close does. The bytes before it are returned.
   socket.on('error', (error) => onError('code' in error ? String(error.code) : error.message))
   socket.write(bytes)
   if (thenEnd) socket.end()
@@ -44,7 +48,7 @@ export const exchange = async (
   throw new Error(`still open after ${deadlineMs} ms, having said ${JSON.stringify(text)}`)
 }
 
-/** The first answer in what a server said, interim ones left out. `undefined`: it said nothing. */
+/** The first answer in what a server sent, without 1xx answers. `undefined`: it sent nothing. */
 export const readAnswer = (text: string, method = 'GET'): WireAnswer | undefined => {
   if (text === '') return undefined
   const end = text.indexOf('\r\n\r\n')
@@ -63,7 +67,7 @@ export const readAnswer = (text: string, method = 'GET'): WireAnswer | undefined
   return { status: Number(digits), headers, body, rest: after.slice(length) }
 }
 
-/** Sends the bytes and reads the one answer to them. */
+/** Sends the bytes and reads one answer. */
 export const ask = async (
   url: string,
   bytes: string | Uint8Array,
@@ -76,7 +80,7 @@ export const ask = async (
   return answer
 }
 
-/** A request that asks for the connection to be closed; the target goes out as it is. */
+/** A request that asks the server to close the connection. The target is sent exactly as it is. */
 export const rawRequest = (
   target: string,
   { method = 'GET', headers = ['Host: 127.0.0.1'] as readonly string[], body = '' } = {},

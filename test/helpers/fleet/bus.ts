@@ -1,11 +1,11 @@
 import { createClient } from '@redis/client'
 import { onTestFinished } from 'vitest'
 
-/** Listens to what the replicas tell each other, and says it again. */
+/** Records the messages between the replicas and can publish them again. */
 export interface Bus {
-  /** Of which an export is the subject, oldest first. */
+  /** The messages about this export so far, oldest first. */
   heardOf(story: { readonly exportId: string }): readonly string[]
-  /** A bus may be late and may repeat itself: what it carries is a hint. */
+  /** Publishes an old message again. A real bus may do that too: its messages are only hints. */
   repeat(message: string): Promise<void>
 }
 

@@ -10,18 +10,19 @@ import { readOnce } from './readers.ts'
 import type { Violation } from './record.ts'
 import type { Story } from './story.ts'
 
-/** A fleet under a schedule of faults, and what the checker says of it. */
+/** The outcome of a fleet under a schedule of faults: the plan, and what the checker found. */
 export interface Outcome {
   readonly plan: FaultPlan
   readonly violations: readonly Violation[]
-  /** Of status calls, and of statuses that clients were shown. */
+  /** How many status calls lemlist got. */
   readonly calls: number
+  /** How many statuses the clients were shown. */
   readonly sightings: number
 }
 
 const REPLICAS = 3
 const EXPORTS = 4
-/** A claim of the dead comes back 5 s after that. */
+/** lemlist's deadline. The claims of a killed replica are free again 5 s after it. */
 const TIMEOUT_MS = 1_000
 const ENV = {
   ...paceOf(BRISK),
@@ -29,11 +30,14 @@ const ENV = {
   SSE_HEARTBEAT_MS: '1000',
   LEMLIST_TIMEOUT_MS: `${TIMEOUT_MS}`,
 }
-/** After the last fault: a claim of the dead, an interval, and the longest `retry:` of a stream. */
+/**
+ * How long a fleet may need after the last fault: until a claim of a killed replica comes back, for
+ * two intervals, and for the longest `retry:` of a stream, 5 s.
+ */
 const LONGEST_RECOVERY_MS = TIMEOUT_MS + 5_000 + 2 * BRISK.intervalMs + 5_000
-/** After a fault: until a replica has noticed that Redis is back, and waited for its budget. */
+/** How long a replica needs after a fault to notice Redis again and to wait for its budget. */
 const BLIND_MS = 4_000
-/** A replica that stands still answers late. */
+/** How far a read may lag behind lemlist. A replica that was paused answers late. */
 const READ_LAG_MS = 5_000
 
 interface Scene {
@@ -52,13 +56,13 @@ const admin = async ({ fleet }: Scene, command: readonly string[]): Promise<void
     await client.connect()
     await client.sendCommand(command)
   } catch {
-    // Redis itself is in the middle of another fault: this one is part of it.
+    // Another fault may have stopped Redis. Then this command has nothing to do.
   } finally {
     client.destroy()
   }
 }
 
-/** The way of one replica to Redis is spoiled, then healed. */
+/** Spoils the connection of one replica to Redis for a while, then heals it. */
 const onTheWay =
   (spoil: (proxy: Fleet['replicas'][number]['redis']) => void): Work =>
   async ({ fleet }, { replica, forMs }) => {
@@ -73,7 +77,7 @@ const onReplica =
   (work: (replica: Fleet['replicas'][number], forMs: number) => Promise<unknown>): Work =>
   async ({ fleet }, { replica: number, forMs }) => {
     const replica = fleet.replicas[number]
-    // Dead already, or on its way: two faults befell it at once.
+    // Another fault has already stopped this replica.
     if (replica?.isUp() !== true) return
     await work(replica, forMs)
   }
@@ -119,7 +123,7 @@ const WORKS: Readonly<Record<FaultName, Work>> = {
   },
   'bus repeats itself': async ({ bus, stories }) => {
     const old = stories.flatMap((story) => bus.heardOf(story))
-    // Where Redis itself is in the middle of another fault there is no bus to repeat anything.
+    // Another fault may have stopped Redis. Then nothing can be published.
     await Promise.all(old.map((message) => bus.repeat(message).catch(() => {})))
   },
   'lemlist slow': async ({ stories }, { forMs }) => {
@@ -157,7 +161,10 @@ const live = async ({ fleet, stories }: Scene, { ends }: FaultPlan): Promise<voi
   await Promise.all(lives)
 }
 
-/** Runs the schedule of a seed, lets the fleet recover, reads everything once more, and judges. */
+/**
+ * Runs the schedule of a seed, lets the fleet recover and reads every export at every replica once
+ * more. Then the checker judges the record.
+ */
 export const runSchedule = async (seed: number): Promise<Outcome> => {
   const plan = planFaults(createRandom(seed), REPLICAS, EXPORTS)
   const scene = await begin(seed)

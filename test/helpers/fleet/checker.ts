@@ -8,20 +8,23 @@ import {
   type Violation,
 } from './record.ts'
 
-/** Decides over what happened in a fleet. */
+/** The rules by which the checker judges the record of a fleet. */
 export interface Rules {
-  /** Calls that lemlist may count in a window of so many ms. */
+  /** How many calls lemlist may count in a window of so many milliseconds. */
   readonly window: { readonly calls: number; readonly ms: number }
-  /** How long after lemlist ended it each follower has a final; absent where faults delay it. */
+  /** How soon after lemlist's final status each follower must be shown one. Absent: no limit. */
   readonly finalWithinMs?: number
-  /** What a read may lag behind lemlist, unless it is marked; absent where faults delay it. */
+  /** How far a read that is not marked as stale may lag behind lemlist, ms. Absent: no limit. */
   readonly readLagMs?: number
   readonly polls?: PollRules
 }
 
-/** While nothing is broken: 16 in 2 s, of which the way to lemlist may take 100 ms. */
+/**
+ * The limit while nothing is broken. The gateway makes 16 calls in 2 s, and a call may need up to
+ * 100 ms to reach lemlist.
+ */
 export const CALM_WINDOW = { calls: 16, ms: 1_900 }
-/** In whatever fault: what lemlist itself allows. */
+/** The limit during any fault: lemlist's own. */
 export const FAULT_WINDOW = { calls: 20, ms: 2_000 }
 
 type Judge = (record: FleetRecord, rules: Rules) => Violation[]
@@ -32,13 +35,13 @@ const scriptOf = (record: FleetRecord): ReadonlyMap<string, readonly Said[]> =>
 const shown = ({ client, key, replica, via, state, at, stale }: Sighting): string =>
   `${client} by ${via} of ${key} on ${replica} at ${Math.round(at)}: ${stale ? 'stale ' : ''}${state}`
 
-/** A check that saw nothing has found nothing out. */
+/** A record without entries proves nothing, so it is a violation itself. */
 const judgeSubstance: Judge = ({ said, sightings, follows, calls }) =>
   Object.entries({ said, sightings, follows, calls })
     .filter(([, entries]) => entries.length === 0)
     .map(([name]) => ({ rule: 'nothing-to-check', detail: `no ${name}` }))
 
-/** Every follower is shown the end of every export that has one, and soon. */
+/** Every follower must be shown the final status of every export that has one, and soon enough. */
 const judgeFinals: Judge = (record, { finalWithinMs }) => {
   const script = scriptOf(record)
   const seen = Map.groupBy(
@@ -57,7 +60,10 @@ const judgeFinals: Judge = (record, { finalWithinMs }) => {
   })
 }
 
-/** Nothing but what lemlist said of this very export, not before it said so, and one version a body. */
+/**
+ * A client may be shown only bodies that lemlist sent for this export, and not before lemlist sent
+ * them. The same body must have the same version everywhere.
+ */
 const judgeTruth: Judge = (record) => {
   const script = scriptOf(record)
   const sources = Map.groupBy(record.said, ({ body }) => body)
@@ -74,14 +80,14 @@ const judgeTruth: Judge = (record) => {
   })
 }
 
-/**
- * A replica that is cut off from all others shows what it last heard, and says that it is old: that
- * takes nothing back.
- */
+/** A replica without Redis may show its last observation, marked as stale. That is no step back. */
 const isExcused = ({ stale, at }: Sighting, { disturbances }: FleetRecord): boolean =>
   stale && disturbances.some(({ blinds, from, to }) => blinds && at >= from && at <= to)
 
-/** After a final nothing else, wherever; on one connection nothing older. */
+/**
+ * After a final status a client must be shown nothing else, on any replica. On one connection it
+ * must be shown nothing older than before.
+ */
 const judgeOrder: Judge = (record) => {
   const script = scriptOf(record)
   const place = ({ key, body }: Sighting): number =>
@@ -108,7 +114,7 @@ const judgeOrder: Judge = (record) => {
   })
 }
 
-/** A read says what lemlist says now, or that it does not. */
+/** A read must show what lemlist says now, or be marked as stale. */
 const judgeReads: Judge = (record, { readLagMs }) => {
   if (readLagMs === undefined) return []
   const script = scriptOf(record)
@@ -117,7 +123,7 @@ const judgeReads: Judge = (record, { readLagMs }) => {
     if (stale || via === 'stream') return []
     const lines = script.get(key) ?? []
     const next = lines[lines.findIndex((one) => one.body === body) + 1]
-    // Whatever lemlist says of an export after its end counts for nothing.
+    // Nothing replaces a final status, so one cannot be out of date.
     if (next === undefined || isFinalState(sighting.state)) return []
     const lagMs = askedAt - next.at
     const detail = `${shown(sighting)}, ${Math.round(lagMs)} ms behind`

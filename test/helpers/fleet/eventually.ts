@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const LOOK_MS = 20
 
-/** Resolves to the first value that is there; rejects when there is none in time. */
+/** Looks until there is a value and resolves to it. Rejects when there is none in time. */
 export const eventually = async <T>(
   what: string,
   look: () => T | undefined | false,

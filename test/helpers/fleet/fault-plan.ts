@@ -1,6 +1,6 @@
 import type { Random } from './random.ts'
 
-/** What may go wrong in a fleet; each is over by itself. */
+/** What may go wrong in a fleet. The code that causes a fault also ends it. */
 export const FAULTS = [
   'Redis slow for one',
   'Redis cut off from one',
@@ -23,14 +23,14 @@ export type FaultName = (typeof FAULTS)[number]
 
 export interface PlannedFault {
   readonly name: FaultName
-  /** After the schedule began. */
+  /** When the fault begins, milliseconds after the schedule has begun. */
   readonly atMs: number
   readonly forMs: number
-  /** Number of the replica it befalls, where it befalls one. */
+  /** The number of the replica that the fault hits. Only some faults hit a single replica. */
   readonly replica: number
 }
 
-/** What happens to one export in the schedule. */
+/** What happens to one export. Times are milliseconds after the schedule has begun. */
 export interface PlannedEnd {
   readonly progressAtMs: number
   readonly endAtMs: number
@@ -42,14 +42,14 @@ export interface FaultPlan {
   readonly ends: readonly PlannedEnd[]
 }
 
-/** How long a schedule of faults goes on, at the most. */
+/** How long a schedule of faults lasts at most. */
 export const SCHEDULE_MS = 5_000
 const LONGEST_FAULT_MS = 2_500
 
-/** The same random numbers are the same plan. */
+/** Makes a plan. The same random numbers make the same plan. */
 export const planFaults = (random: Random, replicas: number, exports: number): FaultPlan => {
-  // The shares of the budget are right when one replica is cut off from Redis, and when all are: one
-  // has all of that bad luck in a schedule.
+  // Without Redis each replica has a share of the budget. The shares keep lemlist's limit when one
+  // replica is cut off, and when all are, but not in between. So one replica gets all these faults.
   const unlucky = random.between(0, replicas - 1)
   const faults = Array.from({ length: random.between(3, 6) }, (): PlannedFault => {
     const name = random.pick(FAULTS)

@@ -3,22 +3,22 @@ import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Random } from './random.ts'
 
-/** What stands between two parts of a fleet and spoils what they say to each other. */
+/** A proxy between two parts of a fleet that can disturb their connections. */
 export interface FaultProxy {
   readonly port: number
-  /** Where new connections go. */
+  /** Sends new connections to this port. */
   aim(port: number): void
-  /** Each piece, either way, takes so long and up to as much again. */
+  /** Delays each piece in both directions by `ms` and up to as much again. */
   slow(ms: number): void
-  /** Nothing gets through and nobody is told; what was sent arrives, late, when it is healed. */
+  /** Holds everything back without closing a connection. `heal` delivers what was held back. */
   swallow(): void
-  /** Ends all connections by a reset; new ones are let through. */
+  /** Ends all connections by a reset. New connections are not disturbed. */
   cut(): void
-  /** Ends all connections, and new ones at once, until it is healed. */
+  /** Ends all connections by a reset, and new ones as soon as they open, until `heal`. */
   refuse(): void
-  /** When one side closes, the other is told so long after. */
+  /** When one side closes, the other side learns it only `ms` later. */
   closeSlowly(ms: number): void
-  /** No fault for whatever comes from now on. */
+  /** Ends all faults. */
   heal(): void
 }
 
@@ -27,13 +27,13 @@ interface Pair {
   readonly server: Socket
 }
 
-/** A proxy of TCP connections; it ends with the test. The random numbers are the jitter. */
+/** Starts a proxy for TCP connections; it ends with the test. `random` is the jitter of `slow`. */
 export const startFaultProxy = async (port: number, random: Random): Promise<FaultProxy> => {
   let target = port
   let latencyMs = 0
   let closingMs = 0
   let refusing = false
-  /** Set while nothing gets through. */
+  /** Set while everything is held back; resolves at `heal`. */
   let open: PromiseWithResolvers<void> | undefined
   const pairs = new Set<Pair>()
   const timers = new Set<NodeJS.Timeout>()
@@ -46,7 +46,7 @@ export const startFaultProxy = async (port: number, random: Random): Promise<Fau
     timers.add(timer)
   }
 
-  /** Pieces keep their order: each waits for the one before it. */
+  /** Passes pieces on in their order: each one waits for the one before it. */
   const carry = (from: Socket, to: Socket): void => {
     let last = Promise.resolve()
     const inTurn = (ms: number, work: () => void): void => {
@@ -64,7 +64,7 @@ export const startFaultProxy = async (port: number, random: Random): Promise<Fau
   }
 
   const listener = createServer((client) => {
-    // A reset is an end like any other: the other side is told by its own close.
+    // A reset needs no handling here: the `close` that follows it closes the other side.
     client.on('error', () => {})
     if (refusing) return void client.resetAndDestroy()
     const server = connect(target, '127.0.0.1')

@@ -13,21 +13,22 @@ import { createRecorder, type FleetRecord, keyOf, type Recorder } from './record
 import { type Replica, startReplica } from './replica.ts'
 import { ACCOUNT, type Story, tellStory } from './story.ts'
 
-/** Several gateways on one Redis, one lemlist, and the record of what happens. */
+/** Several gateways that share one Redis and one lemlist, and the record of what happens. */
 export interface Fleet {
   readonly lemlist: Lemlist
   readonly replicas: readonly [Replica, ...Replica[]]
   readonly recorder: Recorder
   readonly random: Random
-  /** The Redis of now. */
+  /** The Redis that the fleet uses now. */
   redis(): RedisServer
-  /** Another, empty one stands where it was. */
+  /** Replaces Redis by another one, which is empty. */
   replaceRedis(): Promise<void>
-  /** Exports that are pending at lemlist. */
+  /** Makes so many exports that are pending at lemlist. */
   stories(count: number): Story[]
   /**
-   * A client of EventSource's rules. It goes to its home as long as that is up, to its first once, and
-   * else to any.
+   * Starts a client that follows the rules of EventSource. Its first connection goes to `first` if
+   * there is one, all others to `home`. When that replica is down or not given, any other is
+   * chosen.
    */
   follow(
     options: Pick<FollowerOptions, 'client' | 'stories'> & {
@@ -35,13 +36,13 @@ export interface Fleet {
       readonly first?: Replica | undefined
     },
   ): Follower
-  /** A client that reads in turn, at any replica that is up. */
+  /** Starts a client that reads again and again, each time at any replica that is up. */
   readOn(options: { client: string; story: Story; everyMs: number; signal?: AbortSignal }): void
-  /** Any replica that is up. */
+  /** Chooses any replica that is up. */
   pick(): Replica
-  /** Something is broken as long as the work takes, and what follows from it for so long after. */
+  /** Records a disturbance. It begins with the work and ends `afterMs` after the work. */
   disturb<T>(what: string, afterMs: number, work: () => Promise<T>, blinds?: boolean): Promise<T>
-  /** Resolves when all have finished, or the time is over: the checker says who has not. */
+  /** Resolves when all have finished or the time is over. The checker finds those that have not. */
   settled(followers: readonly Follower[], ms: number): Promise<void>
   record(): FleetRecord
 }
@@ -50,11 +51,11 @@ interface FleetOptions {
   readonly replicas?: number
   readonly env?: Readonly<Record<string, string>>
   readonly seed?: number
-  /** A bug that all of them have. */
+  /** A bug that is planted into all replicas. */
   readonly plant?: PlantName
 }
 
-/** Poll times of a fleet that has no time: one look a second of what is watched. */
+/** Short poll intervals: a watched export is polled once a second. */
 export const BRISK = { firstMs: 300, intervalMs: 1_000, maxIntervalMs: 1_000 }
 
 export const paceOf = ({ firstMs, intervalMs, maxIntervalMs }: typeof BRISK) => ({
@@ -65,7 +66,7 @@ export const paceOf = ({ firstMs, intervalMs, maxIntervalMs }: typeof BRISK) => 
 
 const keyOfReplica = (name: string): string => `key-of-replica-${name}`
 
-/** Which replica called: each has a key of its own, and all share the account. */
+/** Which replica made a call. Each has a lemlist key of its own; all have the same account name. */
 const callerOf = (authorization: string | undefined): string =>
   Buffer.from(authorization?.replace('Basic ', '') ?? '', 'base64')
     .toString()
@@ -97,12 +98,12 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
       ...env,
       ...(plant !== undefined && { NODE_OPTIONS: `--import=${plantUrl(plant)}` }),
     })
-    // Alone each would pass for well: what is to be checked is what they do together.
+    // A replica also works without Redis. The fleet must be checked with all of them on Redis.
     await eventually(`${name} reaches Redis`, () => {
       const said = replica.output()
       return said.lastIndexOf('Redis is away') <= said.lastIndexOf('Redis is back')
     })
-    // What was planted must have been loaded, or it was not planted at all.
+    // The replica prints this when it has loaded every file that the bug changes.
     if (plant !== undefined && !replica.output().includes(`planted: ${plant}`)) {
       throw new Error(`${plant} was not planted:\n${replica.output()}`)
     }
@@ -146,7 +147,7 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
     pick,
     disturb: async (what, afterMs, work, blinds = false) => {
       const from = performance.now()
-      // Open until it is over: what is checked meanwhile sees it.
+      // A disturbance is recorded even when its work fails.
       try {
         return await work()
       } finally {

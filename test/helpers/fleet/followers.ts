@@ -8,33 +8,33 @@ import { ACCOUNT, type Story } from './story.ts'
 /** A client that follows exports by the rules of EventSource and records what it is shown. */
 export interface Follower {
   readonly client: string
-  /** Resolves with the first status it is shown. */
+  /** Resolves when the client is shown its first status. */
   readonly told: Promise<void>
-  /** Resolves when every export of it was shown to be over. */
+  /** Resolves when the client has been shown a final status of every one of its exports. */
   readonly finished: Promise<void>
   isFinished(): boolean
-  /** The status that told it to stop, once there is one. */
+  /** Resolves with the HTTP status that told the client to stop. */
   readonly stopped: Promise<number>
-  /** When each connection was asked for. Live. */
+  /** When and where the client opened each connection. The list grows. */
   readonly connects: readonly { readonly at: number; readonly replica: string }[]
-  /** Its connection breaks, as when a mobile phone changes its network. */
+  /** Breaks the connection, as happens when a mobile phone changes its network. */
   drop(): void
 }
 
 export interface FollowerOptions {
   readonly client: string
-  /** One is followed on its own stream, several on one. */
+  /** A single export is followed on its own stream, several on one many-exports stream. */
   readonly stories: readonly [Story, ...Story[]]
-  /** Where the next connection goes. */
+  /** Chooses the replica for the next connection. */
   readonly pick: () => Replica
   readonly recorder: Recorder
 }
 
-/** The standard leaves the first value to the client; a second keeps tests short. */
+/** The time before a first `retry:`. The standard lets clients choose it; 1 s keeps tests short. */
 const DEFAULT_RETRY_MS = 1_000
 
 let turns = 0
-/** Numbers connections and requests of all clients. */
+/** Numbers the connections and requests of all clients. */
 export const nextTurn = (): number => {
   turns += 1
   return turns
@@ -72,7 +72,7 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
       const { key, body } = status
       for (const ask of asks) if (ask.key === key) ask.to = Math.min(ask.to, event.at)
       const state = stateIn(body)
-      // On a stream of many the id names the state of all.
+      // On a many-exports stream the id names the state of all exports, not the version of one.
       const version = others.length === 0 ? event.id : undefined
       const via = 'stream'
       recorder.sightings.push({
@@ -116,7 +116,7 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
   }
 }
 
-/** lemlist's words in a `status` event, as they came, and of which export. */
+/** The export and lemlist's unchanged body in a `status` event; `undefined` for other events. */
 const statusIn = (
   { event, data }: Received,
   only: Story,
@@ -124,9 +124,9 @@ const statusIn = (
   if (event !== 'status') return undefined
   const { campaignId, exportId, body } = JSON.parse(data)
   if (body === undefined) return { key: only.key, body: data }
-  // Our own bodies are as JSON.stringify writes them, so they come out again as they went in.
+  // The bodies of the tests are made by JSON.stringify, so this restores the same bytes.
   return { key: keyOf(ACCOUNT, campaignId, exportId), body: JSON.stringify(body) }
 }
 
-/** lemlist's word. */
+/** lemlist's word for the state. */
 export const stateIn = (body: string): string => String(JSON.parse(body).status?.status)

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { registerHooks, syncBuiltinESMExports } from 'node:module'
 import { isPlantName, PLANTS, type Plant, planted } from './plants.ts'
 
-/** Loaded into a gateway by `--import` before anything else: plants the bug that its query names. */
+/** A gateway loads this file first, by `--import`. It plants the bug that its query names. */
 const name = new URL(import.meta.url).searchParams.get('bug')
 if (!isPlantName(name)) throw new Error(`no such bug: ${name}`)
 const plants: readonly Plant[] = PLANTS[name]
@@ -26,7 +26,7 @@ registerHooks({
   },
 })
 
-/** Scripts for Redis are read, not imported. */
+/** The gateway reads its Redis scripts as files, so the hook above does not see them. */
 const { readFileSync } = fs
 const read = (...args: Parameters<typeof readFileSync>) => {
   const content = readFileSync(...args)
@@ -34,6 +34,6 @@ const read = (...args: Parameters<typeof readFileSync>) => {
   const isScript = path instanceof URL && plants.some(({ file }) => path.href.endsWith(file))
   return isScript && typeof content === 'string' ? plant(path.href, content) : content
 }
-// The overloads of the original cannot be written as one function; callers see what they saw before.
+// One function cannot have the overloads of the original. It returns what the original returns.
 fs.readFileSync = read as typeof fs.readFileSync
 syncBuiltinESMExports()

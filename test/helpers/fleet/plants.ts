@@ -1,7 +1,7 @@
 /**
- * Bugs that the checker must catch. Each is a change of the text of a source file as it is loaded: no
- * code for tests lives in `src/`. A text that is not there exactly once is an error: a bug that was not
- * planted proves nothing.
+ * Bugs that the checker must catch. Each one changes the text of a source file while a gateway
+ * loads it, so `src/` contains no code for tests. The text must be in the file exactly once.
+ * Otherwise the bug would not be planted, and the test would prove nothing.
  */
 export interface Plant {
   /** The end of the file's path. */
@@ -71,7 +71,7 @@ export const PLANTS = {
       instead: 'return true',
     },
   ],
-  // No bug, but what a bus may do: nothing is promised of it.
+  // This is no bug of the gateway: the bus promises nothing, so it may lose every message.
   'a bus that drops every message': [
     {
       file: 'src/store/redis/updates.ts',
@@ -86,7 +86,10 @@ export type PlantName = keyof typeof PLANTS
 export const isPlantName = (name: string | null): name is PlantName =>
   name !== null && name in PLANTS
 
-/** The text with the bugs that belong into this file. */
+/**
+ * Plants those of the bugs that belong into this file.
+ * @throws when the file does not contain the text to replace exactly once
+ */
 export const planted = (plants: readonly Plant[], path: string, text: string): string =>
   plants
     .filter(({ file }) => path.endsWith(file))

@@ -6,31 +6,34 @@ import {
   type Violation,
 } from './record.ts'
 
-/** How often lemlist may be asked for one export, and how often it must be. */
+/** How often the fleet may ask lemlist for one export, and how often it must. */
 export interface PollRules {
   readonly firstMs: number
   readonly intervalMs: number
   readonly maxIntervalMs: number
   readonly replicas: number
-  /** The longest time without a poll of what is watched and pending, beyond 1.1 intervals; absent = any. */
+  /**
+   * How much longer than 1.1 intervals a followed, pending export may go without a call, ms.
+   * Absent: there is no limit.
+   */
   readonly slackMs?: number
 }
 
-/** One pair of calls for one export, the later of which nobody asked for: polls. */
+/** The time between two successive calls for one export, of which the later one is a poll. */
 export interface Gap {
   readonly key: string
   readonly at: number
   readonly ms: number
-  /** What the interval was after the earlier one. */
+  /** The poll interval that holds at the age of the export at the earlier call. */
   readonly intervalMs: number
 }
 
 const YOUNG_INTERVALS = 6
-/** What an export's age at lemlist and at a replica may differ by. */
+/** How much the ages of one export at lemlist and at a replica may differ. */
 const AGE_SLACK_MS = 300
 
 const intervalAt = (ageMs: number, rules: PollRules): number => {
-  // The look that follows the first comes at a time of its own.
+  // The look after the first one comes when the export is `firstMs` old, not after an interval.
   if (ageMs < rules.firstMs) return Math.max(0, rules.firstMs - ageMs - AGE_SLACK_MS)
   return Math.min(rules.maxIntervalMs, Math.max(rules.intervalMs, ageMs / YOUNG_INTERVALS))
 }
@@ -41,7 +44,10 @@ const within = (spans: readonly { from: number; to: number }[], at: number): boo
 const callsByKey = ({ calls }: Pick<FleetRecord, 'calls'>): ReadonlyMap<string, StatusCall[]> =>
   Map.groupBy(calls, ({ key }) => key)
 
-/** The gaps before polls, in calm: what a client asked for and what a take-over repeats is left out. */
+/**
+ * The gaps before polls while nothing is broken. Calls that a client may have caused, and calls
+ * during a disturbance, are left out.
+ */
 export const pollGaps = (record: FleetRecord, rules: PollRules): Gap[] =>
   [...callsByKey(record)].flatMap(([key, calls]) => {
     const asks = record.asks.filter((ask) => ask.key === key)
@@ -55,7 +61,7 @@ export const pollGaps = (record: FleetRecord, rules: PollRules): Gap[] =>
     })
   })
 
-/** While something is broken each replica may poll for itself what it watches: at its pace, and once more. */
+/** During a disturbance each replica may poll for itself, at its pace and twice more. */
 const disturbed = (record: FleetRecord, rules: PollRules, span: Disturbance): Violation[] => {
   const most = rules.replicas * (2 + Math.ceil((span.to - span.from) / (0.9 * rules.intervalMs)))
   return [...callsByKey(record)].flatMap(([key, calls]): Violation[] => {
@@ -67,7 +73,7 @@ const disturbed = (record: FleetRecord, rules: PollRules, span: Disturbance): Vi
   })
 }
 
-/** What was pending and followed for longer than an interval without anybody asking lemlist. */
+/** The times in which nobody asked lemlist for a pending export with followers for too long. */
 const starved = (record: FleetRecord, rules: PollRules, slackMs: number): Violation[] =>
   [...callsByKey(record)].flatMap(([key, calls]) => {
     const followed = record.follows.filter((follow) => follow.key === key)

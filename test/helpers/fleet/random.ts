@@ -1,13 +1,13 @@
-/** Random numbers that a seed repeats: the same seed is the same schedule of faults. */
+/** Random numbers from a seed. The same seed gives the same numbers, and so the same faults. */
 export interface Random {
-  /** From 0 up to 1. */
+  /** A number from 0 up to, but not including, 1. */
   next(): number
-  /** A whole number, both ends included. */
+  /** A whole number from `min` to `max`, both included. */
   between(min: number, max: number): number
   pick<T>(items: readonly [T, ...T[]]): T
 }
 
-/** mulberry32: 32 bits of state, good enough to choose faults. */
+/** The generator mulberry32. Its 32 bits of state are good enough to choose faults. */
 export const createRandom = (seed: number): Random => {
   let state = seed >>> 0
   const next = (): number => {
@@ -21,7 +21,7 @@ export const createRandom = (seed: number): Random => {
   return {
     next,
     between,
-    // The index is within the array: the first stands in for the compiler.
+    // The index is always within the array. The first item is there for the compiler.
     pick: (items) => items[between(0, items.length - 1)] ?? items[0],
   }
 }

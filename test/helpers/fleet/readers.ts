@@ -12,11 +12,11 @@ interface ReaderOptions {
   readonly recorder: Recorder
 }
 
-/** What passes: no call was free, lemlist or the gateway is in trouble. */
+/** What a read may get. 503 and 504 mean trouble of the budget, of lemlist or of the gateway. */
 const PASSING: readonly number[] = [200, 503, 504]
 const LONGEST_READ_MS = 15_000
 
-/** One read by a client that records what it is shown. Undefined when nobody answered. */
+/** Reads once and records what the client is shown. Resolves to the status, if there is one. */
 export const readOnce = async (
   { client, story, recorder }: ReaderOptions,
   replica: Replica,
@@ -43,14 +43,14 @@ export const readOnce = async (
     })
     return status
   } catch {
-    // Killed while it answered: the next read goes elsewhere.
+    // The replica was killed or answered too late. The next read may go to another one.
     return undefined
   } finally {
     ask.to = performance.now()
   }
 }
 
-/** Reads one after the other, each where the next connection goes, until the test or the signal ends. */
+/** Reads again and again, at the replica that `pick` chooses, until the test or the signal ends. */
 export const readOn = (
   options: ReaderOptions & {
     readonly pick: () => Replica

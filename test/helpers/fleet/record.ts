@@ -1,10 +1,10 @@
-/** What happened in a fleet, as its clients and lemlist saw it. Times are `performance.now()` ms. */
+/** What happened in a fleet, as clients and lemlist saw it. Times are `performance.now()` ms. */
 
-/** Names an export, its account included: what the checker compares by. */
+/** The name of an export for the checker. The account is a part of it. */
 export const keyOf = (account: string, campaignId: string, exportId: string): string =>
   `${account}/${campaignId}/${exportId}`
 
-/** lemlist's script: from that time on it says this of the export. In the order of the script. */
+/** From this time on lemlist says this of the export. The entries are in the order of time. */
 export interface Said {
   readonly key: string
   readonly body: string
@@ -15,24 +15,24 @@ export interface Said {
 /** A client was shown a status. */
 export interface Sighting {
   readonly client: string
-  /** Of the export that the client asked for, as a caller of its account. */
+  /** The key of the export that the client asked for, with the account of that client. */
   readonly key: string
   readonly via: 'stream' | 'read'
   readonly body: string
-  /** Undefined where the client is not told the version of one. */
+  /** Undefined on a many-exports stream, which does not tell the version of a single export. */
   readonly version: string | undefined
   readonly state: string
   readonly replica: string
-  /** Number of the client's connection or request. */
+  /** The number of the connection or request, unique among all clients. */
   readonly turn: number
   readonly at: number
   /** When the request was sent. */
   readonly askedAt: number
-  /** Marked as an old observation that stands in for an answer. */
+  /** Whether the answer is an old observation and marked so. */
   readonly stale: boolean
 }
 
-/** A client asked for an export: that may cost lemlist a call besides the polls. */
+/** A client asked for an export, which may cost lemlist a call besides the polls. */
 export interface Ask {
   readonly key: string
   readonly from: number
@@ -46,14 +46,14 @@ export interface StatusCall {
   readonly at: number
 }
 
-/** A client that follows an export on streams, from then on and to its end. */
+/** A client follows an export on streams, from this time on until the export ends. */
 export interface Follow {
   readonly client: string
   readonly key: string
   readonly from: number
 }
 
-/** An answer that ends an EventSource for good, or that no read should get. */
+/** A client got an answer that stops an EventSource for good, or that no read should get. */
 export interface Refusal {
   readonly client: string
   readonly status: number
@@ -61,10 +61,10 @@ export interface Refusal {
   readonly at: number
 }
 
-/** Something was broken on purpose. */
+/** The test broke something on purpose. */
 export interface Disturbance {
   readonly what: string
-  /** Whether a replica may not reach Redis meanwhile, and so may not know what the others do. */
+  /** Whether a replica may be without Redis meanwhile, and so may not know what the others know. */
   readonly blinds: boolean
   readonly from: number
   readonly to: number
@@ -80,7 +80,7 @@ export interface FleetRecord {
   readonly disturbances: readonly Disturbance[]
 }
 
-/** The same while it is written. */
+/** The part of the record that the test itself writes. */
 export interface Recorder {
   readonly said: Said[]
   readonly sightings: Sighting[]
@@ -101,7 +101,7 @@ export const createRecorder = (): Recorder => ({
 
 export const isFinalState = (state: string): boolean => state === 'done' || state === 'error'
 
-/** What the checker found; an empty list of these is a clean record. */
+/** A broken rule that the checker has found. */
 export interface Violation {
   readonly rule:
     | 'nothing-to-check'

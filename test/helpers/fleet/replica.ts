@@ -1,22 +1,25 @@
 import { type GatewayProcess, spawnGateway } from '../process.ts'
 import type { FaultProxy } from './fault-proxy.ts'
 
-/** One gateway of a fleet: a real process, which may die and come back. */
+/** One gateway of a fleet. It is a real process, which can be ended and started again. */
 export interface Replica {
   readonly name: string
-  /** Between it and Redis. */
+  /** The proxy between this replica and Redis. */
   readonly redis: FaultProxy
   readonly url: () => string
   readonly output: () => string
-  /** Whether a load balancer sends anybody there. */
+  /** Whether a load balancer would send clients to it. */
   isUp(): boolean
-  /** kill -9: resolves once it is gone. */
+  /** Ends it by SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>
-  /** SIGTERM: no longer up at once; resolves with its exit code once it is gone. */
+  /**
+   * Ends it by SIGTERM. It no longer counts as up from this call on. Resolves with its exit code
+   * when the process has ended.
+   */
   stop(): Promise<number | string>
-  /** A new process after `kill` or `stop`. */
+  /** Starts a new process after `kill` or `stop`. */
   start(): Promise<void>
-  /** It stands still, its connections stay. */
+  /** Stops the process from running, by SIGSTOP. Its connections stay open. */
   pause(): void
   resume(): void
 }

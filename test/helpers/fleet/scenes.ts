@@ -9,12 +9,12 @@ import type { Violation } from './record.ts'
 import type { Replica } from './replica.ts'
 import type { Story } from './story.ts'
 
-/** What a fleet goes through so that a bug would show: sound gateways come out of it without a violation. */
+/** Brings a fleet into a situation in which a certain bug shows. Sound gateways break no rule. */
 export type Scene = (plant?: PlantName) => Promise<Violation[]>
 
 const SLACK_MS = 1_000
 const PACE = { firstMs: 300, intervalMs: 1_500, maxIntervalMs: 1_500 }
-/** No heartbeat helps what the bus should tell. */
+/** Heartbeats are so rare that they cannot deliver what the bus should have delivered. */
 const SELDOM = { SSE_HEARTBEAT_MS: '20000' }
 const STORIES = 3
 
@@ -24,7 +24,10 @@ const at = <T>(items: readonly T[], index: number): T => {
   return item
 }
 
-/** Statuses change, the bus repeats what is old, an answer comes late, lemlist takes an end back. */
+/**
+ * Statuses change, the bus repeats old messages, an answer of lemlist comes late, and lemlist says
+ * pending again after a final status.
+ */
 export const ordinaryLife: Scene = async (plant) => {
   const fleet = await startFleet({ env: { ...paceOf(PACE), ...SELDOM }, ...(plant && { plant }) })
   const { lemlist, recorder, replicas } = fleet
@@ -62,7 +65,8 @@ export const ordinaryLife: Scene = async (plant) => {
   for (const story of stories)
     for (const old of bus.heardOf(story).slice(0, 1)) await bus.repeat(old)
 
-  // One replica's look takes long and finds it pending; another's begins later and finds it done.
+  // A look of one replica takes long and finds the export pending. A look of another replica begins
+  // later and finds it done.
   const callsOf = () => lemlist.calls.filter(({ exportId }) => exportId === first.exportId)
   first.answerIn(1_200)
   const before = callsOf().length
@@ -87,7 +91,10 @@ export const ordinaryLife: Scene = async (plant) => {
   })
 }
 
-/** A look takes so long that its claim is lost; its replica then plans by what it knew at the claim. */
+/**
+ * A look takes so long that its replica loses the claim. After the look the replica plans the next
+ * one, by what it knew when it claimed the export.
+ */
 export const lateReschedule: Scene = async (plant) => {
   const pace = { firstMs: 300, intervalMs: 3_000, maxIntervalMs: 3_000 }
   const slowMs = 2_000
@@ -99,7 +106,7 @@ export const lateReschedule: Scene = async (plant) => {
   const story = at(fleet.stories(1), 0)
   const follower = fleet.follow({ client: 'follower', stories: [story], home })
   await follower.told
-  // Who polls is chance: until it is the one that nobody watches on.
+  // Chance decides which replica polls. The scene needs a poll of the one that has no watchers.
   story.answerIn(slowMs)
   const from = performance.now()
   await eventually(
@@ -109,7 +116,7 @@ export const lateReschedule: Scene = async (plant) => {
   )
   story.answerIn(0)
   await readOnce({ client: 'reader', story, recorder }, home)
-  // Until the slow look is over, and a little.
+  // Waits until the slow look is over, and 200 ms more.
   await delay(slowMs + 200)
   story.finish()
   const finalWithinMs = 1.1 * pace.intervalMs + SLACK_MS
@@ -117,16 +124,16 @@ export const lateReschedule: Scene = async (plant) => {
   return check(fleet.record(), { window: CALM_WINDOW, finalWithinMs })
 }
 
-/** How long replicas need to hear of each other. */
+/** How long the replicas need to learn of each other, ms. */
 const BEAT_MS = 5_500
 /**
- * A limit at which many replicas have one call each without Redis, and all of them at once: what keeps
- * that apart from the calls before it is the wait and nothing else.
+ * With this limit and reserve each of six replicas has one call in a window while Redis is away.
+ * All six may be made at once. Only the wait at the switch keeps them apart from earlier calls.
  */
 const LIMIT = 13
 const RESERVE = 1
 
-/** Six replicas with more to ask than they may lose their common count. */
+/** Six replicas want to make more calls than they may. Then they lose Redis, which counts them. */
 export const lossOfTheCount: Scene = async (plant) => {
   const env = {
     ...paceOf(PACE),
@@ -147,6 +154,6 @@ export const lossOfTheCount: Scene = async (plant) => {
     await fleet.redis().kill()
     await delay(5_000)
   })
-  // The way to lemlist may take 100 ms.
+  // A call may need up to 100 ms to reach lemlist, so the window is that much shorter.
   return check(fleet.record(), { window: { calls: LIMIT, ms: CALM_WINDOW.ms } })
 }

@@ -2,21 +2,21 @@ import type { Lemlist } from '../../../src/sandbox/lemlist.ts'
 import { doneBody, pendingBody, statusBody } from '../status-bodies.ts'
 import { keyOf, type Recorder } from './record.ts'
 
-/** The account of a gateway that holds one lemlist key. */
+/** The name of the account in a gateway with a single lemlist key. */
 export const ACCOUNT = 'default'
 
-/** What lemlist says of one export over time; every word of it is in the record. */
+/** What lemlist says of one export over time. The record contains all of it. */
 export interface Story {
   readonly key: string
   readonly campaignId: string
   readonly exportId: string
   isOver(): boolean
-  /** One step on. */
+  /** lemlist reports one more step of progress. */
   progress(): void
   finish(state?: 'done' | 'error'): void
-  /** lemlist takes so long to answer from now on. */
+  /** From now on lemlist takes so long to answer. */
   answerIn(ms: number): void
-  /** lemlist says so from now on, whatever it said before, and nobody may believe it. */
+  /** lemlist says pending again, even after a final status. No client may be shown that. */
   relapse(): void
 }
 
