@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 /**
- * The table "who may import whom" of CONTRIBUTING.md, planted import by import into an empty tree that has this
- * project's biome.json: a rule that nobody ever saw fail is not a rule.
+ * Plants every import of the table "who may import whom" of CONTRIBUTING.md into an empty tree that
+ * has this project's biome.json. A rule proves nothing until somebody has seen it fail.
  */
 const project = fileURLToPath(new URL('../../', import.meta.url))
 const biome = join(project, 'node_modules/.bin/biome')
@@ -23,7 +23,7 @@ interface Room {
   readonly permitted: readonly string[]
 }
 
-/** What no file of the domain may know, from a folder two floors below `src/`. */
+/** What no file of the domain may import. The paths start in a folder two levels below `src/`. */
 const outsideDomain = [
   ...['../../http/server.ts', '../../lemlist/client.ts', '../../store/open.ts', '../../app.ts'],
   ...['../../config/config.ts', '../../telemetry/log.ts', '../../sandbox/lemlist.ts'],
@@ -172,7 +172,7 @@ const rooms: readonly Room[] = [
   })),
 ]
 
-/** One line each, so that the linter's line number names the import. */
+/** Each form is one line, so that the linter's line number identifies the import. */
 const forms: Readonly<Record<string, (from: string) => string>> = {
   value: (from) => `import { planted } from '${from}'`,
   type: (from) => `import type { Planted } from '${from}'`,
@@ -182,7 +182,7 @@ const forms: Readonly<Record<string, (from: string) => string>> = {
   'side effect': (from) => `import '${from}'`,
 }
 
-/** What the linter cannot see: a type taken by `import('...')` and a dynamic import of a template. */
+/** The linter does not see a type taken by `import('...')` or a dynamic import of a template. */
 const unseen = /(?<!=> |await |return |Promise\.all\(\[)\bimport\(|\bimport\(\s*[^'"\s]/
 
 const formsOf = (imports: readonly string[]) =>
@@ -195,18 +195,18 @@ interface Diagnostic {
   readonly location: { readonly path: string; readonly start: { readonly line: number } }
 }
 
-/** What one rule of the linter says of a whole tree. */
+/** Runs one rule of the linter on a whole tree. @throws when the tree breaks any other rule */
 const lint = async (tree: string, rule: string): Promise<readonly Diagnostic[]> => {
   const report = await new Promise<string>((resolve, reject) => {
     const options = { cwd: tree, maxBuffer: 64 * 1024 * 1024 }
     const only = [`--only=${rule}`, '--max-diagnostics=none', '--reporter=json']
     execFile(biome, ['lint', ...only, 'src'], options, (error, stdout, stderr) => {
-      // Exit 1 is the answer "something is wrong", anything else a linter that did not run.
+      // Exit code 1 means that the linter found something. Any other one means that it did not run.
       if (error && error.code !== 1) reject(new Error(stderr, { cause: error }))
       else resolve(stdout)
     })
   })
-  // The shape of biome's own report; with a different one the planted imports look permitted, which fails.
+  // Biome defines this shape. With another one every import looks permitted, and the tests fail.
   const { diagnostics } = JSON.parse(report) as { diagnostics: Diagnostic[] }
   for (const { category, location } of diagnostics) {
     if (category !== `lint/${rule}`) {
@@ -216,7 +216,7 @@ const lint = async (tree: string, rule: string): Promise<readonly Diagnostic[]> 
   return diagnostics
 }
 
-/** For each file of a tree the lines that break an import direction. */
+/** The lines of each file that break an import direction. */
 const restrictedLines = async (tree: string): Promise<ReadonlyMap<string, ReadonlySet<number>>> => {
   const lines = new Map<string, Set<number>>()
   for (const { location } of await lint(tree, 'style/noRestrictedImports')) {
@@ -245,7 +245,7 @@ describe('import directions', () => {
 
   afterAll(() => rm(tree, { recursive: true }))
 
-  it.each(rooms)('$file imports what its room may import and nothing else, in any form', (room) => {
+  it.each(rooms)('$file may import what its room permits and nothing else, in any form', (room) => {
     const { file, forbidden, permitted } = room
     const refused = formsOf([...forbidden, ...permitted])
       .filter((_, index) => restricted.get(file)?.has(index + 1))
@@ -254,8 +254,8 @@ describe('import directions', () => {
     expect(refused.length).toBeGreaterThan(0)
   })
 
-  it('every room that the linter knows is planted', async () => {
-    // The shape of biome's configuration, which biome itself checked when it ran above.
+  it('every room of the linter is tested here', async () => {
+    // Biome defines this shape, and has checked it when it ran above.
     const { overrides } = JSON.parse(await readFile(join(project, 'biome.rooms.json'), 'utf8')) as {
       overrides: { includes: string[] }[]
     }
@@ -270,7 +270,7 @@ describe('import directions', () => {
     }
   })
 
-  it('every folder of the source has its rule', async () => {
+  it('every folder of the source has a rule', async () => {
     const { overrides } = JSON.parse(await readFile(join(project, 'biome.rooms.json'), 'utf8')) as {
       overrides: { includes: string[] }[]
     }
@@ -286,7 +286,7 @@ describe('import directions', () => {
     expect(folders).toBeGreaterThan(0)
   })
 
-  it('two files that import each other are refused, also when they take types alone', async () => {
+  it('two files that import each other are refused, even when they import only types', async () => {
     const planted = await mkdtemp(join(tmpdir(), 'import-cycle-'))
     await cp(join(project, 'biome.json'), join(planted, 'biome.json'))
     await cp(join(project, 'biome.rooms.json'), join(planted, 'biome.rooms.json'))

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { VARIABLES } from '../../src/config/variables.ts'
 import { PROBLEMS } from '../../src/problems.ts'
 
-/** What docs/operations.md names is there: a table for people on call must not send them looking for nothing. */
+/** What docs/operations.md names must exist, so that people on call find what they look for. */
 const project = fileURLToPath(new URL('../../', import.meta.url))
 const read = (file: string) => readFile(join(project, file), 'utf8')
 
@@ -13,7 +13,7 @@ const rowsOf = (text: string, heading: string): string[][] => {
   const [, section = ''] = text.split(`\n## ${heading}\n`)
   const [part = ''] = section.split('\n## ')
   const rows = part.split('\n').filter((line) => line.startsWith('|'))
-  // Behind the heads of the columns and the line below them.
+  // The first two lines are the heads of the columns and the line below them.
   return rows.slice(2).map((row) =>
     row
       .split('|')
@@ -23,7 +23,7 @@ const rowsOf = (text: string, heading: string): string[][] => {
 }
 
 describe('docs/operations.md', () => {
-  it('quotes log messages as the sources have them, at their levels', async () => {
+  it('quotes log messages exactly as the sources have them, each with a level', async () => {
     const rows = rowsOf(await read('docs/operations.md'), 'Logs')
     expect(rows.length).toBeGreaterThan(10)
     let sources = ''
@@ -37,7 +37,7 @@ describe('docs/operations.md', () => {
     }
   })
 
-  it('names variables and problems that there are', async () => {
+  it('names only variables and problems that exist', async () => {
     const text = await read('docs/operations.md')
     const names = [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(=[^`]*)?`/g)].map(
       ([, name]) => name,
@@ -49,7 +49,7 @@ describe('docs/operations.md', () => {
     for (const code of new Set(codes)) expect(PROBLEMS).toHaveProperty(String(code))
   })
 
-  it('leads to files that exist', async () => {
+  it('links only to files that exist', async () => {
     const text = await read('docs/operations.md')
     const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, link]) => String(link))
     expect(links.length).toBeGreaterThan(3)

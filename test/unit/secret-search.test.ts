@@ -10,8 +10,8 @@ describe('the search for a secret', () => {
     ['plain', SECRET],
     ['in a header', `Basic ${Buffer.from(`:${SECRET}`).toString('base64')}`],
     ['without the colon', Buffer.from(SECRET).toString('base64')],
-    ['in base64 behind one byte', Buffer.from(`x${SECRET}`).toString('base64')],
-    ['in base64 behind two bytes', Buffer.from(`xy${SECRET}`).toString('base64')],
+    ['in base64 after one byte', Buffer.from(`x${SECRET}`).toString('base64')],
+    ['in base64 after two bytes', Buffer.from(`xy${SECRET}`).toString('base64')],
     ['in base64 within a longer text', Buffer.from(`user:${SECRET} and more`).toString('base64')],
     ['in base64url', Buffer.from(`:${SECRET}`).toString('base64url')],
     ['in hex', Buffer.from(SECRET).toString('hex')],
@@ -25,12 +25,12 @@ describe('the search for a secret', () => {
     expect(findSecret(bytes, SECRET)).not.toEqual([])
   })
 
-  it('finds nothing where nothing is', () => {
+  it('finds nothing where there is nothing', () => {
     expect(findSecret(hidden('canary'), SECRET)).toEqual([])
     expect(findSecret('', SECRET)).toEqual([])
   })
 
-  it('refuses a secret that is too short to be told from chance', () => {
+  it('refuses a secret that is so short that it could be found by chance', () => {
     expect(() => findSecret('', 'short-key')).toThrow('too short')
   })
 })

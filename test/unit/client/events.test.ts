@@ -7,7 +7,7 @@ import { END, scriptedFetch, stream } from '../../helpers/scripted-fetch.ts'
 const REF = { baseUrl: 'http://gateway', campaignId: 'cam_1', exportId: 'axp_1' }
 const body = (state: string) => JSON.stringify({ status: { status: state } })
 
-/** The states that a client is told by these chunks, to the end. */
+/** The states that the client yields from a stream of these chunks, until the stream ends. */
 const statesIn = async (...chunks: (string | Uint8Array<ArrayBuffer>)[]): Promise<string[]> => {
   const states: string[] = []
   for await (const { status } of watchExport({ ...REF, ...scriptedFetch(stream(chunks)) })) {
@@ -21,7 +21,7 @@ describe('the events that the client reads', () => {
     ['LF', '\n'],
     ['CRLF', '\r\n'],
     ['CR', '\r'],
-  ])('are told apart with lines that end in %s', async (_, end) => {
+  ])('may have lines that end in %s', async (_, end) => {
     const text = `event: status\ndata: ${body('pending')}\n\nevent: status\ndata: ${body('done')}\n\n${END}`
     expect(await statesIn(text.replaceAll('\n', end))).toEqual(['pending', 'done'])
   })
@@ -33,7 +33,7 @@ describe('the events that the client reads', () => {
     expect(await statesIn(...chunks)).toEqual(['döne ✓ 𝄞'])
   })
 
-  it('are told when a CR ends the chunk, without waiting for what may follow', async () => {
+  it('are delivered when a CR ends the chunk, without waiting for a LF', async () => {
     const chunks = [`event: status\rdata: ${body('pending')}\r\r`]
     const script = scriptedFetch(stream(chunks, { open: true }))
     const watch = watchExport({ ...REF, ...script })
@@ -41,24 +41,24 @@ describe('the events that the client reads', () => {
     await watch.return()
   })
 
-  it('have a byte order mark before them, or comments and unknown fields between', async () => {
+  it('may have a byte order mark before them, and comments and unknown fields between them', async () => {
     const text = `\ufeff:hello\nevent:status\nwhatever: 1\nretry\ndata:${body('done')}\n:\n\n${END}`
     expect(await statesIn(text)).toEqual(['done'])
   })
 
-  it('have data over several lines', async () => {
+  it('may have data on several lines', async () => {
     const [before, after] = ['{"status":', '{"status":"done"}}']
     expect(await statesIn(`event: status\ndata: ${before}\ndata: ${after}\n\n${END}`)).toEqual([
       'done',
     ])
   })
 
-  it('are left alone when nobody has named them to the client', async () => {
+  it('are ignored when the client does not know their names, or when they have no data', async () => {
     const text = `event: news\ndata: 1\n\ndata: 2\n\nevent: status\n\n${END}`
     expect(await statesIn(text)).toEqual([])
   })
 
-  it('are those that eventsource-parser reads, however they are cut', async () => {
+  it('are those that eventsource-parser reads, wherever the chunks are cut', async () => {
     const other = fc.constantFrom(
       ':',
       ':x',
@@ -70,7 +70,7 @@ describe('the events that the client reads', () => {
       'x: 1',
     )
     const data = fc.integer().chain((n) =>
-      // JSON may be broken where a line of data ends.
+      // Several lines of data are one JSON text with line ends between its tokens.
       fc.constantFrom([`data: {"n":${n}}`], ['data:{"n":', `data: ${n}, "ä": "✓"`, 'data:  }'], []),
     )
     const block = fc
@@ -81,7 +81,8 @@ describe('the events that the client reads', () => {
           [...before, ...lines, ''],
         ),
       )
-    // Lines of one block end alike: a blank one that ends in LF, behind one that ends in CR, is none.
+    // All lines of a block end alike. A CR and a LF after it would count as one line end, and the
+    // blank line that ends in that LF would be lost.
     const ended = fc
       .tuple(block, fc.constantFrom('\n', '\r', '\r\n'))
       .map(([lines, end]) => lines.map((line) => line + end).join(''))

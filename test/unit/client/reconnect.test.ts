@@ -47,7 +47,7 @@ afterEach(() => {
 })
 
 describe('a watch', () => {
-  it('comes back after a cut, with the id of what it was told last', async () => {
+  it('connects again after a cut, with the id of the last event', async () => {
     const { watch, asked } = watching([
       stream([QUICK, status('pending', 'v1'), 'id: v2\nevent: status\ndata: {"cut']),
       stream([status('done', 'v3'), END]),
@@ -59,14 +59,15 @@ describe('a watch', () => {
     )
   })
 
-  // Chromium keeps a second request for the URL of one that is under way waiting, for the sake of its cache.
-  it('is kept out of the cache of a browser', async () => {
+  // Chromium holds a second request for the same URL back while the first one is open, because the
+  // first answer might fill the cache.
+  it('does not use the cache of the browser', async () => {
     const { watch, asked } = watching([stream([END])])
     await statesOf(watch)
     expect(asked).toMatchObject([{ cache: 'no-store' }])
   })
 
-  it('is over after `end`, whatever else might come', async () => {
+  it('is over after `end`, whatever comes after it', async () => {
     const { watch, asked } = watching([stream([status('done'), END, status('pending')])])
     expect(await statesOf(watch)).toEqual(['done'])
     expect(asked).toHaveLength(1)
@@ -82,7 +83,7 @@ describe('a watch', () => {
   })
 
   it.each([400, 401, 403, 404, 406, 410, 414])(
-    'ends with what the gateway said under %i',
+    'ends with the problem of the gateway after a %i',
     async (code) => {
       const { watch, asked } = watching([json(code, problem('refused', code))])
       await expect(watch.next()).rejects.toMatchObject({
@@ -94,17 +95,20 @@ describe('a watch', () => {
     },
   )
 
-  it.each([408, 429, 500, 502, 503, 504])('goes on after %i, and says so', async (code) => {
-    vi.useFakeTimers()
-    const { watch, problems } = watching([
-      json(code, problem('passes', code)),
-      stream([status('done'), END]),
-    ])
-    const states = statesOf(watch)
-    await vi.advanceTimersByTimeAsync(5_000)
-    expect(await states).toEqual(['done'])
-    expect(problems).toMatchObject([problem('passes', code)])
-  })
+  it.each([408, 429, 500, 502, 503, 504])(
+    'goes on after a %i, and reports the problem',
+    async (code) => {
+      vi.useFakeTimers()
+      const { watch, problems } = watching([
+        json(code, problem('passes', code)),
+        stream([status('done'), END]),
+      ])
+      const states = statesOf(watch)
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(await states).toEqual(['done'])
+      expect(problems).toMatchObject([problem('passes', code)])
+    },
+  )
 
   it('goes on after an answer that is no event stream', async () => {
     vi.useFakeTimers()
@@ -118,7 +122,7 @@ describe('a watch', () => {
     expect(problems).toMatchObject([{ code: 'unexpected-answer', status: 200, retryable: true }])
   })
 
-  it('ends with `gone` as with a refusal', async () => {
+  it('ends at `gone` with the problem, as at a refusal', async () => {
     const { watch } = watching([
       stream([status('pending'), event('gone', problem('export-timed-out', 404)), END]),
     ])
@@ -126,7 +130,7 @@ describe('a watch', () => {
     await expect(watch.next()).rejects.toMatchObject(problem('export-timed-out', 404))
   })
 
-  it('tells trouble that passes, and goes on', async () => {
+  it('reports trouble that passes, and goes on', async () => {
     const { watch, problems } = watching([
       stream([event('problem', problem('upstream-unavailable', 503)), status('done'), END]),
     ])
@@ -134,14 +138,14 @@ describe('a watch', () => {
     expect(problems).toMatchObject([problem('upstream-unavailable', 503)])
   })
 
-  it('tells when it is connected, each time', async () => {
+  it('reports every time that it is connected', async () => {
     const onOpen = vi.fn()
     const { watch } = watching([stream([QUICK, status('pending')]), stream([END])], { onOpen })
     await statesOf(watch)
     expect(onOpen).toHaveBeenCalledTimes(2)
   })
 
-  it('asks for its headers anew at every connection', async () => {
+  it('asks for its headers again at every connection', async () => {
     let token = 0
     const headers = async () => ({ authorization: `Bearer ${++token}` })
     const { watch, asked } = watching([stream([QUICK, status('pending')]), stream([END])], {
@@ -153,7 +157,7 @@ describe('a watch', () => {
 })
 
 describe('the wait between two connections', () => {
-  /** When the requests came, milliseconds after the first. */
+  /** The waits between the requests that a client makes in this time, milliseconds. */
   const times = async (answers: readonly Answer[], forMs: number) => {
     vi.useFakeTimers()
     const at: number[] = []
@@ -172,7 +176,7 @@ describe('the wait between two connections', () => {
     return at.map((time, index) => time - (at[index - 1] ?? time)).slice(1)
   }
 
-  it('is never shorter than `retry:` says, and never the same for all', async () => {
+  it('is never shorter than `retry:` says, and differs between clients', async () => {
     const waits: number[] = []
     for (let client = 0; client < 8; client += 1) {
       const [wait = 0] = await times(
@@ -202,12 +206,12 @@ describe('the wait between two connections', () => {
     expect(second).toBe(30_000)
   })
 
-  it('is 10 ms at least, whoever asks for none', async () => {
+  it('is at least 10 ms, even after `retry: 0`', async () => {
     const [wait] = await times([stream(['retry: 0\n\n']), stream([], { open: true })], 100)
     expect(wait).toBeGreaterThanOrEqual(10)
   })
 
-  it('begins when a connection has said nothing for as long as it may', async () => {
+  it('begins when a connection has been silent for a minute', async () => {
     const heartbeat = stream([':\n\n'], { open: true })
     const [wait = 0] = await times([heartbeat], 70_000)
     expect(wait).toBeGreaterThanOrEqual(60_000 + 3_000)
@@ -215,13 +219,13 @@ describe('the wait between two connections', () => {
   })
 })
 
-describe('a watch that nobody wants any more', () => {
+describe('a watch that nobody reads', () => {
   it('asks for nothing before the first `next`', () => {
     const { asked } = watching([offline])
     expect(asked).toHaveLength(0)
   })
 
-  it('lets go of its connection at `return`, while a `next` is waiting', async () => {
+  it('closes its connection at `return`, while a `next` is waiting', async () => {
     const released = Promise.withResolvers<void>()
     const { watch, asked } = watching([
       stream([':\n\n'], { open: true, onCancel: released.resolve }),
@@ -234,7 +238,7 @@ describe('a watch that nobody wants any more', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('lets go of its connection at `break`', async () => {
+  it('closes its connection at `break`', async () => {
     const released = Promise.withResolvers<void>()
     const script = stream([status('pending')], { open: true, onCancel: released.resolve })
     for await (const _ of watching([script]).watch) break
@@ -273,7 +277,7 @@ describe('a watch that nobody wants any more', () => {
     expect(asked).toHaveLength(0)
   })
 
-  it('leaves no timer behind when it has come to its end', async () => {
+  it('leaves no timer behind after its end', async () => {
     vi.useFakeTimers()
     const { watch } = watching([stream([status('done'), END])])
     await statesOf(watch)
@@ -289,7 +293,7 @@ describe('a watch of many exports', () => {
     return { asked, onProblem, watch: watchExports({ exports, fetch, onProblem }) }
   }
 
-  it('tells of which export each word is', async () => {
+  it('names the export of every status, problem and end', async () => {
     const body = { status: { status: 'done' } }
     const second = { campaignId: 'cam_1', exportId: 'axp_2' }
     const { watch, asked } = many([
@@ -309,7 +313,7 @@ describe('a watch of many exports', () => {
     expect(asked.map(({ url }) => url)).toEqual(['/events?export=cam_1/axp_1&export=cam_1/axp_2'])
   })
 
-  it('tells the trouble of the stream itself apart', async () => {
+  it('reports trouble of the stream itself to `onProblem`', async () => {
     const { watch, onProblem } = many([
       stream([event('problem', problem('overloaded', 503)), QUICK]),
       stream([END]),

@@ -26,7 +26,7 @@ describe('downloadUrl', () => {
     )
   })
 
-  it('cannot be led astray by an id', () => {
+  it('encodes the ids, so that none of them leads to another path', () => {
     expect(downloadUrl({ campaignId: '../a?b', exportId: 'c/d#e' })).toBe(
       '/campaigns/..%2Fa%3Fb/export/c%2Fd%23e/file',
     )
@@ -34,7 +34,7 @@ describe('downloadUrl', () => {
 })
 
 describe('getStatus', () => {
-  it('is what the gateway says now', async () => {
+  it('resolves to what the gateway says now', async () => {
     const { fetch, asked } = scriptedFetch(json(200, { ok: true, status: { status: 'done' } }))
     const headers = { authorization: 'Bearer 1' }
     expect(await getStatus({ ...REF, fetch, headers })).toEqual({
@@ -47,7 +47,7 @@ describe('getStatus', () => {
     expect(asked[0]?.headers.get('authorization')).toBe('Bearer 1')
   })
 
-  it('throws what the gateway refuses, and asks once', async () => {
+  it('throws the problem of the gateway, and asks only once', async () => {
     const { fetch, asked } = scriptedFetch(json(503, problem('overloaded', 503)))
     const error = await getStatus({ ...REF, fetch }).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(Error)
@@ -55,7 +55,7 @@ describe('getStatus', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('throws a problem of its own when nobody answers, or somebody else', async () => {
+  it('throws a problem of its own when nobody answers, or something that is not the gateway', async () => {
     await expect(getStatus({ ...REF, ...scriptedFetch(offline) })).rejects.toMatchObject({
       code: 'disconnected',
       status: 0,
@@ -76,7 +76,7 @@ describe('getStatus', () => {
 })
 
 describe('startExport', () => {
-  it('posts, with a key of its own for each call', async () => {
+  it('sends a POST with a new key for each call', async () => {
     const { fetch, asked } = scriptedFetch(json(201, started))
     expect(await startExport({ ...REF, fetch })).toEqual(started)
     await startExport({ ...REF, fetch })
@@ -89,13 +89,13 @@ describe('startExport', () => {
     expect(second).not.toBe(first)
   })
 
-  it('takes the key of the caller', async () => {
+  it('sends the key of the caller instead', async () => {
     const { fetch, asked } = scriptedFetch(json(201, started))
     await startExport({ ...REF, fetch, idempotencyKey: 'order-7' })
     expect(keysOf(asked)).toEqual(['order-7'])
   })
 
-  it('asks again with the same key when no answer came, or it is being worked on', async () => {
+  it('asks again with the same key when no answer came, or the start is in progress', async () => {
     vi.useFakeTimers()
     const inProgress = json(409, problem('idempotency-in-progress', 409))
     const { fetch, asked } = scriptedFetch(offline, inProgress, json(201, started))
@@ -107,7 +107,7 @@ describe('startExport', () => {
   })
 
   it.each(['start-outcome-unknown', 'upstream-unavailable', 'upstream-timeout', 'overloaded'])(
-    'takes %s for the answer',
+    'takes the problem %s as the answer, and does not ask again',
     async (code) => {
       const { fetch, asked } = scriptedFetch(json(503, problem(code, 503)))
       await expect(startExport({ ...REF, fetch })).rejects.toMatchObject({ code })
@@ -124,7 +124,7 @@ describe('startExport', () => {
     expect(asked).toHaveLength(6)
   })
 
-  it('asks no more once its signal is aborted', async () => {
+  it('does not ask again after its signal is aborted', async () => {
     vi.useFakeTimers()
     const stop = new AbortController()
     const { fetch, asked } = scriptedFetch(offline)

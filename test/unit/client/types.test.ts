@@ -8,9 +8,9 @@ import type {
   startedExport,
 } from '../../../src/http/openapi/schemas.ts'
 
-/** Judged by `npm run typecheck`; what tests see of types is gone when they run. */
+/** `npm run typecheck` judges the types. At run time they are gone, and `expectTypeOf` is empty. */
 
-/** The fields that are named; a loose schema lets others come. */
+/** The fields that a type names. A loose schema also allows any others. */
 type Named<T> = {
   [K in keyof T as string extends K ? never : number extends K ? never : K]: T[K]
 }
@@ -19,11 +19,11 @@ type Body = z.infer<typeof exportStatus>
 type Fields = Body['status']
 
 describe('the types of the client', () => {
-  it('are those of the schema of a status', () => {
+  it('match the schema of a status', () => {
     expectTypeOf<Body>().toExtend<client.ExportStatus>()
     expectTypeOf<client.ExportStatus>().toExtend<Body>()
     expectTypeOf<keyof Named<client.ExportStatus>>().toEqualTypeOf<keyof Named<Body>>()
-    // The client names the words that it knows; any other may come.
+    // The client's type names the states that it knows, but lemlist may send any other word.
     expectTypeOf<Omit<Named<client.ExportFields>, 'status'>>().toEqualTypeOf<
       Omit<Named<Fields>, 'status'>
     >()
@@ -31,21 +31,21 @@ describe('the types of the client', () => {
     expectTypeOf<client.ExportFields['status']>().toExtend<Fields['status']>()
   })
 
-  it('are those of the schema of a start', () => {
+  it('match the schema of a start', () => {
     type Started = z.infer<typeof startedExport>
     expectTypeOf<Started>().toExtend<client.StartedExport>()
     expectTypeOf<Exclude<keyof Named<Started>, keyof Named<client.StartedExport>>>().toBeNever()
   })
 
-  it('take every problem of the gateway', () => {
+  it('accept every problem of the gateway', () => {
     type Document = z.infer<typeof problemDocument>
     expectTypeOf<Document>().toExtend<client.ProblemMembers>()
     expectTypeOf<Exclude<keyof Document, keyof client.ProblemMembers>>().toBeNever()
     expectTypeOf<client.GatewayProblem>().toExtend<Error>()
   })
 
-  it('would not take a field of another type', () => {
-    // @ts-expect-error -- proves that the checker looks.
+  it('do not accept a field of another type', () => {
+    // @ts-expect-error -- proves that the type check notices a wrong type.
     expectTypeOf<{ status: { status: string; total: string } }>().toExtend<client.ExportStatus>()
   })
 

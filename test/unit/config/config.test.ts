@@ -15,7 +15,7 @@ import { VARIABLES } from '../../../src/config/variables.ts'
 const CANARY = 'CanaryInTheEnvironment'
 const KEY = { LEMLIST_API_KEY: 'a-key' }
 
-/** What is wrong with an environment; `[]` when nothing is. */
+/** The faults of an environment; an empty list when there are none. */
 const faultsOf = (env: Readonly<Record<string, string>>): readonly string[] => {
   try {
     loadConfig(env)
@@ -73,12 +73,12 @@ describe('a configuration', () => {
     expect(Object.isFrozen(loadConfig(KEY))).toBe(true)
   })
 
-  it('takes an empty value for none, as compose files and .env make them', () => {
+  it('treats an empty variable as unset, since compose files and .env make such variables', () => {
     const empty = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, '']))
     expect(loadConfig({ ...empty, ...KEY })).toEqual(loadConfig(KEY))
   })
 
-  it('gives every variable without a default that is not its own', () => {
+  it('uses the documented default of every variable that is unset', () => {
     const defaults = Object.entries(VARIABLES).flatMap(([name, variable]) =>
       'default' in variable ? [[name, variable.default] as const] : [],
     )
@@ -90,13 +90,13 @@ describe('a configuration', () => {
     ['lemlist on another path', { LEMLIST_BASE_URL: 'https://lemlist.example/proxy/api/' }],
     ['lemlist on loopback without TLS', { LEMLIST_BASE_URL: 'http://127.0.0.1:9000/api' }],
     ['lemlist on loopback by name', { LEMLIST_BASE_URL: 'http://localhost:9000' }],
-    ['lemlist on loopback, version 6', { LEMLIST_BASE_URL: 'http://[::1]:9000' }],
+    ['lemlist on loopback by IPv6', { LEMLIST_BASE_URL: 'http://[::1]:9000' }],
     ['a port that the system chooses', { PORT: '0' }],
     ['an interval of 10 ms', { POLL_INTERVAL_MS: '10' }],
     ['a limit of a thousand million', { LEMLIST_RATE_LIMIT: '1000000000' }],
     ['no reserve', { LEMLIST_RATE_RESERVE: '0' }],
-    ['every address, said to need no proof', { HOST: '0.0.0.0', AUTH: 'none' }],
-    ['loopback, version 6', { HOST: '::1' }],
+    ['every address, with authentication turned off', { HOST: '0.0.0.0', AUTH: 'none' }],
+    ['the IPv6 loopback address', { HOST: '::1' }],
     ['another loopback address', { HOST: '127.8.8.8' }],
     ['a store in memory', { STORE_URL: 'memory:' }],
     ['a store with an absolute path', { STORE_URL: 'sqlite:/data/gateway.sqlite' }],
@@ -104,11 +104,11 @@ describe('a configuration', () => {
     ['certificates that are checked', { NODE_TLS_REJECT_UNAUTHORIZED: '1' }],
     ['no documentation', { DOCS: 'false' }],
     ['no log', { LOG_LEVEL: 'silent' }],
-  ])('may say %s', (_, env) => {
+  ])('accepts %s', (_, env) => {
     expect(faultsOf({ ...KEY, ...env })).toEqual([])
   })
 
-  it('drops slashes at the end of the base URL, since paths bring their own', () => {
+  it('drops slashes at the end of the base URL, since every path begins with one', () => {
     const { lemlist } = loadConfig({ ...KEY, LEMLIST_BASE_URL: 'https://a.example/api//' })
     expect(lemlist.baseUrl.href).toBe('https://a.example/api')
   })
@@ -119,7 +119,7 @@ describe('a configuration', () => {
   })
 })
 
-/** Every value holds the canary where its form allows, so that an echo shows. */
+/** Values contain the canary where their form allows it. No fault may repeat it. */
 const BAD: readonly (readonly [name: string, value: string])[] = [
   ['LEMLIST_API_KEY', `${CANARY} with a space`],
   ['LEMLIST_API_KEY', `${CANARY}\nX-Injected: a`],
@@ -168,7 +168,7 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
   ['STORE_URL', 'sqlite:'],
   ['STORE_URL', `postgres://user:${CANARY}@db`],
   ['STORE_URL', `memory:${CANARY}`],
-  // Once found out only when the store was opened: `--check-config` had called these sound.
+  // Regression: `--check-config` accepted these, and the gateway failed when it opened the store.
   ['STORE_URL', `sqlite://${CANARY}/gateway.sqlite`],
   ['STORE_URL', 'sqlite::memory:'],
   ['AUTH', CANARY],
@@ -199,7 +199,7 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
 ]
 
 describe('a configuration is refused', () => {
-  it.each(BAD)('for %s = %j, by its name and without its value', (name, value) => {
+  it.each(BAD)('for %s = %j, with a fault that tells the name and not the value', (name, value) => {
     const env = name === 'LEMLIST_API_KEY_FILE' ? { [name]: value } : { ...KEY, [name]: value }
     const faults = faultsOf(env)
     expect(names(faults)).toEqual([name])
@@ -208,7 +208,7 @@ describe('a configuration is refused', () => {
     if (value.length > 8) expect(faults.join()).not.toContain(value)
   })
 
-  it('with every fault at once', () => {
+  it('with a list of all its faults', () => {
     const { faults, message } = new ConfigError(
       faultsOf({
         LEMLIST_BASE_URL: CANARY,
@@ -241,7 +241,7 @@ describe('a configuration is refused', () => {
     expect(faultsOf({})).toEqual(['LEMLIST_API_KEY: is required (or LEMLIST_API_KEY_FILE)'])
   })
 
-  it('with links to a gateway of which nobody knows where it is', () => {
+  it('with FILE_URLS=gateway but without PUBLIC_URL', () => {
     expect(names(faultsOf({ ...KEY, FILE_URLS: 'gateway' }))).toEqual(['PUBLIC_URL'])
     const env = { FILE_URLS: 'gateway', PUBLIC_URL: 'https://gateway.example:8443/' }
     expect(loadConfig({ ...KEY, ...env })).toMatchObject({
@@ -250,7 +250,7 @@ describe('a configuration is refused', () => {
     })
   })
 
-  it('with two keys, since one of them would be forgotten', () => {
+  it('with two keys, since one of them would be ignored', () => {
     const faults = faultsOf({ ...KEY, LEMLIST_API_KEY_FILE: keyFile('another-key') })
     expect(names(faults)).toEqual(['LEMLIST_API_KEY'])
   })
@@ -275,7 +275,7 @@ describe('a key file', () => {
 })
 
 describe('unknown variables', () => {
-  it('are told of when they look like ours', () => {
+  it('are reported when their names look like those of the gateway', () => {
     const env = {
       LEMLIST_APIKEY: 'a',
       POLL_INTERVAL: 'a',
@@ -295,7 +295,7 @@ describe('unknown variables', () => {
     ])
   })
 
-  it('are none of those that are known', () => {
+  it('do not include any known variable', () => {
     const known = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, '']))
     expect(unknownVariables(known)).toEqual([])
   })
@@ -320,7 +320,7 @@ describe('a secret', () => {
     expect(show(secret)).not.toContain(CANARY)
   })
 
-  it('is told to who asks for it', () => {
+  it('is revealed to code that asks for it', () => {
     expect(secret.reveal()).toBe(CANARY)
   })
 })

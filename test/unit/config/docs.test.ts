@@ -16,7 +16,7 @@ describe('docs/configuration.md', () => {
     expect(rows.map(([, name]) => name)).toEqual(Object.keys(VARIABLES))
   })
 
-  it('says of each what it is by default and what it means', () => {
+  it('gives the default and the meaning of each variable', () => {
     expect(rows.length).toBeGreaterThan(10)
     for (const [row, , fallback, about] of rows) {
       expect(fallback, row).toMatch(/^(unset|`[^`]+`)$/)

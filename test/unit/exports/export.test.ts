@@ -33,24 +33,24 @@ describe('a key', () => {
   })
 })
 
-describe('what supersedes what', () => {
+describe('supersedes', () => {
   it.each([
-    ['anything', said('pending'), undefined, true],
+    ['the first status', said('pending'), undefined, true],
     ['a later pending', said('pending', NOW + 1), said('pending'), true],
     ['a pending of the same moment', said('pending'), said('pending'), true],
     ['an earlier pending', said('pending', NOW - 1), said('pending'), false],
-    ['a final', said('done', NOW - 1), said('pending'), true],
-    ['a final after an odd word', said('error', NOW - 1), said('queued'), true],
+    ['a final after a pending', said('done', NOW - 1), said('pending'), true],
+    ['a final after an undocumented state', said('error', NOW - 1), said('queued'), true],
     ['a pending after a final', said('pending', NOW + 1), said('done'), false],
-    ['an odd word after a final', said('queued', NOW + 1), said('error'), false],
-    ['another final', said('error', NOW + 1), said('done'), false],
-  ])('%s: by what came before and when', (_, next, previous, wins) => {
+    ['an undocumented state after a final', said('queued', NOW + 1), said('error'), false],
+    ['a second final', said('error', NOW + 1), said('done'), false],
+  ])('decides rightly for %s', (_, next, previous, wins) => {
     expect(supersedes(next, previous)).toBe(wins)
   })
 })
 
 describe('the end of an export’s life', () => {
-  it('is a day after its end', () => {
+  it('is a day after `endedAt`', () => {
     const ended = NOW - 1_000
     expect(endOfLife(new Date(ended).toISOString(), NOW, DAY)).toBe(ended + DAY)
     expect(endOfLife('2025-10-27T07:53:17.286Z', NOW, DAY)).toBe(1_761_551_597_286 + DAY)
@@ -70,7 +70,7 @@ describe('the end of an export’s life', () => {
     ['before lemlist', '2017-12-31T23:59:59.999Z'],
     ['in the future', new Date(NOW + 1).toISOString()],
     ['far in the future', '9999-12-31T23:59:59.999Z'],
-  ])('is a day after it was seen when its end is %s', (_, endedAt) => {
+  ])('is a day after the status was seen when `endedAt` is %s', (_, endedAt) => {
     expect(endOfLife(endedAt, NOW, DAY)).toBe(NOW + DAY)
   })
 })

@@ -29,7 +29,8 @@ describe('a snapshot', () => {
     })
   })
 
-  // Slices of Node's pool once made 64 MiB of kept answers hold several times as much.
+  // Regression: the bodies were slices of Node's buffer pool, and 64 MiB of kept answers held
+  // several times as much memory.
   it('holds no more memory than its bytes', () => {
     const { body } = snapshotOf(pendingBody())
     expect(body.buffer.byteLength).toBe(body.byteLength)
@@ -55,11 +56,11 @@ describe('a snapshot', () => {
     'application/json; charset=utf-8',
     'Application/JSON;charset=UTF-8',
     ' application/json ',
-  ])('comes from the type %s', (type) => {
+  ])('is made of an answer of the type %s', (type) => {
     expect(snapshotOf(pendingBody(), { headers: { 'content-type': type } }).state).toBe('pending')
   })
 
-  it('comes from an answer that says it is not encoded', () => {
+  it('is made of an answer with the content encoding `identity`', () => {
     const headers = { 'content-type': 'application/json', 'content-encoding': 'identity' }
     expect(snapshotOf(pendingBody(), { headers }).state).toBe('pending')
   })
@@ -69,7 +70,7 @@ describe('a snapshot', () => {
   })
 })
 
-describe('whatever comes over the wire', () => {
+describe('an answer of lemlist', () => {
   const refused = (answer: RawAnswer): Problem | undefined => {
     try {
       toSnapshot(REF, answer, DAY)
@@ -80,7 +81,7 @@ describe('whatever comes over the wire', () => {
     }
   }
 
-  it('is a snapshot or a problem of lemlist’s, never a bug of ours', () => {
+  it('becomes a snapshot or a problem, and never another error', () => {
     const bytes = fc.oneof(
       fc.uint8Array(),
       fc.json().map((text) => Buffer.from(text)),
@@ -101,7 +102,7 @@ describe('whatever comes over the wire', () => {
     )
   })
 
-  it('of 400, 404 and others is told by its words, whatever their case', () => {
+  it('with 400 or 404 is understood by its words, in upper or lower case', () => {
     const code = (status: number, body: string) => refused(raw(body, { status }))?.code
     expect(code(400, 'NO API KEY provided')).toBe('upstream-credentials')
     expect(code(404, 'no USER found for this API key')).toBe('upstream-credentials')
@@ -111,7 +112,7 @@ describe('whatever comes over the wire', () => {
     expect(code(400, 'Bad request')).toBe('upstream-invalid')
   })
 
-  it('never gets into the words that callers are told', () => {
+  it('never gets into the texts that callers are told', () => {
     const canary = 'canary-1'
     for (const status of [200, 302, 400, 401, 403, 404, 405, 429, 500, 503]) {
       const problem = refused(raw(canary, { status, headers: { 'x-canary': canary } }))

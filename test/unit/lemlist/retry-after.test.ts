@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { retryAfterMs } from '../../../src/lemlist/retry-after.ts'
 
-/** 25 July 2024, 12:43:46. */
+/** 25 July 2024, 12:43:46 UTC. */
 const NOW = Date.UTC(2024, 6, 25, 12, 43, 46)
 const DATE = 'Thu, 25 Jul 2024 12:43:46 GMT'
 
@@ -45,16 +45,16 @@ describe('the time that lemlist asks for', () => {
     '9999999999999999',
     'Thu, 99 Foo 2024',
     '2024-07-25',
-  ])('is not told by %j', (text) => {
+  ])('is not read from %j', (text) => {
     expect(retryAfterMs({ 'retry-after': text }, NOW)).toBeUndefined()
   })
 
-  it('is not told by two values, nor by nothing', () => {
+  it('is not read from two values, nor from none', () => {
     expect(retryAfterMs({ 'retry-after': ['2', '3'] }, NOW)).toBeUndefined()
     expect(retryAfterMs({}, NOW)).toBeUndefined()
   })
 
-  it('is the reset of the limit when Retry-After is of no use', () => {
+  it('comes from X-RateLimit-Reset when Retry-After cannot be used', () => {
     const reset = 'Thu Jul 25 2024 14:43:48 GMT+0200 (Central European Summer Time)'
     expect(retryAfterMs({ 'x-ratelimit-reset': reset, date: DATE }, 0)).toBe(2_000)
     expect(retryAfterMs({ 'retry-after': 'abc', 'x-ratelimit-reset': reset, date: DATE }, 0)).toBe(
@@ -65,12 +65,15 @@ describe('the time that lemlist asks for', () => {
     )
   })
 
-  it.each([undefined, 'abc', ['a', 'b']])('goes by our clock when lemlist’s Date is %j', (date) => {
-    const headers = { 'retry-after': 'Thu, 25 Jul 2024 12:43:56 GMT', date }
-    expect(retryAfterMs(headers, NOW)).toBe(10_000)
-  })
+  it.each([undefined, 'abc', ['a', 'b']])(
+    'is counted by the clock of the gateway when lemlist’s Date is %j',
+    (date) => {
+      const headers = { 'retry-after': 'Thu, 25 Jul 2024 12:43:56 GMT', date }
+      expect(retryAfterMs(headers, NOW)).toBe(10_000)
+    },
+  )
 
-  it('is whatever is sent never more than a minute nor less than a second, or nothing', () => {
+  it('is between a second and a minute, or not known, whatever lemlist sends', () => {
     const text = fc.oneof(
       fc.string(),
       fc.double().map(String),

@@ -10,7 +10,7 @@ import { useFakeTime } from '../../helpers/fake-time.ts'
 
 beforeEach(useFakeTime)
 
-/** A budget whose answers the test gives, in order; then it is 0. */
+/** A waiting line on a budget that gives these answers, in order, and then always 0. */
 const start = ({ waits = [], maxRunning = 100, maxWaiting = 100 }: Options = {}) => {
   let taken = 0
   const answers = [...waits]
@@ -28,7 +28,10 @@ interface Options {
   readonly maxWaiting?: number
 }
 
-/** Enters with a due time and patience from now, and notes who was let go. */
+/**
+ * Visitors enter the line with a due time and a patience that counts from now. The names of those
+ * who leave the line and of those who are refused are noted.
+ */
 const visitors = (line: WaitingLine) => {
   const left: string[] = []
   const refused: string[] = []
@@ -66,7 +69,7 @@ describe('the waiting line', () => {
     expect([line.length(), taken()]).toEqual([0, 3])
   })
 
-  it('lets the earliest due go first, and equals in the order they came', async () => {
+  it('lets the earliest due time go first, and equal ones in the order of their arrival', async () => {
     const { line } = start({ waits: [10] })
     const { left, enter } = visitors(line)
     for (const [name, due] of [
@@ -80,7 +83,7 @@ describe('the waiting line', () => {
     expect(left).toEqual(['a', 'b1', 'b2', 'c'])
   })
 
-  it('takes the slot first and picks the head then: who comes in between may have it', async () => {
+  it('takes the slot first and picks the head of the line then, which may have come in between', async () => {
     const { line } = start({ waits: [100, 0, 1_000] })
     const { left, enter } = visitors(line)
     enter('patient', 50)
@@ -100,7 +103,7 @@ describe('the waiting line', () => {
     expect([left, taken()]).toEqual([['a'], 1])
   })
 
-  it('costs no slot when nobody waits', async () => {
+  it('takes no slot when nobody waits', async () => {
     const { line, taken } = start({ waits: [100] })
     const { refused, enter } = visitors(line)
     enter('a', 0, 50)
@@ -131,7 +134,7 @@ describe('a place in line', () => {
     expect(left).toEqual(['early', 'other'])
   })
 
-  it('is given up when its time is over, with the time to come back', async () => {
+  it('is given up when its time is over, and the problem says when to come back', async () => {
     const { line } = start({ waits: [30_000] })
     const place = line.enter({ due: 0, giveUpAt: performance.now() + 5_000 })
     const refused = refusalOf(place)
@@ -145,7 +148,7 @@ describe('a place in line', () => {
     expect(options.retryAfterMs).toBeLessThanOrEqual(25_000)
   })
 
-  it('is given up no earlier than the last who joined it wants', async () => {
+  it('is given up no earlier than the last caller who joined it allows', async () => {
     const { line } = start({ waits: [60_000] })
     const { refused, enter } = visitors(line)
     const place = enter('a', 0, 1_000)
@@ -176,7 +179,7 @@ describe('a place in line', () => {
     expect(poll.isWaiting()).toBe(true)
   })
 
-  it('that was left is not hurried back', async () => {
+  it('that was left cannot be hurried', async () => {
     const { line } = start()
     const { left, enter } = visitors(line)
     const place = enter('a')
@@ -201,7 +204,7 @@ describe('calls under way', () => {
     expect(left).toEqual(['a', 'b', 'c'])
   })
 
-  it('end once, however often it is said', async () => {
+  it('free their place once, however often they are released', async () => {
     const { line } = start({ maxRunning: 1 })
     const { left, enter } = visitors(line)
     const [first] = ['a', 'b', 'c'].map((name) => enter(name))
@@ -213,7 +216,7 @@ describe('calls under way', () => {
     expect(left).toEqual(['a', 'b'])
   })
 
-  it('that never end do not keep those who give up from leaving', async () => {
+  it('that never end do not keep others from giving up', async () => {
     const { line } = start({ maxRunning: 1 })
     const { refused, enter } = visitors(line)
     enter('a')
@@ -224,7 +227,7 @@ describe('calls under way', () => {
 })
 
 describe('a full line', () => {
-  it('turns away who comes too many, at once', async () => {
+  it('turns away at once those for whom it has no room', async () => {
     const { line } = start({ waits: [1_000], maxWaiting: 2 })
     const { refused, enter } = visitors(line)
     const places = ['a', 'b', 'c'].map((name) => enter(name))
@@ -258,7 +261,7 @@ describe('a line that is closed', () => {
     expect([line.length(), vi.getTimerCount()]).toEqual([0, 0])
   })
 
-  it('lets nobody go whose slot came at that moment', async () => {
+  it('lets nobody go whose slot comes at that moment', async () => {
     const slot = Promise.withResolvers<number>()
     const line = createWaitingLine({ take: () => slot.promise, maxRunning: 1 })
     const { left, refused, enter } = visitors(line)

@@ -17,7 +17,7 @@ describe('the name of a file', () => {
     ['fil_axp_A_été_2024.csv', 'fil_axp_A_été_2024.csv'],
     ['fil_axp_A_%E6%98%A5.csv', 'fil_axp_A_春.csv'],
     ['fil_axp_A_%F0%9F%9A%80.csv', 'fil_axp_A_🚀.csv'],
-    // Some scripts join letters by characters that nobody sees; those were once refused.
+    // Regression: names with invisible joiners, which some scripts need, were refused.
     ['fil_axp_A_می\u200cخواهم.csv', 'fil_axp_A_می\u200cخواهم.csv'],
     ['a%20b.csv', 'a b.csv'],
     ["a'b(c)!*~.csv", "a'b(c)!*~.csv"],
@@ -31,7 +31,7 @@ describe('the name of a file', () => {
   })
 
   it.each(HOSTILE_URLS.map((url) => [JSON.stringify(url) ?? 'undefined', url] as const))(
-    'is not in %s',
+    'is not taken from %s',
     (_, url) => {
       for (const base of BASES) {
         const hosts = { base, evil: 'evil.test' }
@@ -40,12 +40,12 @@ describe('the name of a file', () => {
     },
   )
 
-  it('is not below a base that is not ours', () => {
+  it('is not taken from a URL below an unknown base', () => {
     expect(fileNameOf(at('a.csv'), BASES.slice(1))).toBeUndefined()
     expect(fileNameOf(at('a.csv'), [])).toBeUndefined()
   })
 
-  it('has at least forty ways not to be one', () => {
+  it('is tested with more than eighty hostile URLs, each of them once', () => {
     expect(new Set(HOSTILE_URLS).size).toBe(HOSTILE_URLS.length)
     expect(HOSTILE_URLS.length).toBeGreaterThan(80)
   })
@@ -80,14 +80,14 @@ describe('whatever a status says', () => {
     fc.anything(),
   )
 
-  it('the path that is fetched is one segment below the folder of files', () => {
+  it('the gateway fetches a path one segment below the folder of files', () => {
     let found = 0
     const isOneSegment = (url: unknown): void => {
       const name = fileNameOf(url, BASES)
       if (name === undefined) return
       found += 1
       const path = `/api/files/exports/${encodeURIComponent(name)}`
-      // What the strictest and the laxest reader make of it.
+      // One reader keeps the percent-encoding. The other decodes the path before it parses it.
       for (const read of [new URL(path, BASES[0]), new URL(decodeURI(path), BASES[0])]) {
         expect(read.origin).toBe('http://127.0.0.1:4000')
         expect(read.pathname.split('/').slice(0, 4)).toEqual(['', 'api', 'files', 'exports'])
@@ -100,7 +100,7 @@ describe('whatever a status says', () => {
     expect(found).toBeGreaterThan(100)
   })
 
-  it('a name that is one is found again in its own link, byte for byte', () => {
+  it('a valid name is read from its own link, byte for byte', () => {
     const good = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
       .filter((name) => name.isWellFormed() && !/[/\\%\p{Cc}]/u.test(name.normalize('NFKC')))

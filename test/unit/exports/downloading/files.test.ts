@@ -8,7 +8,7 @@ import { doneBody, REF } from '../../../helpers/status-bodies.ts'
 
 const INTERVALS = { firstMs: 1, intervalMs: 5_000, maxIntervalMs: 15_000, idleIntervalMs: 60_000 }
 
-/** Files of at most ten bytes, two at once; lemlist answers what the test says. */
+/** Downloads of at most ten bytes, two at once. lemlist answers what the test says. */
 const start = (answers: (body: Readable) => Partial<FileAnswer> | Promise<Partial<FileAnswer>>) => {
   const bodies: Readable[] = []
   const reading = {
@@ -42,7 +42,7 @@ const closed = async (body: Readable | undefined): Promise<void> => {
 }
 
 describe('a file over the cap', () => {
-  it('is refused before a byte of it, if lemlist tells its length', async () => {
+  it('is refused before its first byte when lemlist tells its length', async () => {
     const { open, bodies } = start(() => ({ length: 11 }))
     for (let round = 0; round < 3; round += 1) {
       await expect(open()).rejects.toMatchObject({ code: 'upstream-invalid' })
@@ -50,7 +50,7 @@ describe('a file over the cap', () => {
     }
   })
 
-  it('breaks off at the cap, if lemlist does not', async () => {
+  it('breaks off at the cap when lemlist does not tell its length', async () => {
     const { open, bodies } = start(() => ({}))
     const { body } = await open()
     await expect(text(body)).rejects.toThrow('over the cap')
@@ -59,7 +59,7 @@ describe('a file over the cap', () => {
 })
 
 describe('downloads at once', () => {
-  it('are counted until their bodies are over, and no longer', async () => {
+  it('are counted until their bodies end, and no longer', async () => {
     const { open } = start(() => ({ length: 10 }))
     const [first, second] = [await open(), await open()]
     await expect(open()).rejects.toMatchObject({ code: 'overloaded' })
@@ -74,8 +74,8 @@ describe('downloads at once', () => {
     await expect(open()).rejects.toMatchObject({ code: 'overloaded' })
   })
 
-  // The place of one that was over before anybody looked was once never given back.
-  it('are not counted when they were over before they began', async () => {
+  // Regression: a download that ended before the gateway listened to it kept its place for ever.
+  it('are not counted when lemlist breaks off before the gateway reads them', async () => {
     const { open } = start(async (body) => {
       body.on('error', () => {}).destroy(new Error('lemlist is gone'))
       await closed(body)

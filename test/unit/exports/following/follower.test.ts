@@ -38,7 +38,7 @@ const start = ({ watched = false } = {}) => {
     fileTtlMs: DAY,
     random: () => 0.5,
   })
-  /** What the schedule says of the export: when it is due, and all that is no time. */
+  /** The row of the export: how long until it is due, and the fields that are no times. */
   const row = async () => {
     const kept = await schedule.find(REF)
     if (kept === undefined) return 'untracked'
@@ -63,19 +63,19 @@ const badTeam = () => new Problem('campaign-not-found', 'bad team', { upstreamSt
 const down = () => new Problem('upstream-unavailable', 'down')
 
 describe('a poll that finds the export final', () => {
-  it('is the last when the store has it', async () => {
+  it('is the last one when the store has kept the status', async () => {
     const { follower, schedule, row } = start()
     await follower.settle(await schedule.claimed(), kept('done', Date.now() + DAY))
     expect(await row()).toBe('untracked')
   })
 
-  it('is not the last while the store does not take it, so that its link is not lost', async () => {
+  it('is not the last one while the store cannot keep the status, so that the link is not lost', async () => {
     const { follower, schedule, row } = start({ watched: true })
     await follower.settle(await schedule.claimed(), kept('done'))
     expect(await row()).toMatchObject({ dueInMs: 10_000, origin: 'pending', failures: 1 })
   })
 
-  it('ends the following although a look of a caller has taken the claim away', async () => {
+  it('ends the polling even when a look of a caller has taken the claim away', async () => {
     const { follower, schedule, row } = start()
     const claim = await schedule.claimed()
     await follower.note(REF, kept('pending'))
@@ -96,7 +96,7 @@ describe('a poll that finds the export pending', () => {
     [MINUTE, 10_000],
     [HOUR, 15_000],
   ])(
-    'is repeated, %d ms after it was first seen, %d ms later while somebody watches here',
+    'at the age of %d ms is repeated %d ms later while somebody watches here',
     async (ageMs, dueInMs) => {
       const { follower, schedule, row } = start({ watched: true })
       const claim = await schedule.claimed({ firstSeenAt: Date.now() - ageMs })
@@ -105,7 +105,7 @@ describe('a poll that finds the export pending', () => {
     },
   )
 
-  it('is repeated at the pace of the watched while somebody watches on another replica', async () => {
+  it('is repeated at the pace of watched exports while somebody watches on another replica', async () => {
     const { follower, schedule, row } = start()
     const claim = await schedule.claimed({ watchedUntil: Date.now() + 1 })
     await follower.settle(claim, kept('pending'))
@@ -119,7 +119,7 @@ describe('a poll that finds the export pending', () => {
   })
 
   it.each(['started', 'watched'] as const)(
-    'makes one that was %s one that was seen pending',
+    'changes the origin of the export from %s to pending',
     async (origin) => {
       const { follower, schedule, row } = start({ watched: true })
       await follower.settle(await schedule.claimed({ origin }), kept('pending'))
@@ -136,8 +136,8 @@ describe('a poll that finds the export pending', () => {
   })
 })
 
-describe('a word that lemlist has not documented', () => {
-  it('is followed on at the idle pace, whoever watches', async () => {
+describe('an export in a state that lemlist has not documented', () => {
+  it('is still followed, at the idle pace, even when somebody watches', async () => {
     const { follower, schedule, row } = start({ watched: true })
     await follower.settle(await schedule.claimed(), kept('queued'))
     expect(await row()).toMatchObject({ dueInMs: MINUTE, origin: 'pending' })
@@ -163,7 +163,7 @@ describe('a followed export that lemlist does not know any more', () => {
     },
   )
 
-  it('is gone after three: remembered for a day, told, and polled no more', async () => {
+  it('is gone after three such looks: the verdict is stored for a day and told, and polling ends', async () => {
     const { row, told, results } = await startMissed(3)
     expect([...results.records.values()]).toEqual([
       { kind: 'timed-out', forgetAt: Date.now() + DAY },
@@ -178,7 +178,7 @@ describe('a followed export that lemlist does not know any more', () => {
     expect([await row(), told()]).toMatchObject([{ misses: 1 }, []])
   })
 
-  it('is told as done when another replica has kept its end', async () => {
+  it('is told as done when another replica has stored that status', async () => {
     const { follower, schedule, results, row, told } = await startMissed(2)
     const snapshot = { ...snapshotOf('done', Date.now()), endOfLife: Date.now() + DAY }
     await results.put(REF, { kind: 'final', snapshot, forgetAt: Date.now() + 2 * DAY })
@@ -186,7 +186,7 @@ describe('a followed export that lemlist does not know any more', () => {
     expect([await row(), told()]).toEqual(['untracked', ['done']])
   })
 
-  it('is told as gone also when the store cannot remember it', async () => {
+  it('is told as gone even when the store cannot keep the verdict', async () => {
     const { follower, schedule, results, row, told, observer } = await startMissed(2)
     results.failure = new Error('full')
     await follower.fail(await schedule.claimedAgain(), notFound())
@@ -194,7 +194,7 @@ describe('a followed export that lemlist does not know any more', () => {
     expect(observer.told).toEqual(['storeFailed results.put'])
   })
 
-  it('is looked at in its own interval again although looks before failed', async () => {
+  it('is looked at again after its normal interval even when earlier looks failed', async () => {
     const { follower, schedule, row } = start({ watched: true })
     await follower.fail(await schedule.claimed({ failures: 4 }), notFound())
     expect(await row()).toMatchObject({ dueInMs: 5_000, failures: 0, misses: 1 })
@@ -207,7 +207,7 @@ describe('a followed export that lemlist does not know any more', () => {
 })
 
 describe('an export that was started here', () => {
-  it('is only looked at again while lemlist may not know it yet', async () => {
+  it('does not count a 404 as a miss in its first minute, when lemlist may not know it yet', async () => {
     const { follower, schedule, row, told } = start()
     const firstSeenAt = Date.now() - 59_000
     for (let i = 0; i < 5; i += 1) {
@@ -217,14 +217,14 @@ describe('an export that was started here', () => {
     expect(told()).toEqual([])
   })
 
-  it('counts as missed from its second minute on', async () => {
+  it('counts a 404 as a miss from its second minute on', async () => {
     const { follower, schedule, row } = start()
     const firstSeenAt = Date.now() - MINUTE
     await follower.fail(await schedule.claimed({ origin: 'started', firstSeenAt }), notFound())
     expect(await row()).toMatchObject({ origin: 'started', misses: 1 })
   })
 
-  it('is followed from the start, at the pace of whoever watches', async () => {
+  it('is followed from its start, at the pace of watched exports when somebody watches', async () => {
     const { follower, row } = start({ watched: true })
     await follower.begin(REF)
     expect(await row()).toEqual({ dueInMs: 1_050, origin: 'started', misses: 0, failures: 0 })
@@ -243,7 +243,7 @@ describe('an export that is watched and was never seen', () => {
     expect([await row(), told(), results.records.size]).toEqual(['untracked', [word], 0])
   })
 
-  it('is asked for on, later and later, while lemlist is in trouble', async () => {
+  it('is asked for again, at growing intervals, while lemlist is in trouble', async () => {
     const { follower, schedule, row, told } = start()
     await follower.fail(await schedule.claimed({ ...watchedOnly, failures: 1 }), down())
     expect(await row()).toMatchObject({ dueInMs: 20_000, origin: 'watched', failures: 2 })
@@ -257,7 +257,7 @@ describe('an export that is watched and was never seen', () => {
     expect(await row()).toBe('untracked')
   })
 
-  it('is asked for until lemlist answers, from when somebody adopts it', async () => {
+  it('is asked for from `adopt` on, until lemlist answers', async () => {
     const { follower, row, due } = start({ watched: true })
     await follower.adopt(REF)
     expect(await row()).toEqual({ dueInMs: 10_000, origin: 'watched', misses: 0, failures: 1 })
@@ -266,7 +266,7 @@ describe('an export that is watched and was never seen', () => {
 })
 
 describe('a poll that fails', () => {
-  it('is told as trouble and repeated later and later, up to a minute', async () => {
+  it('is told as trouble and repeated at growing intervals, up to a minute', async () => {
     const { follower, schedule, row, told } = start({ watched: true })
     await schedule.claimed()
     const waits: unknown[] = []
@@ -279,7 +279,7 @@ describe('a poll that fails', () => {
     expect(new Set(told())).toEqual(new Set(['trouble upstream-unavailable']))
   })
 
-  it('is no verdict when lemlist says Bad team of an export that is followed', async () => {
+  it('does not end a followed export when lemlist says "Bad team"', async () => {
     const { follower, schedule, results, row, told } = start({ watched: true })
     await schedule.claimed()
     for (let i = 0; i < 4; i += 1) {
@@ -290,19 +290,19 @@ describe('a poll that fails', () => {
     expect(results.records.size).toBe(0)
   })
 
-  it('keeps the count of looks at which lemlist did not know it', async () => {
+  it('keeps the count of looks at which lemlist did not know the export', async () => {
     const { follower, schedule, row } = start({ watched: true })
     await follower.fail(await schedule.claimed({ misses: 2 }), down())
     expect(await row()).toMatchObject({ misses: 2, failures: 1 })
   })
 
-  it('is the end when the export is kept as expired', async () => {
+  it('ends the polling when the export is stored as expired', async () => {
     const { follower, schedule, row, told } = start({ watched: true })
     await follower.fail(await schedule.claimed(), new Problem('export-expired', 'over'))
     expect([await row(), told()]).toEqual(['untracked', ['gone export-expired']])
   })
 
-  it('with a bug is reported as one and told as one, and nothing of it is told', async () => {
+  it('because of a bug is reported to the operator, and watchers are told nothing but `internal`', async () => {
     const { follower, schedule, row, updates, observer } = start({ watched: true })
     await follower.fail(await schedule.claimed(), new TypeError('secret'))
     expect(await row()).toMatchObject({ failures: 1 })
@@ -318,34 +318,40 @@ describe('an export that is pending for ever', () => {
     ['a failure', ({ follower }, claim) => follower.fail(claim, down())],
   ]
 
-  it.each(ends)('is followed to 2 h 15 min after it was first seen, after %s', async (_, end) => {
-    const one = start()
-    await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - 2.25 * HOUR }))
-    expect(await one.row()).not.toBe('untracked')
-  })
+  it.each(ends)(
+    'is still followed 2 h 15 min after it was first seen when a look ends with %s',
+    async (_, end) => {
+      const one = start()
+      await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - 2.25 * HOUR }))
+      expect(await one.row()).not.toBe('untracked')
+    },
+  )
 
-  it.each(ends)('is given up then, after %s', async (_, end) => {
+  it.each(ends)('is given up a millisecond after that when a look ends with %s', async (_, end) => {
     const one = start()
     await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - 2.25 * HOUR - 1 }))
     expect(await one.row()).toBe('untracked')
   })
 
-  it.each(ends)('is not given up while somebody watches, after %s', async (_, end) => {
-    const one = start({ watched: true })
-    await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - DAY }))
-    expect(await one.row()).not.toBe('untracked')
-  })
+  it.each(ends)(
+    'is not given up while somebody watches when a look ends with %s',
+    async (_, end) => {
+      const one = start({ watched: true })
+      await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - DAY }))
+      expect(await one.row()).not.toBe('untracked')
+    },
+  )
 })
 
 describe('a look of a caller', () => {
-  it('makes the gateway follow what is pending', async () => {
+  it('makes the gateway follow a pending export', async () => {
     const { follower, row, due } = start()
     await follower.note(REF, kept('pending'))
     expect(await row()).toEqual({ dueInMs: MINUTE, origin: 'pending', misses: 0, failures: 0 })
     expect(due).toEqual([MINUTE])
   })
 
-  it('moves the next poll back', async () => {
+  it('puts the next poll off', async () => {
     const { follower, schedule, row } = start({ watched: true })
     const firstSeenAt = Date.now() - 10_000
     await schedule.track(trackingOf(REF, { firstSeenAt, dueAt: Date.now() + 1 }))
@@ -353,23 +359,25 @@ describe('a look of a caller', () => {
     expect(await row()).toMatchObject({ dueInMs: 5_000 })
   })
 
-  // A read on a second replica put the next look a minute off although somebody watched on the first.
-  it('keeps the pace of the watched when somebody watches on another replica only', async () => {
+  // Regression: a read on a second replica put the next look off by a minute, although somebody
+  // watched on the first.
+  it('keeps the pace of watched exports when only another replica has watchers', async () => {
     const { follower, schedule, row } = start()
     await schedule.track(trackingOf(REF, { watchedUntil: Date.now() + 1 }))
     await follower.note(REF, kept('pending'))
     expect(await row()).toMatchObject({ dueInMs: 5_000 })
   })
 
-  // The first look on a second replica was taken for the first of all, and another came a second later.
-  it('is planned by the age of the export, not by when this replica first saw it', async () => {
+  // Regression: the first look on a second replica counted as the first of all, and another one
+  // came a second later.
+  it('plans the next one by the age of the export, not by when this replica first saw it', async () => {
     const { follower, schedule, row } = start({ watched: true })
     await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE }))
     await follower.note(REF, kept('pending'))
     expect(await row()).toMatchObject({ dueInMs: 10_000 })
   })
 
-  it('ends the following of what is final and kept, and only of that', async () => {
+  it('ends the polling of an export whose final status is stored, and only of such a one', async () => {
     const { follower, schedule, row } = start()
     await schedule.claimed()
     await follower.note(REF, kept('done'))
@@ -378,15 +386,15 @@ describe('a look of a caller', () => {
     expect(await row()).toBe('untracked')
   })
 
-  it('marks it as watched when it is, for two heartbeats', async () => {
+  it('marks a watched export as watched for two heartbeats', async () => {
     const { follower, schedule } = start({ watched: true })
     await follower.note(REF, kept('pending'))
     expect((await schedule.find(REF))?.watchedUntil).toBe(Date.now() + HEARTBEATS)
   })
 })
 
-describe('whoever begins to watch', () => {
-  it('brings the next look forward to the pace of the watched, counted from the last', async () => {
+describe('a new watcher', () => {
+  it('brings the next look forward to the pace of watched exports, counted from the last look', async () => {
     const { follower, schedule, row, due } = start({ watched: true })
     const now = Date.now()
     await schedule.track(trackingOf(REF, { dueAt: now + MINUTE }))
@@ -396,7 +404,7 @@ describe('whoever begins to watch', () => {
     expect((await schedule.find(REF))?.watchedUntil).toBe(now + HEARTBEATS)
   })
 
-  it('counts the age of the export from when any replica first saw it', async () => {
+  it('has the age of the export counted from when any replica first saw it', async () => {
     const { follower, schedule, row } = start()
     const dueAt = Date.now() + HOUR
     await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE, dueAt }))
@@ -404,7 +412,7 @@ describe('whoever begins to watch', () => {
     expect(await row()).toMatchObject({ dueInMs: 10_000 })
   })
 
-  it('keeps it watched by every renewal, and tracks nothing by it', async () => {
+  it('keeps the export watched by every renewal, which never tracks a new export', async () => {
     const { follower, schedule, row } = start({ watched: true })
     await follower.renew([REF])
     expect(await row()).toBe('untracked')
@@ -420,7 +428,7 @@ describe('the standing of an export', () => {
     [{ origin: 'watched' }, 'none'],
     [{ origin: 'started', firstSeenAt: -59_999 }, 'young'],
     [{ origin: 'started', firstSeenAt: -MINUTE }, 'followed'],
-  ])('with %j before now is %s', async (fields, standing) => {
+  ])('with %j, times counted from now, is %s', async (fields, standing) => {
     const { follower, schedule } = start()
     const { firstSeenAt = 0 } = fields
     await schedule.claimed({ ...fields, firstSeenAt: Date.now() + firstSeenAt })
@@ -428,7 +436,7 @@ describe('the standing of an export', () => {
     expect(await follower.isTracked(REF)).toBe(true)
   })
 
-  it('is none when it is not tracked, or nobody can say', async () => {
+  it('is none when it is not tracked, or when the schedule cannot be asked', async () => {
     const { follower, schedule } = start()
     expect(await follower.standing(REF)).toBe('none')
     schedule.failure = new Error('away')
@@ -438,7 +446,7 @@ describe('the standing of an export', () => {
 })
 
 describe('a store that fails', () => {
-  it('rejects nothing of it: the gateway goes on without', async () => {
+  it('makes no call of the follower reject: the gateway goes on without the store', async () => {
     const { follower, schedule, observer, told } = start({ watched: true })
     const claim = await schedule.claimed()
     schedule.failure = new Error('away')

@@ -14,7 +14,7 @@ const INTERVALS = {
 const MINUTE = 60_000
 const SEEN = 1_700_000_000_000
 
-/** The next look at a watched, pending export of that age; how long from now. */
+/** The next look at a watched, pending export of this age. `afterMs` counts from now. */
 const look = (ageMs: number, more: Partial<Looked> = {}) => {
   const now = SEEN + ageMs
   const common = { now, firstSeenAt: SEEN, watched: true, pending: true, failures: 0, random: 0.5 }
@@ -32,7 +32,7 @@ describe('the interval of a watched export', () => {
     [90_000, 15_000],
     [10 * MINUTE, 15_000],
     [-5_000, 5_000],
-  ])('is, at %d ms of age, %d ms', (ageMs, intervalMs) => {
+  ])('is, at the age of %d ms, %d ms', (ageMs, intervalMs) => {
     expect(watchedIntervalMs(ageMs, INTERVALS)).toBe(intervalMs)
   })
 
@@ -49,21 +49,24 @@ describe('the first look at a watched export', () => {
     [0, 1_000],
     [0.5, 1_050],
     [0.999, 1_099.9],
-  ])('is with chance %d after %d ms: never before the first second', (random, afterMs) => {
-    expect(look(0, { random }).afterMs).toBeCloseTo(afterMs)
-  })
+  ])(
+    'comes, with the random number %d, after %d ms: never before the first second is over',
+    (random, afterMs) => {
+      expect(look(0, { random }).afterMs).toBeCloseTo(afterMs)
+    },
+  )
 
-  it('stays where it is when somebody looks before it', () => {
+  it('keeps its time when a caller looks before it', () => {
     expect(look(400).afterMs).toBeCloseTo(650)
     expect(look(400).intervalMs).toBe(1_000)
   })
 
-  it('is over once the first second is', () => {
+  it('is no longer planned when the first second is over', () => {
     expect(look(1_000).intervalMs).toBe(5_000)
   })
 
   it.each([{ watched: false }, { pending: false }, { failures: 1 }])(
-    'does not come with %j',
+    'is not planned with %j',
     (more) => {
       expect(look(0, more).afterMs).toBeGreaterThan(5_000)
     },
@@ -72,7 +75,7 @@ describe('the first look at a watched export', () => {
 
 describe('later looks', () => {
   it.each([2_000, 20_000, 45_000, MINUTE, 10 * MINUTE])(
-    'have, at %d ms of age, a jitter of at most 10 % to either side',
+    'have, at the age of %d ms, a jitter of at most 10 % to either side',
     (ageMs) => {
       const { intervalMs } = look(ageMs)
       const all = [0, 0.25, 0.5, 0.75, 0.999_999].map((random) => look(ageMs, { random }).afterMs)
@@ -88,7 +91,7 @@ describe('later looks', () => {
     }
   })
 
-  it('come at the idle pace for a word that lemlist has not documented', () => {
+  it('come at the idle pace for a state that lemlist has not documented', () => {
     expect(look(2_000, { pending: false })).toEqual({ afterMs: MINUTE, intervalMs: MINUTE })
   })
 })

@@ -11,7 +11,7 @@ import { REF } from '../../../helpers/status-bodies.ts'
 
 const refOf = (number: number) => ({ ...REF, exportId: `axp_${number}` })
 
-/** A tracker whose looks end when the test says so; nothing is looked at twice unless the test sees to it. */
+/** A tracker whose looks end when the test says so. Its follower is a fake that plans no look. */
 const start = ({ places = 4 } = {}) => {
   useFakeTime()
   const schedule = fakeSchedule()
@@ -76,7 +76,7 @@ const start = ({ places = 4 } = {}) => {
 const range = (count: number) => Array.from({ length: count }, (_, index) => index)
 
 describe('the tracker', () => {
-  it('looks at what is due, once, and not before', async () => {
+  it('looks at an export once, when it is due and not before', async () => {
     const { tracker, track, pass, looked } = start()
     await track([1], 700)
     tracker.start()
@@ -88,7 +88,7 @@ describe('the tracker', () => {
     expect(looked()).toEqual(['axp_1'])
   })
 
-  it('puts a poll into line due in an interval from now: callers go first, but not for ever', async () => {
+  it('makes a poll due an interval from now, so that callers go first, but not for ever', async () => {
     const { tracker, track, pass, flight } = start()
     await track([1], 0, 5_000)
     await pass(250)
@@ -97,7 +97,7 @@ describe('the tracker', () => {
     expect(flight(0).turn).toEqual({ due: 5_250, giveUpAt: Number.POSITIVE_INFINITY })
   })
 
-  it('leaves what has no place in line in the schedule, where the most urgent is picked', async () => {
+  it('claims only as many exports as there are places in line, the most urgent first', async () => {
     const { tracker, track, pass, looked, flight } = start({ places: 2 })
     await track([1, 2, 3])
     tracker.start()
@@ -122,7 +122,7 @@ describe('the tracker', () => {
     expect(vi.getTimerCount() - before).toBe(1)
   })
 
-  it('wakes for what is due sooner than all else', async () => {
+  it('wakes up earlier when an alarm is set for an earlier time', async () => {
     const { tracker, alarm, track, pass, looked } = start()
     await track([1], 900)
     tracker.start()
@@ -135,7 +135,7 @@ describe('the tracker', () => {
     expect(looked()).toEqual(['axp_2', 'axp_1'])
   })
 
-  it('does not ask the schedule for what is due later than the next', async () => {
+  it('does not ask the schedule when an alarm is set for no earlier time', async () => {
     const { tracker, alarm, track, pass, schedule } = start()
     await track([1], 100)
     tracker.start()
@@ -146,7 +146,7 @@ describe('the tracker', () => {
     expect(schedule.asked).toHaveLength(asked)
   })
 
-  it('finds within a second what another replica has brought forward', async () => {
+  it('finds within a second an export that another replica has brought forward', async () => {
     const { tracker, track, pass, looked } = start()
     await track([1], 60_000)
     tracker.start()
@@ -156,7 +156,7 @@ describe('the tracker', () => {
     expect(looked()).toEqual(['axp_2'])
   })
 
-  it('does not miss what becomes due while the schedule is asked', async () => {
+  it('does not miss an export that becomes due while it asks the schedule', async () => {
     const { tracker, alarm, track, pass, looked, schedule } = start()
     const gate = Promise.withResolvers<void>()
     schedule.gate = gate.promise
@@ -170,8 +170,9 @@ describe('the tracker', () => {
   })
 
   it.each(range(16))(
-    // It rested for a second when room was made just between asking and resting.
-    'does not miss the room that is made %d turns after the schedule was asked',
+    // Regression: the tracker slept for a second when a place became free between its question to
+    // the schedule and its sleep.
+    'does not miss a place that becomes free %d microtasks after it asked the schedule',
     async (turns) => {
       const { tracker, alarm, track, pass, looked, flight } = start({ places: 1 })
       await track([1, 2])
@@ -185,7 +186,7 @@ describe('the tracker', () => {
     },
   )
 
-  it('tells how each look went', async () => {
+  it('tells the follower how each look ended', async () => {
     const { tracker, track, pass, flight, settled } = start()
     await track([1, 2])
     tracker.start()
@@ -208,7 +209,7 @@ describe('the tracker', () => {
     expect(looked()).toEqual(['axp_1'])
   })
 
-  it('goes on when what follows a look fails, and says that this is a bug', async () => {
+  it('goes on when the follower fails after a look, and reports a bug', async () => {
     const { tracker, track, pass, looked, flight, follower, observer } = start()
     follower.settle = () => Promise.reject(new Error('a bug'))
     await track([1])
@@ -233,8 +234,9 @@ describe('the tracker', () => {
     expect([looked(), schedule.asked.length, vi.getTimerCount()]).toEqual([[], asked, before])
   })
 
-  // A stop told every poll that still stood in line as a failure: after the restart they backed off.
-  it('gives back what it has claimed when it is stopped before the look', async () => {
+  // Regression: a stop counted every poll that still stood in line as a failure, so that these
+  // polls backed off after the restart.
+  it('gives a claim back when it is stopped before the look', async () => {
     const { tracker, track, pass, flight, settled } = start()
     await track([1])
     tracker.start()
@@ -245,8 +247,8 @@ describe('the tracker', () => {
     expect(settled).toEqual(['given back axp_1'])
   })
 
-  // An idle poll held its place for its whole minute while callers kept lemlist busy.
-  it('lets no poll stand behind callers for longer than the interval of a watched one', async () => {
+  // Regression: an idle poll kept its place in line for a minute while callers kept lemlist busy.
+  it('lets no poll stand behind callers for longer than the longest interval of watched exports', async () => {
     const { tracker, track, pass, flight } = start()
     await track([1], 0, 60_000)
     tracker.start()

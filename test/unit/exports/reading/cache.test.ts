@@ -13,7 +13,7 @@ const start = () => {
   const clock = { now: NOW }
   const options = { results, observer, fileTtlMs: DAY, now: () => clock.now }
   const cache = createCache({ ...options, latest: createLatest() })
-  /** A replica that starts with the same store and no memory. */
+  /** Another replica, which has the same store and nothing in memory. */
   const another = () => createCache({ ...options, latest: createLatest() })
   return { cache, results, observer, clock, another }
 }
@@ -21,7 +21,7 @@ const pending = (at = NOW) => snapshotOf('pending', at)
 const done = (at = NOW) => snapshotOf('done', at)
 
 describe('a pending observation', () => {
-  it('is shown and never kept', async () => {
+  it('is shown but never kept', async () => {
     const { cache, results } = start()
     expect(await cache.keep(REF, pending())).toEqual({ snapshot: pending(), firstSeenAt: NOW })
     expect(cache.peek(REF)).toBeUndefined()
@@ -29,7 +29,7 @@ describe('a pending observation', () => {
     expect(results.records.size).toBe(0)
   })
 
-  it('stands in for lemlist for less than a minute, with the time it was first seen', async () => {
+  it('can replace an answer of lemlist for less than a minute, with the time of the first one', async () => {
     const { cache, clock } = start()
     await cache.keep(REF, pending())
     await cache.keep(REF, pending(NOW + 5_000))
@@ -39,7 +39,7 @@ describe('a pending observation', () => {
     expect(cache.stale(REF)).toBeUndefined()
   })
 
-  it('is not shown after a final one that another replica has kept', async () => {
+  it('is not shown after a final status that another replica has stored', async () => {
     const { cache, another } = start()
     await cache.keep(REF, pending())
     await another().keep(REF, done())
@@ -49,7 +49,7 @@ describe('a pending observation', () => {
     expect(cache.peek(REF)?.snapshot).toEqual(done())
   })
 
-  it('is shown after all when our verdict was that it timed out', async () => {
+  it('is shown even after the verdict that the export timed out', async () => {
     const { cache, results } = start()
     await results.put(REF, { kind: 'timed-out', forgetAt: NOW + DAY })
     expect((await cache.keep(REF, pending())).snapshot).toEqual(pending())
@@ -57,7 +57,7 @@ describe('a pending observation', () => {
 })
 
 describe('a final status', () => {
-  it.each(['done', 'error'])('%s is put, and from then on one look-up away', async (state) => {
+  it.each(['done', 'error'])('(%s) is stored, and later reads find it in memory', async (state) => {
     const { cache, results } = start()
     const snapshot = snapshotOf(state, NOW)
     const kept = { snapshot, keptUntil: NOW + DAY, firstSeenAt: NOW }
@@ -93,7 +93,7 @@ describe('a final status', () => {
     expect((await cache.lookup(REF))?.snapshot).toEqual(done())
   })
 
-  it('ends with its life: not shown from memory any more', async () => {
+  it('is no longer shown from memory after its end of life', async () => {
     const { cache, clock, results } = start()
     await cache.keep(REF, done())
     clock.now = NOW + DAY - 1
@@ -107,7 +107,7 @@ describe('a final status', () => {
     await expect(cache.lookup(REF)).rejects.toMatchObject({ code: 'export-expired', status: 410 })
   })
 
-  it('of one account is none of another’s business', async () => {
+  it('of one account is not shown to another', async () => {
     const { cache } = start()
     await cache.keep(REF, done())
     expect(cache.peek({ ...REF, account: 'other' })).toBeUndefined()
@@ -115,11 +115,15 @@ describe('a final status', () => {
   })
 })
 
-describe('what is repeated for a minute', () => {
+describe('an answer that is repeated for a minute', () => {
   it.each([
-    ['a word that lemlist has not documented', snapshotOf('queued', NOW), 'drift unknown-state'],
     [
-      'a final status that is past its life when lemlist gives it',
+      'one with a state that lemlist has not documented',
+      snapshotOf('queued', NOW),
+      'drift unknown-state',
+    ],
+    [
+      'one with a final status that is past its end of life when lemlist gives it',
       { ...done(), endOfLife: NOW - 1 },
       'drift past-life',
     ],
@@ -139,7 +143,7 @@ describe('what is repeated for a minute', () => {
     expect(await cache.lookup(REF)).toBeUndefined()
   })
 
-  it('ends at once when lemlist says something better', async () => {
+  it('is replaced at once when lemlist gives a final status', async () => {
     const { cache } = start()
     await cache.keep(REF, snapshotOf('queued', NOW))
     await cache.keep(REF, done())
@@ -147,18 +151,18 @@ describe('what is repeated for a minute', () => {
   })
 })
 
-describe('an end other than a status', () => {
+describe('an end without a final status', () => {
   it.each([
     ['timed-out', 'export-timed-out', 404],
     ['expired', 'export-expired', 410],
-  ] as const)('is told from the store: %s', async (kind, code, status) => {
+  ] as const)('is read from the store: %s', async (kind, code, status) => {
     const { cache, results } = start()
     const key = 'default/cam_Scripted0000001/axp_Scripted0000001'
     results.records.set(key, { kind, forgetAt: NOW + DAY })
     await expect(cache.lookup(REF)).rejects.toMatchObject({ code, status })
   })
 
-  it('is told though lemlist gives its status again: 410 wins', async () => {
+  it('is told even when lemlist gives a status again: 410 wins', async () => {
     const { cache, results } = start()
     const key = 'default/cam_Scripted0000001/axp_Scripted0000001'
     results.records.set(key, { kind: 'expired', forgetAt: NOW + DAY })
@@ -167,14 +171,14 @@ describe('an end other than a status', () => {
 })
 
 describe('a store that fails', () => {
-  it('holds nothing: a look-up finds nothing, and the operator is told', async () => {
+  it('makes a look-up find nothing, and the operator is told', async () => {
     const { cache, results, observer } = start()
     results.failure = new Error('away')
     expect(await cache.lookup(REF)).toBeUndefined()
     expect(observer.told).toEqual(['storeFailed results.get'])
   })
 
-  it('does not keep a final status from being shown, but from being kept', async () => {
+  it('does not prevent a final status from being shown, only from being kept', async () => {
     const { cache, results, observer } = start()
     results.failure = new Error('away')
     expect(await cache.keep(REF, done())).toEqual({ snapshot: done(), firstSeenAt: NOW })
@@ -184,13 +188,13 @@ describe('a store that fails', () => {
     expect(await cache.lookup(REF)).toBeUndefined()
   })
 
-  it('does not keep a pending one from being shown', async () => {
+  it('does not prevent a pending status from being shown', async () => {
     const { cache, results } = start()
     results.failure = new Error('away')
     expect((await cache.keep(REF, pending())).snapshot).toEqual(pending())
   })
 
-  it('is not asked for what is in memory', async () => {
+  it('is not asked for a status that is in memory', async () => {
     const { cache, results } = start()
     await cache.keep(REF, done())
     results.failure = new Error('away')
@@ -199,14 +203,14 @@ describe('a store that fails', () => {
 })
 
 describe('the latest observations', () => {
-  it('are bounded by their bytes: the oldest go first', () => {
+  it('are bounded by their bytes: the oldest are dropped first', () => {
     const latest = createLatest(1_000)
     const refs = ['a', 'b', 'c', 'd'].map((name) => ({ ...REF, exportId: `axp_${name}` }))
     for (const ref of refs) latest.set(ref, pending())
     expect(refs.map((ref) => latest.get(ref) !== undefined)).toEqual([false, true, true, true])
   })
 
-  it('are forgotten one by one', () => {
+  it('can be forgotten one by one', () => {
     const latest = createLatest()
     latest.set(REF, pending())
     latest.forget(REF)

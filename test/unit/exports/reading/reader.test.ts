@@ -43,7 +43,7 @@ const start = ({
     patienceMs: PATIENCE_MS,
     budgetPatienceMs,
   })
-  /** Once all that can go on by itself has done so. */
+  /** Resolves when everything has happened that needs no further step of the test. */
   const settled = () => vi.advanceTimersByTimeAsync(0)
   const look = (number: number) => {
     const found = upstream.looks[number]
@@ -54,7 +54,7 @@ const start = ({
 }
 const say = (state: string, text = state) => snapshotOf(state, Date.now(), text)
 
-/** The outcome of a read so far, without waiting for it. */
+/** Notes the outcome of a read without waiting for it. The list is empty until the read ends. */
 const watch = (read: Promise<{ how: string; snapshot: { state: string } }>) => {
   const seen: string[] = []
   read.then(
@@ -65,7 +65,7 @@ const watch = (read: Promise<{ how: string; snapshot: { state: string } }>) => {
 }
 
 describe('a read', () => {
-  it('asks lemlist for what is not known, and lets the follower know', async () => {
+  it('asks lemlist when nothing is known, and tells the follower the answer', async () => {
     const { reader, settled, look, noted, updates } = start()
     const seen = watch(reader.read(REF))
     await settled()
@@ -75,7 +75,7 @@ describe('a read', () => {
     expect(updates.published.map(({ kind }) => kind)).toEqual(['status'])
   })
 
-  it('of a final one asks once; then it is a hit without a promise', async () => {
+  it('of a final export asks lemlist once; after that `peek` has the answer without a promise', async () => {
     const { reader, settled, look, looks } = start()
     const seen = watch(reader.read(REF))
     await settled()
@@ -87,7 +87,7 @@ describe('a read', () => {
     expect(looks).toHaveLength(1)
   })
 
-  it('is due when it comes, and waits in line no longer than its patience', async () => {
+  it('is due when it arrives, and waits in line no longer than its patience', async () => {
     const { reader, settled, look } = start()
     watch(reader.read(REF))
     await settled()
@@ -95,8 +95,8 @@ describe('a read', () => {
     expect(giveUpAt - due).toBe(PATIENCE_MS)
   })
 
-  // Redis went away while reads stood in line: they waited for a budget that had nothing to give.
-  it('that stands in line already waits no longer than the budget is worth', async () => {
+  // Regression: when Redis went away, reads in line waited for a budget that had no calls to give.
+  it('that already stands in line gives up when the budget becomes too small to wait for', async () => {
     let budgetPatienceMs = Number.POSITIVE_INFINITY
     const { reader, settled } = start({ budgetPatienceMs: () => budgetPatienceMs })
     const seen = watch(reader.read(REF))
@@ -155,7 +155,7 @@ describe('reads at the same time', () => {
     expect(looks).toHaveLength(2)
   })
 
-  it('are each patient for themselves: the first gives up, the look goes on for the others', async () => {
+  it('have a patience each: the first read gives up, and the look goes on for the others', async () => {
     const { reader, settled, look } = start()
     const first = watch(reader.read(REF))
     await vi.advanceTimersByTimeAsync(3_000)
@@ -167,7 +167,7 @@ describe('reads at the same time', () => {
     expect(second).toEqual(['collapsed pending'])
   })
 
-  it('wait on once their call is under way, however long it takes', async () => {
+  it('wait for their call once it is under way, however long it takes', async () => {
     const { reader, settled, look } = start()
     const seen = watch(reader.read(REF))
     await settled()
@@ -180,7 +180,7 @@ describe('reads at the same time', () => {
   })
 })
 
-describe('trouble while a pending observation is young', () => {
+describe('while a pending observation is young, trouble', () => {
   const PASSING = ['budget-exhausted', 'upstream-unavailable', 'upstream-timeout'] as const
   const OTHERS = ['upstream-invalid', 'upstream-credentials', 'campaign-not-found'] as const
 
@@ -193,7 +193,7 @@ describe('trouble while a pending observation is young', () => {
     return started
   }
 
-  it.each(PASSING)('that passes (%s) shows it', async (code) => {
+  it.each(PASSING)('that passes (%s) is answered with the observation', async (code) => {
     const { reader, settled, look } = await seenPending()
     const seen = watch(reader.read(REF))
     await settled()
@@ -202,24 +202,27 @@ describe('trouble while a pending observation is young', () => {
     expect(seen).toEqual(['stale pending'])
   })
 
-  it('is a read that runs out of patience: it shows it, too', async () => {
+  it('that is the end of a read’s patience is answered with the observation', async () => {
     const { reader } = await seenPending()
     const seen = watch(reader.read(REF))
     await vi.advanceTimersByTimeAsync(PATIENCE_MS)
     expect(seen).toEqual(['stale pending'])
   })
 
-  it.each(PASSING)('that passes (%s) shows it for a minute and no longer', async (code) => {
-    const { reader, settled, look } = await seenPending()
-    await vi.advanceTimersByTimeAsync(60_000)
-    const seen = watch(reader.read(REF))
-    await settled()
-    look(1).fail(new Problem(code, 'trouble'))
-    await settled()
-    expect(seen).toEqual([code])
-  })
+  it.each(PASSING)(
+    'that passes (%s) is told when the observation is a minute old',
+    async (code) => {
+      const { reader, settled, look } = await seenPending()
+      await vi.advanceTimersByTimeAsync(60_000)
+      const seen = watch(reader.read(REF))
+      await settled()
+      look(1).fail(new Problem(code, 'trouble'))
+      await settled()
+      expect(seen).toEqual([code])
+    },
+  )
 
-  it.each(OTHERS)('that is an answer (%s) is told', async (code) => {
+  it.each(OTHERS)('that does not pass (%s) is told', async (code) => {
     const { reader, settled, look } = await seenPending()
     const seen = watch(reader.read(REF))
     await settled()
@@ -250,11 +253,11 @@ describe('a 404 of lemlist', () => {
     return seen
   }
 
-  it('is what it says for an export that nobody has seen', async () => {
+  it('means not found for an export that nobody has seen', async () => {
     expect(await outcome(start(), 0)).toEqual(['export-not-found'])
   })
 
-  it('means timed out when it was seen pending a moment ago', async () => {
+  it('means timed out when the export was seen pending a moment ago', async () => {
     const started = start()
     watch(started.reader.read(REF))
     await started.settled()
@@ -263,12 +266,13 @@ describe('a 404 of lemlist', () => {
     expect(await outcome(started, 1)).toEqual(['export-timed-out'])
   })
 
-  // Only a pending observation of the last minute counted once, so later 404s read as "never existed".
-  it('means timed out when it was seen pending long ago and is followed', async () => {
+  // Regression: only a pending observation of the last minute counted. A later 404 was told as if
+  // the export had never existed.
+  it('means timed out when the export was seen pending long ago and is followed', async () => {
     expect(await outcome(start({ standing: 'followed' }), 0)).toEqual(['export-timed-out'])
   })
 
-  it('is what it says for an export that was started just now', async () => {
+  it('means not found for an export that was started just now', async () => {
     expect(await outcome(start({ standing: 'young' }), 0)).toEqual(['export-not-found'])
   })
 

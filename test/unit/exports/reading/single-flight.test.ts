@@ -10,7 +10,7 @@ const start = () => {
 }
 
 describe('single flight', () => {
-  it('finds what is under way, by its key', () => {
+  it('finds the work that is under way, by its key', () => {
     const { flights, begin } = start()
     expect(flights.current('key')).toBeUndefined()
     expect(begin('first')).toBe('first')
@@ -18,7 +18,7 @@ describe('single flight', () => {
     expect(flights.size()).toBe(1)
   })
 
-  it('forgets it when it is settled', async () => {
+  it('forgets the work when it is settled', async () => {
     const { flights, landing, begin } = start()
     begin('first')
     landing.resolve()
@@ -26,7 +26,7 @@ describe('single flight', () => {
     expect([flights.current('key'), flights.size()]).toEqual([undefined, 0])
   })
 
-  it('forgets what fails as well, and leaves the failure to whoever waits', async () => {
+  it('also forgets work that fails, and leaves the failure to those who wait for it', async () => {
     const { flights, landing, begin } = start()
     begin('first')
     landing.reject(new Error('no'))
@@ -34,7 +34,7 @@ describe('single flight', () => {
     expect(flights.current('key')).toBeUndefined()
   })
 
-  it('does not forget a later one when an earlier one lands', async () => {
+  it('does not forget later work when earlier work under the same key ends', async () => {
     const { flights, landing, begin } = start()
     begin('first')
     begin('second', new Promise(() => {}))
@@ -43,7 +43,7 @@ describe('single flight', () => {
     expect(flights.current('key')).toBe('second')
   })
 
-  it('holds nothing when the work cannot begin', () => {
+  it('remembers nothing when the work cannot begin', () => {
     const { flights } = start()
     const begin = () => {
       throw new Error('no')

@@ -9,7 +9,7 @@ const HOUR = 3_600_000
 const campaign = { account: 'default', campaignId: 'cam_A' }
 const ada = { caller: 'ada', key: 'key-1' }
 
-/** A starter on a store in memory and a clock that the test moves; lemlist answers what the test says. */
+/** A starter with a memory store and a clock of the test. lemlist answers what the test says. */
 const setUp = (idempotency?: Partial<Idempotency>) => {
   let time = 1_800_000_000_000
   let started = 0
@@ -74,7 +74,7 @@ const failing =
   }
 
 describe('a start with a key', () => {
-  it('is answered again for 24 h, to the byte, and is another after that', async () => {
+  it('gets the same answer, byte for byte, for 24 h, and is a new start after that', async () => {
     const { start, starter, pass, started } = setUp()
     expect(await start()).toBe('axp_1')
     const first = await starter.start(campaign, ada)
@@ -94,15 +94,19 @@ describe('a start with a key', () => {
     ['another caller', { ...ada, caller: 'bob' }, campaign],
     ['another campaign', ada, { ...campaign, campaignId: 'cam_B' }],
     ['another account', ada, { ...campaign, account: 'other' }],
-    ['the same letters elsewhere', { caller: 'ad', key: 'akey-1' }, campaign],
-  ])('is none with %s', async (_, once, at) => {
+    [
+      'the same letters, split otherwise between caller and key',
+      { caller: 'ad', key: 'akey-1' },
+      campaign,
+    ],
+  ])('is a new start with %s', async (_, once, at) => {
     const { start, started } = setUp()
     await start()
     await start(once, at)
     expect(started()).toBe(2)
   })
 
-  it('is followed, and its answer is kept before that', async () => {
+  it('is followed, after its answer has been stored', async () => {
     const { start, followed, order } = setUp()
     await start()
     await start()
@@ -110,8 +114,8 @@ describe('a start with a key', () => {
     expect(order).toEqual(['start', 'finish', 'follow'])
   })
 
-  // The id was once kept in front of the body, which made it too long to be kept at all.
-  it('is kept though its answer has 16 KiB, the most there may be', async () => {
+  // Regression: the id was stored before the body, so the longest answer was too long to be stored.
+  it('is stored even when its answer has 16 KiB, the most that is allowed', async () => {
     const { start, starter, lemlist, told } = setUp()
     const padding = 16 * 1024 - startedAs('axp_Long', ',"note":""').body.byteLength
     lemlist.answer = async () => startedAs('axp_Long', `,"note":"${'x'.repeat(padding)}"`)
@@ -120,7 +124,7 @@ describe('a start with a key', () => {
     expect([body.byteLength, exportId, told]).toEqual([16 * 1024, 'axp_Long', []])
   })
 
-  it('is told by its `_id` where lemlist gives no other', async () => {
+  it('is known by `_id` when lemlist gives no `id`', async () => {
     const { start, lemlist } = setUp()
     const body = Buffer.from('{"_id":"axp_Under"}')
     lemlist.answer = async () => ({ exportId: 'axp_Under', body })
@@ -130,7 +134,7 @@ describe('a start with a key', () => {
 })
 
 describe('while a start with the key is under way, another one', () => {
-  it('is in progress for as long as it may take, then of unknown outcome, and never a second start', async () => {
+  it('is refused as in progress while the first may still end, then as unknown, and starts nothing', async () => {
     const { start, lemlist, pass, started } = setUp()
     const answer = Promise.withResolvers<Started>()
     lemlist.answer = () => answer.promise
@@ -189,12 +193,12 @@ describe('a start that failed', () => {
   })
 })
 
-describe('a store that is away', () => {
+describe('while the store is away', () => {
   const away = async (): Promise<never> => {
     throw new Error('away')
   }
 
-  it('when the key is to be taken: nothing is started', async () => {
+  it('a start with a key starts nothing', async () => {
     const { start, started, told } = setUp({ begin: away })
     await expect(start()).rejects.toMatchObject({
       code: 'store-unavailable',
@@ -203,13 +207,13 @@ describe('a store that is away', () => {
     expect([started(), told]).toEqual([0, ['storeFailed idempotency.begin']])
   })
 
-  it('is no matter without a key', async () => {
+  it('a start without a key works', async () => {
     const { starter, followed } = setUp({ begin: away })
     expect((await starter.start(campaign)).exportId).toBe('axp_1')
     expect(followed).toEqual(['axp_1'])
   })
 
-  it('when the answer is to be kept: the caller has it, and a repeated one starts nothing', async () => {
+  it('the caller gets an answer that cannot be stored, and a repeated start starts nothing', async () => {
     const { start, started, told, pass } = setUp({ finish: away })
     expect(await start()).toBe('axp_1')
     expect(told).toEqual(['storeFailed idempotency.finish'])
@@ -218,14 +222,14 @@ describe('a store that is away', () => {
     expect(started()).toBe(1)
   })
 
-  it('when the key is to be set free: the refusal is told all the same', async () => {
+  it('a refusal is told although its key cannot be set free', async () => {
     const { start, lemlist, told } = setUp({ forget: away })
     lemlist.answer = failing('upstream-unavailable', true)
     await expect(start()).rejects.toMatchObject({ code: 'upstream-unavailable' })
     expect(told).toEqual(['storeFailed idempotency.forget'])
   })
 
-  it('when the key is to be given up: the failure is told all the same', async () => {
+  it('a failure is told although its key cannot be given up', async () => {
     const { start, lemlist, told } = setUp({ giveUp: away })
     lemlist.answer = failing('upstream-timeout')
     await expect(start()).rejects.toMatchObject({ code: 'upstream-timeout' })
@@ -233,7 +237,7 @@ describe('a store that is away', () => {
   })
 })
 
-it('keys are kept as hashes of one length, whatever callers send', async () => {
+it('the store gets keys as hashes of one length, whatever callers send', async () => {
   const kept: string[] = []
   const begin = async (key: string): Promise<Begun> => {
     kept.push(key)

@@ -39,7 +39,7 @@ const watcher = (hub: Hub, ref: ExportRef = REF) => {
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('a topic', () => {
-  it('is there as long as somebody watches, and nothing is left of it then', () => {
+  it('exists as long as somebody watches, and leaves nothing behind', () => {
     const hub = createHub()
     const one = watcher(hub)
     const other = watcher(hub)
@@ -51,13 +51,13 @@ describe('a topic', () => {
     expect([hub.isWatched(REF), hub.topic(REF), hub.open()]).toEqual([false, undefined, []])
   })
 
-  it('is not made by an update that nobody watches', () => {
+  it('is not made by an update of an export that nobody watches', () => {
     const hub = createHub()
     hub.dispatch(REF, status('pending'))
     expect(hub.topic(REF)).toBeUndefined()
   })
 
-  it('holds what is known already for whoever joins later', () => {
+  it('holds what is known for a watcher who joins later', () => {
     const hub = createHub()
     watcher(hub)
     hub.dispatch(REF, status('pending'))
@@ -65,7 +65,7 @@ describe('a topic', () => {
     expect(wordsOf(watcher(hub).topic)).toBe('pending + upstream-timeout')
   })
 
-  it('begins with nothing once all have left and somebody joins again', () => {
+  it('begins empty when somebody joins after all have left', () => {
     const hub = createHub()
     const one = watcher(hub)
     hub.dispatch(REF, status('pending'))
@@ -83,7 +83,7 @@ describe('a topic', () => {
     expect(hub.open()).toEqual([])
   })
 
-  it('notes when it was heard of last, also when nothing is new', () => {
+  it('notes the time of the last update, even when that update tells nothing new', () => {
     let time = 0
     const hub = createHub(() => time)
     watcher(hub)
@@ -107,19 +107,19 @@ describe('a dispatch', () => {
       ['pending', 'pending'],
     ],
     ['the same bytes once', [status('pending', 1), status('pending', 2)], ['pending']],
-    ['nothing older', [status('pending', 2, 'b'), status('pending', 1, 'a')], ['pending']],
+    ['no older status', [status('pending', 2, 'b'), status('pending', 1, 'a')], ['pending']],
     [
-      'a final one though it is older',
+      'a final status even when it is older',
       [status('pending', 2), status('done', 1)],
       ['pending', 'done'],
     ],
     [
-      'nothing after a final one',
+      'no status after a final one',
       [status('done', 1), status('pending', 2), status('error', 3)],
       ['done'],
     ],
-    ['no trouble after a final one', [status('error'), trouble('upstream-timeout')], ['error']],
-    ['no end after a final one', [status('done'), gone('export-timed-out')], ['done']],
+    ['no trouble after a final status', [status('error'), trouble('upstream-timeout')], ['error']],
+    ['no end after a final status', [status('done'), gone('export-timed-out')], ['done']],
     [
       'trouble once per change of it',
       [
@@ -131,7 +131,7 @@ describe('a dispatch', () => {
       ['upstream-timeout', 'upstream-unavailable', 'upstream-timeout'],
     ],
     [
-      'that a status ends trouble, though it is the same status',
+      'that a status ends trouble, even when it is the same status',
       [status('pending', 1), trouble('upstream-timeout'), status('pending', 2)],
       ['pending', 'pending + upstream-timeout', 'pending'],
     ],
@@ -152,23 +152,23 @@ describe('a dispatch', () => {
     ],
     ['one end only', [gone('export-timed-out'), gone('export-expired')], ['export-timed-out']],
     [
-      'a final status after an end: it beats it',
+      'a final status after an end, because it beats the end',
       [gone('export-timed-out'), status('done')],
       ['export-timed-out', 'done'],
     ],
     [
-      'nothing pending after a verdict',
+      'no pending status after a verdict',
       [gone('export-timed-out'), status('pending')],
       ['export-timed-out'],
     ],
     [
-      'nothing pending after an expiry',
+      'no pending status after an expiry',
       [gone('export-expired'), status('pending')],
       ['export-expired'],
     ],
-    // It stayed unknown for whoever came later, as long as one stream of many exports held the topic.
+    // Regression: while a many-exports stream held the topic, the export stayed unknown for others.
     [
-      'a status of what was unknown before',
+      'a status of an export that was unknown before',
       [gone('export-not-found'), status('pending')],
       ['export-not-found', 'pending'],
     ],
@@ -179,7 +179,7 @@ describe('a dispatch', () => {
     expect(told).toEqual(expected)
   })
 
-  it('tells nobody who watches another export, and nobody who left', () => {
+  it('tells neither a watcher of another export nor one who has left', () => {
     const hub = createHub()
     const left = watcher(hub)
     const other = watcher(hub, OTHER)
@@ -191,7 +191,7 @@ describe('a dispatch', () => {
 })
 
 describe('many watchers of one export', () => {
-  it('are told in slices of 256, with room for other work in between', async () => {
+  it('are told in slices of 256, with time for other work in between', async () => {
     const hub = createHub()
     const crowd = Array.from({ length: 600 }, () => watcher(hub))
     hub.dispatch(REF, status('pending'))
@@ -204,7 +204,7 @@ describe('many watchers of one export', () => {
     expect(steps).toEqual([256, 512, 600])
   })
 
-  it('all end with the newest when an update comes during a slice, and none is told an older one after it', async () => {
+  it('all end with the newest status when it comes between slices, and are told no older one after it', async () => {
     const hub = createHub()
     const crowd = Array.from({ length: 600 }, () => watcher(hub))
     hub.dispatch(REF, status('pending'))
@@ -215,8 +215,8 @@ describe('many watchers of one export', () => {
     expect([...histories].sort()).toEqual(['done', 'pending, done'])
   })
 
-  it('all hear of something however fast updates come', async () => {
-    // Each update began anew with the first, so that the last in line heard of none.
+  it('are all told something, however fast updates come', async () => {
+    // Regression: each update began again with the first watcher, so the last ones heard nothing.
     const hub = createHub()
     const crowd = Array.from({ length: 600 }, () => watcher(hub))
     for (let i = 0; i < 12; i += 1) {

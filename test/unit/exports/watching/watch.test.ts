@@ -22,13 +22,13 @@ const start = () => {
   const hub = createHub()
   const results = fakeResults()
   const observer = fakeObserver()
-  /** What the rest of the house knows; a test sets it. */
+  /** What the other parts of the gateway know. The test sets it. */
   const known: {
     end: Reading | Problem | undefined
     stale: Kept | undefined
     standing: Standing
     tracked: boolean
-    /** When the schedule answers. */
+    /** While this is set, `hasten` waits for it, as for a schedule that answers late. */
     schedule: Promise<void> | undefined
   } = { end: undefined, stale: undefined, standing: 'none', tracked: false, schedule: undefined }
   const asked: string[] = []
@@ -90,7 +90,7 @@ const reading = (state: string, more: Partial<Reading> = {}): Reading => ({
   how: 'miss',
   ...more,
 })
-/** A pending observation of that age. */
+/** A pending observation of this age. The export was first seen `lifeMs` ago. */
 const observed = (ageMs: number, lifeMs = ageMs): Kept => ({
   snapshot: snapshotOf('pending', Date.now() - ageMs),
   firstSeenAt: Date.now() - lifeMs,
@@ -105,7 +105,7 @@ const codeOf = (work: Promise<unknown>) =>
   )
 
 describe('the first watcher', () => {
-  it('joins, then reads, then goes live: what comes during the read is told', async () => {
+  it('joins before it reads, so that it is told what comes during the read', async () => {
     const { watch, hub, join, read, settled } = start()
     const { told } = join()
     const first = watch.first(REF)
@@ -116,7 +116,7 @@ describe('the first watcher', () => {
     expect(told).toEqual(['done'])
   })
 
-  it('is told what is known of an end, without a look', async () => {
+  it('is told a known end, without a look', async () => {
     const { watch, known, join, reads } = start()
     known.end = reading('done', { how: 'hit' })
     const { told } = join()
@@ -124,7 +124,7 @@ describe('the first watcher', () => {
     expect([told, reads]).toEqual([['done'], []])
   })
 
-  it('is served a young observation without a look, and the next look comes forward', async () => {
+  it('is told a young observation without a look, and the next look is brought forward', async () => {
     const { watch, known, join, reads, asked } = start()
     known.stale = observed(4_999, 20_000)
     const { told } = join()
@@ -138,7 +138,7 @@ describe('the first watcher', () => {
     [14_999, 600_000, 0],
     [15_000, 600_000, 1],
   ])(
-    'of an observation %d ms old, of an export seen %d ms ago, costs %d looks',
+    'costs, with an observation %d ms old of an export first seen %d ms ago, %d looks',
     async (ageMs, lifeMs, looks) => {
       const { watch, known, join, reads, settled } = start()
       known.stale = observed(ageMs, lifeMs)
@@ -149,8 +149,9 @@ describe('the first watcher', () => {
     },
   )
 
-  it('leaves a second one told who comes when the first has left again', async () => {
-    // The first was told and left before the schedule had answered; the second waited for the next poll.
+  it('that leaves early does not keep a second one from being told', async () => {
+    // Regression: the first watcher left before the schedule had answered, and the second one was
+    // told nothing until the next poll.
     const { watch, known, join, settled } = start()
     const schedule = Promise.withResolvers<void>()
     known.stale = observed(1_000)
@@ -167,7 +168,7 @@ describe('the first watcher', () => {
   })
 })
 
-describe('10 000 who join at once', () => {
+describe('10 000 watchers who join at once', () => {
   it('cost one look, and are all told', async () => {
     const { watch, join, reads, read, settled } = start()
     const crowd = Array.from({ length: 10_000 }, join)
@@ -180,7 +181,7 @@ describe('10 000 who join at once', () => {
     expect(new Set(crowd.map(({ told }) => told.join()))).toEqual(new Set(['pending']))
   })
 
-  it('cost none when there is a young observation', async () => {
+  it('cost no look when there is a young observation', async () => {
     const { watch, known, join, reads } = start()
     known.stale = observed(1_000)
     const crowd = Array.from({ length: 10_000 }, join)
@@ -188,7 +189,7 @@ describe('10 000 who join at once', () => {
     expect(reads).toEqual([])
   })
 
-  it('cost none when it is watched already, in trouble too', async () => {
+  it('cost no look when the export is already watched, even in trouble', async () => {
     const { watch, hub, join, reads } = start()
     join()
     hub.dispatch(REF, { kind: 'trouble', code: 'upstream-timeout', detail: '' })
@@ -204,22 +205,25 @@ describe('a refusal', () => {
     () => new Problem('campaign-not-found', ''),
     timedOut,
     () => new Problem('export-expired', ''),
-  ])('that will not pass refuses whoever joins, and tells whoever is there', async (refusal) => {
-    const { watch, join, read, settled } = start()
-    const { told } = join()
-    const codes = [codeOf(watch.first(REF)), codeOf(watch.first(REF))]
-    await settled()
-    read().reject(refusal())
-    const { code } = refusal()
-    expect(await Promise.all(codes)).toEqual([code, code])
-    expect(told).toEqual([code])
-  })
+  ])(
+    'that will not pass refuses those who join, and is told to those who watch',
+    async (refusal) => {
+      const { watch, join, read, settled } = start()
+      const { told } = join()
+      const codes = [codeOf(watch.first(REF)), codeOf(watch.first(REF))]
+      await settled()
+      read().reject(refusal())
+      const { code } = refusal()
+      expect(await Promise.all(codes)).toEqual([code, code])
+      expect(told).toEqual([code])
+    },
+  )
 
   it.each([
     down,
     () => new Problem('budget-exhausted', ''),
     () => new Problem('upstream-credentials', ''),
-  ])('that may pass is told as trouble, and lemlist is asked on', async (refusal) => {
+  ])('that may pass is told as trouble, and lemlist is asked again', async (refusal) => {
     const { watch, join, read, asked, settled } = start()
     const { told } = join()
     const first = codeOf(watch.first(REF))
@@ -228,7 +232,7 @@ describe('a refusal', () => {
     expect([await first, told, asked]).toEqual(['fine', [refusal().code], ['adopt']])
   })
 
-  it('that may pass brings the next look forward when the export is followed already', async () => {
+  it('that may pass brings the next look forward when the export is already followed', async () => {
     const { watch, known, join, read, asked, settled } = start()
     known.tracked = true
     join()
@@ -255,7 +259,7 @@ describe('a refusal', () => {
     },
   )
 
-  it('by a bug is reported as one and told as one', async () => {
+  it('because of a bug is reported to the operator and told as `internal`', async () => {
     const { watch, observer, join, read, settled } = start()
     const { told } = join()
     const first = codeOf(watch.first(REF))
@@ -264,8 +268,8 @@ describe('a refusal', () => {
     expect([await first, told, observer.told]).toEqual(['fine', ['internal'], ['failed watch']])
   })
 
-  it('of before is none for whoever comes later: he asks anew', async () => {
-    // One stream of many exports kept an unknown one gone for all who came after it.
+  it('from before does not refuse a later watcher: lemlist is asked again', async () => {
+    // Regression: one many-exports stream kept an unknown export gone for all who came later.
     const { watch, join, reads, read, settled } = start()
     const { told } = join()
     void codeOf(watch.first(REF))
@@ -281,7 +285,7 @@ describe('a refusal', () => {
     expect(told).toEqual(['export-not-found', 'pending'])
   })
 
-  it('that is remembered refuses whoever comes later as well, whatever was seen before it', async () => {
+  it('that is stored refuses later watchers as well, whatever was seen before it', async () => {
     const { watch, hub, known, join, reads } = start()
     join()
     hub.dispatch(REF, { kind: 'status', snapshot: snapshotOf('pending', 1) })
@@ -292,9 +296,10 @@ describe('a refusal', () => {
   })
 })
 
-describe('a stale observation that comes in place of a look', () => {
-  it('is told together with the trouble, and lemlist is asked on', async () => {
-    // It was told as if lemlist had said it, and the next poll stayed at the idle pace.
+describe('a stale observation that replaces a look', () => {
+  it('is told together with the trouble, and lemlist is asked again', async () => {
+    // Regression: the observation was told as if lemlist had just said it, and the next poll came
+    // at the idle pace.
     const { watch, known, join, read, asked, settled } = start()
     known.tracked = true
     const { told } = join()
@@ -317,7 +322,7 @@ describe('a wait', () => {
     return seen
   }
 
-  it('ends when the export is final, and answers what is kept', async () => {
+  it('ends when the export is final, and answers the stored status', async () => {
     const one = start()
     const seen = begin(one)
     await one.settled()
@@ -338,7 +343,7 @@ describe('a wait', () => {
     expect(seen).toEqual(['hit error'])
   })
 
-  it('is not ended by a change of what is pending, by trouble, or by a word that is not documented', async () => {
+  it('is not ended by another pending status, by trouble or by an undocumented state', async () => {
     const one = start()
     const seen = begin(one)
     await one.settled()
@@ -351,7 +356,7 @@ describe('a wait', () => {
     expect(seen).toEqual([])
   })
 
-  it('ends when its time is over, with the young observation', async () => {
+  it('ends with a young observation when its time is over', async () => {
     const one = start()
     const seen = begin(one)
     await one.settled()
@@ -364,7 +369,7 @@ describe('a wait', () => {
     expect(one.reads).toHaveLength(1)
   })
 
-  it('ends when its time is over with a look of its own when there is no young observation', async () => {
+  it('ends with a look of its own when its time is over and there is no young observation', async () => {
     const one = start()
     const seen = begin(one)
     await one.settled()
@@ -375,14 +380,14 @@ describe('a wait', () => {
     expect(seen).toEqual(['miss pending'])
   })
 
-  it('does not wait for a first look that takes longer', async () => {
+  it('does not wait for a first look that takes longer than its time', async () => {
     const one = start()
     const seen = begin(one, 1_000)
     await vi.advanceTimersByTimeAsync(1_000)
     one.read(1).resolve(reading('pending', { how: 'collapsed' }))
     await one.settled()
     expect(seen).toEqual(['collapsed pending'])
-    // What comes of the first is nobody's any more, and no unhandled rejection.
+    // The first look may still fail. Nobody waits for it now, and its rejection must be handled.
     one.read().reject(notFound())
     await one.settled()
   })
@@ -399,13 +404,14 @@ describe('a wait', () => {
     expect(seen).toEqual(['collapsed pending'])
   })
 
-  it('ends with the refusal that will not pass', async () => {
+  it('ends with a refusal that will not pass', async () => {
     const one = start()
     const seen = begin(one)
     await one.settled()
     one.read().reject(notFound())
     await one.settled()
-    // It cost a second look: what the first came to was told to the watchers before the one who waited.
+    // Regression: the wait cost a second look, because watchers were told the refusal before the
+    // caller.
     expect([seen, one.reads.length]).toEqual([['export-not-found'], 1])
   })
 
@@ -440,7 +446,7 @@ describe('a wait', () => {
 describe('a renewal', () => {
   const final = () => ({ ...snapshotOf('done', Date.now()), endOfLife: Date.now() + DAY })
 
-  it('keeps watched what is watched, and asks for nothing when nothing is', async () => {
+  it('renews the exports that are watched, and asks for nothing when there are none', async () => {
     const { watch, join, asked, results } = start()
     await watch.renew()
     expect([asked, results.asked]).toEqual([[], []])
@@ -449,7 +455,7 @@ describe('a renewal', () => {
     expect([asked, results.asked]).toEqual([['renew 1'], ['getMany']])
   })
 
-  it('tells the end that the bus has lost', async () => {
+  it('tells an end that the bus has lost', async () => {
     const { watch, results, join } = start()
     const { told } = join()
     await results.put(REF, { kind: 'final', snapshot: final(), forgetAt: Date.now() + 2 * DAY })
@@ -457,8 +463,9 @@ describe('a renewal', () => {
     expect(told).toEqual(['done'])
   })
 
-  it('tells the verdict that the bus has lost', async () => {
-    // Watchers elsewhere heard of it only when the export was rescued, most of a minute later.
+  it('tells a verdict that the bus has lost', async () => {
+    // Regression: watchers on other replicas were told the verdict only when the export was
+    // rescued, almost a minute later.
     const { watch, results, join } = start()
     const { told } = join()
     await results.put(REF, { kind: 'timed-out', forgetAt: Date.now() + DAY })
@@ -466,7 +473,7 @@ describe('a renewal', () => {
     expect(told).toEqual(['export-timed-out'])
   })
 
-  it('rescues what nothing was heard of for three of the longest intervals', async () => {
+  it('rescues an export that has been silent for three of the longest intervals', async () => {
     const { watch, join, asked } = start()
     join()
     await vi.advanceTimersByTimeAsync(44_999)
@@ -477,8 +484,9 @@ describe('a renewal', () => {
     expect(asked).toEqual(['renew 1', 'renew 1', 'adopt'])
   })
 
-  // Another replica took it for one that nobody watches, and looked at it again a minute later.
-  it('has a silent one looked at within the longest interval that is still in the schedule', async () => {
+  // Regression: another replica thought that nobody watched the export, and looked at it only a
+  // minute later.
+  it('has a silent export that is still tracked looked at within the longest interval', async () => {
     const { watch, known, join, asked } = start()
     known.tracked = true
     join()
@@ -487,8 +495,8 @@ describe('a renewal', () => {
     expect(asked).toEqual(['renew 1', 'renew 1 within 15000 ms'])
   })
 
-  // As above, while Redis was away for both: a stream waited 60 s for its end.
-  it('after a change of the schedule has all that is watched here looked at within an interval', async () => {
+  // Regression: while Redis was away for both replicas, a stream waited 60 s for its end.
+  it('after a change of the schedule has every export that is watched here looked at within an interval', async () => {
     const { watch, known, join, asked } = start()
     known.tracked = true
     join()

@@ -9,7 +9,7 @@ import {
 } from '../../../../src/http/events/sse.ts'
 import { JUDGES } from '../../../helpers/sse-judges.ts'
 
-/** Strings made of what means something in the format, and of everything else. */
+/** Strings of characters and words that mean something in the format, mixed with any others. */
 const hostile = fc
   .array(
     fc.oneof(
@@ -27,7 +27,7 @@ const hostile = fc
 
 const field = hostile.map((text) => text.replaceAll(/[\r\n\0]/g, ''))
 
-/** The bytes in pieces, cut anywhere. */
+/** Cuts the bytes into pieces, also inside of a character. */
 const inPieces = (text: string, cuts: readonly number[]): Uint8Array[] => {
   const bytes = Buffer.from(text)
   const at = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
@@ -59,7 +59,7 @@ describe.each(JUDGES)('events as $name reads them', ({ read }) => {
     fc.assert(property, RUNS)
   })
 
-  it('keep an id in front of an event that was encoded without one', () => {
+  it('take an id that was sent before an event without one', () => {
     const property = fc.property(event, field, (one, id) => {
       const wire = encodeId(id) + encode({ ...one, id: undefined })
       const [first, ...rest] = read([Buffer.from(wire)]).events
@@ -68,12 +68,12 @@ describe.each(JUDGES)('events as $name reads them', ({ read }) => {
     fc.assert(property, { numRuns: 500 })
   })
 
-  it('are not seen in a comment or a retry', () => {
+  it('are not made of a comment or a retry', () => {
     const verdict = read([Buffer.from(COMMENT + encodeRetry(7) + COMMENT)])
     expect(verdict).toEqual({ events: [], retryMs: 7 })
   })
 
-  it('find what is forged by hand, so that the judge can tell', () => {
+  it('include one that is forged by hand, so that the judge would notice it', () => {
     const { events } = read([Buffer.from('data: 1\r\revent: evil\rdata: x\r\r')])
     expect(events.map(({ event }) => event)).toEqual(['message', 'evil'])
   })
@@ -90,20 +90,20 @@ describe('the encoder', () => {
   )
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e300])(
-    'refuses a retry of %d, which browsers would ignore or take for no pause',
+    'refuses a retry of %d, which browsers would ignore or treat as no pause',
     (ms) => {
       expect(() => encodeRetry(ms)).toThrow(RangeError)
     },
   )
 
-  it('puts an event of one line into four', () => {
+  it('writes an event with one line of data as four lines', () => {
     const wire = encodeEvent({ event: 'status', data: '{"ok":true}', id: 'v1' })
     expect(wire).toBe('event: status\nid: v1\ndata: {"ok":true}\n\n')
   })
 })
 
 describe('a spread', () => {
-  it('is a whole number within its bounds, and both bounds happen', () => {
+  it('is a whole number within its bounds, and both bounds occur', () => {
     const drawn = new Set(Array.from({ length: 1_000 }, () => spread(3, 5)))
     expect([...drawn].sort()).toEqual([3, 4, 5])
   })

@@ -10,7 +10,7 @@ const start = ({ max = 10_000, drainMs = 10_000 } = {}) => {
   const streams = createStreams({ max, drainMs, heartbeatMs: HEARTBEAT_MS, maxAgeMs: MAX_AGE_MS })
   onTestFinished(() => streams.close())
   const log: { number: number; did: string; retryMs?: number | undefined; at: number }[] = []
-  /** Streams that go when they are cut. */
+  /** Adds streams that leave when they are cut. */
   const open = (
     count: number,
     {
@@ -44,7 +44,7 @@ describe('the open streams', () => {
     expect([streams.hasRoom(), streams.size()]).toEqual([false, 3])
   })
 
-  it('all get a heartbeat, with one timer, and slices of 256', async () => {
+  it('all get a heartbeat from one timer, in slices of 256', async () => {
     const { log, open, pass } = start()
     const before = vi.getTimerCount()
     open(600)
@@ -58,7 +58,7 @@ describe('the open streams', () => {
     expect(beats()).toBe(1_200)
   })
 
-  it('live 80 to 100 % of the longest life, each its own', () => {
+  it('live for 80 to 100 % of the longest life, each for its own time', () => {
     const { streams } = start()
     const now = performance.now()
     const lives = Array.from({ length: 1_000 }, () => (streams.expiry() - now) / MAX_AGE_MS)
@@ -83,8 +83,9 @@ describe('the open streams', () => {
     expect(new Set(pauses).size).toBeGreaterThan(20)
   })
 
-  it('are not rotated by a clock that is set', async () => {
-    // Their end was kept by the wall clock: all ended at once when that was put forward.
+  it('are not rotated when the wall clock is changed', async () => {
+    // Regression: the end of a stream was a time of the wall clock, and all streams ended at once
+    // when that clock was put forward.
     const { streams, log, open, pass } = start()
     open(10, { expiresAt: streams.expiry() })
     vi.setSystemTime(Date.now() + MAX_AGE_MS)
@@ -93,7 +94,7 @@ describe('the open streams', () => {
     expect(log.filter(({ did }) => did === 'rotated')).toEqual([])
   })
 
-  it('are cut, without a word, when nothing was taken for 30 s, and within 35 s', async () => {
+  it('are cut without a `retry` 30 to 35 s after their client stopped reading', async () => {
     const { log, open, pass } = start()
     const since = performance.now()
     open(1, { stuckSince: () => since })
@@ -103,7 +104,7 @@ describe('the open streams', () => {
     expect(log.filter(({ did }) => did === 'slow')).toMatchObject([{ retryMs: undefined }])
   })
 
-  it('are all cut by the end', () => {
+  it('are all cut when the gateway closes', () => {
     const { streams, log, open } = start()
     open(3)
     streams.close()
@@ -137,7 +138,7 @@ describe('a drain', () => {
     return { ...one, cuts, startedAt, overAfterMs }
   }
 
-  it('cuts each once, with a pause of 1 to 3 s', async () => {
+  it('cuts each stream once, with a pause of 1 to 3 s', async () => {
     const { cuts } = await drained(300)
     expect(new Set(cuts.map(({ number }) => number)).size).toBe(300)
     expect(cuts).toHaveLength(300)
@@ -145,7 +146,7 @@ describe('a drain', () => {
     expect([Math.min(...pauses) >= 1_000, Math.max(...pauses) <= 3_000]).toEqual([true, true])
   })
 
-  it('cuts in random order: who came first is not cut first', async () => {
+  it('cuts in random order: the first to come is not the first to be cut', async () => {
     const { cuts } = await drained(300)
     const order = cuts.map(({ number }) => number)
     expect(order).not.toEqual([...order].sort((a, b) => a - b))
@@ -157,7 +158,7 @@ describe('a drain', () => {
     [400, undefined, 2_000],
     [400, 500, 500],
   ])(
-    'of %d streams is spread over a while that grows with them, up to the longest',
+    'of %d streams takes longer the more there are, up to a longest time',
     async (count, longestMs, ms) => {
       const { overAfterMs, cuts, startedAt } = await drained(count, longestMs)
       expect(overAfterMs).toBeLessThanOrEqual(ms)
@@ -167,7 +168,7 @@ describe('a drain', () => {
     },
   )
 
-  it('is known at once to whoever waits, and to whoever comes', () => {
+  it('is known at once to those who wait, and to those who come later', () => {
     const { streams } = start()
     let told = 0
     streams.draining.addEventListener('abort', () => {

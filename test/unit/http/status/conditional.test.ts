@@ -10,7 +10,7 @@ describe('If-None-Match', () => {
   )
 
   it.each([undefined, '', 'a', '"b"', 'W/"b"', '"A"', '"aa"', '"*"', '"b, a"', 'w/x', '"a'])(
-    '%s does not',
+    '%s does not name the version "a"',
     (header) => {
       expect(matchesETag(header, '"a"')).toBe(false)
     },

@@ -50,7 +50,7 @@ describe('Prefer: wait', () => {
     'respond-async; wait=5',
     'wait, wait=5',
     'wait=abc, wait=5',
-  ])('%j is none, or malformed and ignored', (header) => {
+  ])('%j is ignored, since it is no such preference or malformed', (header) => {
     expect(waitPreference(header)).toBeUndefined()
   })
 
@@ -59,7 +59,7 @@ describe('Prefer: wait', () => {
     expect(waitPreference('foo="a, wait=5')).toBeUndefined()
   })
 
-  it('takes no time on a header made to take long', () => {
+  it('is read quickly even from a header that was made to be slow', () => {
     const startedAt = performance.now()
     for (const part of ['wait=', '"', '\\"', ' ', 'wait ', ',', '; '])
       waitPreference(part.repeat(8_000))
