@@ -10,7 +10,7 @@ export const describeBudget = (
   const setUp = (calls: number, windowMs: number) => {
     const clock = createClock(0.25)
     const { budget } = closedAfterTest(open({ calls, windowMs }, clock))
-    /** Takes until told to wait. */
+    /** Takes calls until the budget says to wait. */
     const drain = async (account = 'default') => {
       for (let taken = 0; ; taken++) {
         const waitMs = await budget.take(account)
@@ -41,7 +41,7 @@ export const describeBudget = (
       for (let n = 0; n < 100; n++) expect(await budget.take('default')).toBe(waitMs)
     })
 
-    it('holds the limit of the whole window when its quarters would give more', async () => {
+    it('keeps the limit of the whole window when its quarters would give more', async () => {
       const { clock, drain } = setUp(3, 2000)
       let taken = 0
       for (let quarter = 0; quarter < 3; quarter++) {
@@ -52,7 +52,7 @@ export const describeBudget = (
       expect(await drain()).toEqual({ taken: 0, waitMs: 2001 - 3 * 501 })
     })
 
-    it('gives one call per window when that is all there is', async () => {
+    it('gives one call per window when the limit is one call', async () => {
       const { clock, drain } = setUp(1, 1000)
       expect(await drain()).toEqual({ taken: 1, waitMs: 1001 })
       clock.advance(1001)
@@ -65,12 +65,12 @@ export const describeBudget = (
       expect((await drain('two')).taken).toBe(4)
     })
 
-    it('lets no call leave before a pause is over, and then as many as ever', async () => {
+    it('lets no call leave before a pause is over, and then as many as before', async () => {
       const { budget, clock, drain } = setUp(16, 2000)
       await budget.pause('default', 5000)
       const { taken, waitMs } = await drain()
       expect(taken).toBe(0)
-      // The whole millisecond after.
+      // The wait may be rounded up to the next whole millisecond.
       expect(waitMs).toBeGreaterThanOrEqual(5000)
       expect(waitMs).toBeLessThanOrEqual(5001)
       clock.advance(4000)
@@ -98,7 +98,7 @@ export const describeBudget = (
       expect(await budget.take('default')).toBeGreaterThanOrEqual(1000)
     })
 
-    it.each([0, -1000, Number.NaN])('takes a pause of %d ms for none', async (ms) => {
+    it.each([0, -1000, Number.NaN])('ignores a pause of %d ms', async (ms) => {
       const { budget, clock, drain } = setUp(16, 2000)
       await budget.pause('default', ms)
       clock.advance(1)

@@ -10,7 +10,7 @@ export interface Clock {
   advance(ms: number): void
 }
 
-/** A clock that only a test moves. */
+/** A clock that moves only when the test moves it. */
 export const createClock = (start = START): Clock => {
   let time = start
   return {
@@ -21,20 +21,20 @@ export const createClock = (start = START): Clock => {
   }
 }
 
-/** A directory of its own, removed after the test. */
+/** Makes a directory for this test alone. It is removed after the test. */
 export const tempDirectory = (): string => {
   const directory = mkdtempSync(join(tmpdir(), 'store-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 
-/** Closed after the test, if the test did not. */
+/** Closes the store after the test. The test may close it earlier. */
 export const closedAfterTest = (store: Store): Store => {
   onTestFinished(() => store.close())
   return store
 }
 
-/** Numbers from 0 to 1, the same in every run (mulberry32). */
+/** Random numbers from 0 up to 1 (mulberry32). The same seed always gives the same numbers. */
 export const createRandom = (seed: number) => {
   let state = seed
   return () => {

@@ -14,10 +14,10 @@ const createSetUp =
     const clock = createClock()
     const given = maxKeys === undefined ? {} : { maxKeys }
     const { idempotency } = closedAfterTest(open({ now: clock.now, ...given }))
-    /** What becomes of it when it is begun now. */
+    /** Begins the key now and returns the outcome. */
     const begin = async (wanted = key): Promise<Begun> => {
       const begun = await idempotency.begin(wanted, until)
-      // Bytes are compared, not the kind of array that a store hands out.
+      // Only the bytes are compared: stores return different kinds of arrays.
       return begun.state === 'finished' ? { ...begun, answer: new Uint8Array(begun.answer) } : begun
     }
     return { clock, idempotency, begin }
@@ -53,14 +53,14 @@ export const describeIdempotency = (
       expect(await begin()).toEqual({ state: 'finished', answer: bytes })
     })
 
-    it('tell an empty answer too', async () => {
+    it('tell an empty answer as well', async () => {
       const { idempotency, begin } = setUp()
       await begin()
       await idempotency.finish(key, new Uint8Array())
       expect(await begin()).toEqual({ state: 'finished', answer: new Uint8Array() })
     })
 
-    it('keep the answer whatever becomes of the bytes that were given', async () => {
+    it('keep a copy of the answer, which does not change with the bytes that were given', async () => {
       const { idempotency, begin } = setUp()
       await begin()
       const bytes = Buffer.from(answer)
@@ -101,7 +101,7 @@ export const describeIdempotency = (
       expect(await begin()).toEqual({ state: 'unknown' })
     })
 
-    it('take the answer of what was given up, should it come after all', async () => {
+    it('take an answer that comes after the work was given up', async () => {
       const { idempotency, begin } = setUp()
       await begin()
       await idempotency.giveUp(key)
@@ -132,7 +132,7 @@ export const describeIdempotency = (
       expect(await begin(other)).toEqual({ state: 'in-progress' })
     })
 
-    it.each([Number.NaN, Infinity])('are nobody’s until %d, which is no time', async (time) => {
+    it.each([Number.NaN, Infinity])('are not taken until %d, which is no time', async (time) => {
       const { idempotency, begin } = setUp()
       for (const wrong of [
         { ...until, forgetAt: time },
@@ -143,7 +143,7 @@ export const describeIdempotency = (
       expect(await begin()).toEqual({ state: 'yours' })
     })
 
-    it('may be given fractions of milliseconds', async () => {
+    it('accept times with fractions of milliseconds', async () => {
       const { clock, idempotency, begin } = setUp()
       await idempotency.begin(key, { inProgressUntil: START + 9.4, forgetAt: START + 19.4 })
       clock.advance(9)
@@ -165,7 +165,7 @@ export const describeIdempotency = (
       expect(await begin()).toEqual({ state: 'unknown' })
     })
 
-    it('take an answer that comes when their time is out', async () => {
+    it('take an answer that comes after their time is out', async () => {
       const { clock, idempotency, begin } = setUp()
       await begin()
       clock.advance(HOUR)
@@ -173,7 +173,7 @@ export const describeIdempotency = (
       expect(await begin()).toEqual(finished)
     })
 
-    it('are free when it turns out late that nothing was done', async () => {
+    it('are free again even when it is learned late that nothing was done', async () => {
       const { clock, idempotency, begin } = setUp()
       await begin()
       clock.advance(HOUR)
@@ -188,7 +188,7 @@ export const describeIdempotency = (
         await begin()
         if (state === 'given up') await idempotency.giveUp(key)
         clock.advance(HOUR)
-        // Neither an answer nor a second beginner moves the time.
+        // Neither an answer nor a second `begin` changes the time at which the key is forgotten.
         if (state === 'finished') await idempotency.finish(key, answer)
         const later = { inProgressUntil: START + 99 * HOUR, forgetAt: START + 99 * HOUR }
         await idempotency.begin(key, later)
@@ -200,7 +200,7 @@ export const describeIdempotency = (
       },
     )
 
-    it('take no answer any more once they are forgotten', async () => {
+    it('take no answer after they are forgotten', async () => {
       const { clock, idempotency, begin } = setUp()
       await begin()
       clock.advance(24 * HOUR)
@@ -212,7 +212,7 @@ export const describeIdempotency = (
   })
 }
 
-/** What those promise that hold a number of keys at most. */
+/** What an `Idempotency` promises that holds only a certain number of keys. */
 export const describeFullIdempotency = (
   name: string,
   open: (given: { now: () => number; maxKeys?: number }) => Store,
@@ -220,7 +220,7 @@ export const describeFullIdempotency = (
   const setUp = createSetUp(open)
 
   describe(`full keys of ${name}`, () => {
-    it('reject a new one, and none that is kept goes for it', async () => {
+    it('reject a new key, and drop none of the others for it', async () => {
       const { idempotency, begin } = setUp(3)
       for (const n of [1, 2, 3]) await begin(keyOf(n))
       await idempotency.giveUp(keyOf(2))
@@ -232,14 +232,14 @@ export const describeFullIdempotency = (
       expect(await begin(keyOf(3))).toEqual(finished)
     })
 
-    it('take a new one where one was set free', async () => {
+    it('take a new key after another was set free', async () => {
       const { idempotency, begin } = setUp(1)
       await begin()
       await idempotency.forget(key)
       expect(await begin(other)).toEqual({ state: 'yours' })
     })
 
-    it('take new ones when others are forgotten, even before a sweep', async () => {
+    it('take a new key in place of one that is to be forgotten, even before a sweep', async () => {
       const { clock, idempotency, begin } = setUp(2)
       await begin()
       const longer = { ...until, forgetAt: until.forgetAt + 1 }

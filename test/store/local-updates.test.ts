@@ -9,13 +9,13 @@ describe('updates of one process', () => {
     const updates = createLocalUpdates()
     let told = 0
     updates.listen(() => told++)
-    // Unawaited: the listener needs no turn of the event loop.
+    // Not awaited: the listener is called without a turn of the event loop.
     const published = updates.publish(refOf('exp_A'), update)
     expect(told).toBe(1)
     return published
   })
 
-  it('reject the publish whose listener throws, and go on', async () => {
+  it('reject a publish when the listener throws, and go on after that', async () => {
     const updates = createLocalUpdates()
     let calls = 0
     updates.listen(() => {

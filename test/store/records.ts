@@ -1,13 +1,13 @@
-/** Apart from `fixtures.ts`, which imports vitest: a child process uses these too. */
+/** These are not in `fixtures.ts`, which imports vitest, because a child process uses them too. */
 import type { ExportRef } from '../../src/exports/export.ts'
 import type { FinalRecord, TimedOutRecord } from '../../src/exports/ports.ts'
 import type { Tracking } from '../../src/exports/schedule.ts'
 
 export const HOUR = 3_600_000
-/** Where the tests' wall clock starts. */
+/** The time at which the wall clock of a test starts, epoch milliseconds. */
 export const START = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 export const LIMITS = { calls: 16, windowMs: 2000 }
-/** How long a claim holds. */
+/** How long a claim holds, milliseconds. */
 export const VISIBILITY_MS = 20_000
 
 export const refOf = (exportId: string, account = 'default'): ExportRef => ({
@@ -16,14 +16,14 @@ export const refOf = (exportId: string, account = 'default'): ExportRef => ({
   exportId,
 })
 
-/** A final record that ended at `START`: 24 h of life, 24 h more of memory. */
+/** A final record of an export that ended at `START`. It lives for 24 h and is kept for 48 h. */
 export const finalOf = (text: string, state: 'done' | 'error' = 'done'): FinalRecord => ({
   kind: 'final',
   forgetAt: START + 48 * HOUR,
   snapshot: {
     body: Buffer.from(text),
     state,
-    // As a hash would be: of characters that fit an ETag.
+    // Like a real version, this has only characters that an ETag allows.
     version: `v-${text.replace(/[^A-Za-z0-9]/g, '_')}`,
     observedAt: START,
     endOfLife: START + 24 * HOUR,
@@ -32,7 +32,7 @@ export const finalOf = (text: string, state: 'done' | 'error' = 'done'): FinalRe
 
 export const timedOut: TimedOutRecord = { kind: 'timed-out', forgetAt: START + 24 * HOUR }
 
-/** An export that was seen pending at `START` and is due then; nobody watches it. */
+/** An export that was first seen pending at `START`, is due at `START` and has no watchers. */
 export const trackingOf = (exportId: string, but: Partial<Tracking> = {}): Tracking => ({
   ref: refOf(exportId),
   dueAt: START,

@@ -120,7 +120,7 @@ export const describeResults = (name: string, open: (clock: Clock) => Store): vo
       expect(await results.get(ref)).toBeUndefined()
     })
 
-    it('keeps only what is left of a record that comes after its end of life', async () => {
+    it('keeps a record that comes after its end of life only as an expired one', async () => {
       const { results, clock } = setUp()
       clock.advance(24 * HOUR)
       expect(await results.put(ref, finalOf('late'))).toMatchObject({ kind: 'expired' })

@@ -10,19 +10,19 @@ const ref = refOf('exp_A')
 export const describeClaims = (name: string, open: () => Store): void => {
   const setUp = (...tracked: Tracking[]) => setUpSchedule(open(), tracked)
 
-  describe(`claims on the schedule of ${name}`, () => {
+  describe(`the schedule of ${name}, asked for claims,`, () => {
     it('has nothing due and nothing to wait for when nothing is tracked', async () => {
       const { schedule } = await setUp()
       expect(await schedule.claim(START, 10)).toEqual({ claims: [], nextDueAt: undefined })
     })
 
-    it('claims an export when it is due, and not a millisecond before', async () => {
+    it('gives an export when it is due, and not a millisecond before', async () => {
       const { claimIds } = await setUp(trackingOf('exp_A'))
       expect(await claimIds(START - 1)).toEqual([])
       expect(await claimIds(START)).toEqual(['exp_A'])
     })
 
-    it('tells with a claim all that was tracked, and when it was due', async () => {
+    it('gives with a claim all that was tracked, and the time at which it was due', async () => {
       const tracking = trackingOf('exp_A', {
         origin: 'started',
         misses: 2,
@@ -35,7 +35,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(claim).toEqual({ ...tracking, token: expect.stringMatching(/./) })
     })
 
-    it('takes a fraction of a millisecond, which jitter makes', async () => {
+    it('accepts times with fractions of milliseconds, which jitter makes', async () => {
       const jittered = { dueAt: START + 0.4, intervalMs: 5123.7 }
       const { schedule } = await setUp(trackingOf('exp_A', jittered))
       const claim = await claimOne(schedule, START + 1)
@@ -45,7 +45,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.reschedule(claim, later)).toBe(true)
     })
 
-    it('gives as many as asked for, the most urgent by deadline first', async () => {
+    it('gives as many exports as asked for, those with the earliest deadline first', async () => {
       const { claimIds } = await setUp(
         trackingOf('exp_idle', { dueAt: START, intervalMs: 60_000 }),
         trackingOf('exp_late', { dueAt: START + 2000, intervalMs: 5000 }),
@@ -55,7 +55,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await claimIds(START + 3000, 2)).toEqual(['exp_idle'])
     })
 
-    it('lets an idle one go first that is overdue for long enough', async () => {
+    it('gives an idle export first when it is overdue for long enough', async () => {
       const { claimIds } = await setUp(
         trackingOf('exp_watched', { dueAt: START + 56_000, intervalMs: 5000 }),
         trackingOf('exp_idle', { dueAt: START, intervalMs: 60_000 }),
@@ -63,7 +63,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await claimIds(START + 56_000, 1)).toEqual(['exp_idle'])
     })
 
-    it('starves nobody when there is never enough for all', async () => {
+    it('starves no export when there are never enough looks for all', async () => {
       const watched = Array.from({ length: 8 }, (_, n) =>
         trackingOf(`exp_W${n}`, { intervalMs: 5000 }),
       )
@@ -73,19 +73,19 @@ export const describeClaims = (name: string, open: () => Store): void => {
       for (; ; now += 1000, waited++) {
         const claim = await claimOne(schedule, now)
         if (claim.ref.exportId === 'exp_idle') break
-        // Due again at once: eight ask for eight looks a second, and there is one.
+        // It is due again at once. So eight exports want a look each second, and there is one look.
         await schedule.reschedule(claim, { ...claim, dueAt: now })
         expect(waited).toBeLessThan(70)
       }
       expect(waited).toBeGreaterThan(50)
     })
 
-    it.each([0, -1])('gives none when asked for %i', async (limit) => {
+    it.each([0, -1])('gives no export when asked for %i', async (limit) => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       expect(await schedule.claim(START, limit)).toEqual({ claims: [], nextDueAt: START })
     })
 
-    it('claims none twice, however many claim at once', async () => {
+    it('gives no export twice, however many claims are made at once', async () => {
       const ids = Array.from({ length: 30 }, (_, n) => `exp_${n}`)
       const { schedule } = await setUp(...ids.map((id) => trackingOf(id)))
       const answers = await Promise.all(ids.map(() => schedule.claim(START, 4)))
@@ -103,10 +103,10 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect((await claimOne(schedule, START + 1)).ref).toEqual(refOf('exp_A', 'theirs'))
     })
 
-    it('claims 1 000 exports, each once, in the order of their deadlines', async () => {
+    it('gives 1 000 exports, each once, in the order of their deadlines', async () => {
       const { schedule } = await setUp()
       for (let n = 0; n < 1000; n++) {
-        // 7 and 1 000 have no common factor: each due time once, in no order.
+        // 7 and 1 000 have no common factor, so every due time occurs once, in a mixed order.
         await schedule.track(trackingOf(`exp_${n}`, { dueAt: START + ((n * 7) % 1000) }))
       }
       const claims: Claim[] = []
@@ -123,8 +123,8 @@ export const describeClaims = (name: string, open: () => Store): void => {
     })
   })
 
-  describe(`when a claim on the schedule of ${name} is over`, () => {
-    it('is due again when the visibility time-out has passed, and not before', async () => {
+  describe(`a claim on the schedule of ${name}`, () => {
+    it('ends when the visibility time-out has passed, and not before', async () => {
       const { claimIds, schedule } = await setUp(trackingOf('exp_A'))
       const dead = await claimOne(schedule, START + 10)
       expect(await claimIds(START + 10 + VISIBILITY_MS - 1)).toEqual([])
@@ -133,7 +133,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(claim.token).not.toBe(dead.token)
     })
 
-    it('is due when it was said to be, with what was said', async () => {
+    it('ends with a plan, which says when the export is due next', async () => {
       const { claimIds, schedule } = await setUp(trackingOf('exp_A', { watchedUntil: START + 5 }))
       expect(await schedule.reschedule(await claimOne(schedule, START), plan)).toBe(true)
       expect(await claimIds(plan.dueAt - 1)).toEqual([])
@@ -144,18 +144,18 @@ export const describeClaims = (name: string, open: () => Store): void => {
       })
     })
 
-    it('takes from a plan nothing but the plan', async () => {
+    it('takes from a plan only the fields of a plan', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
       await schedule.watch([ref], START + 30_000)
-      // As a plan, a claim holds what was true when it was made.
+      // Here the plan is the claim itself, whose `watchedUntil` is older than the row's.
       expect(await schedule.reschedule(claim, { ...claim, dueAt: START + 5000 })).toBe(true)
       expect(await schedule.find(ref)).toEqual(
         trackingOf('exp_A', { dueAt: START + 5000, watchedUntil: START + 30_000 }),
       )
     })
 
-    it('is not told a second time', async () => {
+    it('cannot be ended a second time', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
       expect(await schedule.reschedule(claim, plan)).toBe(true)
@@ -164,14 +164,14 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.find(ref)).toMatchObject(plan)
     })
 
-    it('may still be told after its time-out when nobody else has claimed it', async () => {
+    it('can still be ended after its time-out when nobody else has claimed the export', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
       await schedule.claim(START + 2 * VISIBILITY_MS, 0)
       expect(await schedule.reschedule(claim, plan)).toBe(true)
     })
 
-    it('changes nothing once somebody else has claimed it', async () => {
+    it('changes nothing once somebody else has claimed the export', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const lost = await claimOne(schedule, START)
       const claim = await claimOne(schedule, START + VISIBILITY_MS)
@@ -182,7 +182,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.reschedule(claim, plan)).toBe(true)
     })
 
-    it('changes nothing once a look outside of it was noted', async () => {
+    it('changes nothing once a look that was made outside of it is noted', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const lost = await claimOne(schedule, START)
       const look = trackingOf('exp_A', { dueAt: START + 3000 })
@@ -192,7 +192,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.find(ref)).toEqual(look)
     })
 
-    it('changes nothing once it is followed no more, nor brings it back', async () => {
+    it('changes nothing once the export is no longer tracked, and does not bring it back', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
       expect(await schedule.untrack(ref)).toBe(true)

@@ -9,9 +9,8 @@ import { describeScheduleModel } from './schedule-model.ts'
 const ref = refOf('exp_A')
 
 /**
- * What every `Schedule` promises. `open` makes an empty store whose claims hold for `VISIBILITY_MS`.
- *
- * @param traits.hastens whether replicas share it, so that a claim may be another's
+ * What every `Schedule` promises. `open` makes an empty store; claims hold for `VISIBILITY_MS`.
+ * @param traits.hastens whether replicas share the schedule, so that another one may hold a claim
  */
 export const describeSchedule = (
   name: string,
@@ -23,7 +22,7 @@ export const describeSchedule = (
   describeClaims(name, open)
   describeScheduleModel(name, open, hastens)
 
-  describe(`tracking on the schedule of ${name}`, () => {
+  describe(`the schedule of ${name}, told to track,`, () => {
     it('finds what is tracked, without the token of a claim on it', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       expect(await schedule.find(refOf('exp_B'))).toBeUndefined()
@@ -35,14 +34,14 @@ export const describeSchedule = (
       expect(await schedule.find(ref)).not.toHaveProperty('token')
     })
 
-    it('takes what the newest look says of the next one', async () => {
+    it('takes the plan of the newest look', async () => {
       const { schedule } = await setUp(trackingOf('exp_A', { misses: 3, failures: 4 }))
       const look = trackingOf('exp_A', { dueAt: START + 1000, intervalMs: 5000 })
       await schedule.track(look)
       expect(await schedule.find(ref)).toEqual(look)
     })
 
-    it('keeps the earliest first sight and the latest watch', async () => {
+    it('keeps the earliest `firstSeenAt` and the latest `watchedUntil`', async () => {
       const { schedule } = await setUp(
         trackingOf('exp_A', { firstSeenAt: START, watchedUntil: START + 40_000 }),
         trackingOf('exp_A', { firstSeenAt: START + 9, watchedUntil: 0 }),
@@ -71,7 +70,7 @@ export const describeSchedule = (
       },
     )
 
-    it('says whether there was something to stop following', async () => {
+    it('says whether it had anything to untrack', async () => {
       const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
       expect(await schedule.untrack(refOf('exp_B'))).toBe(false)
       expect(await schedule.untrack(ref)).toBe(true)
@@ -79,7 +78,7 @@ export const describeSchedule = (
       expect(await claimIds(START)).toEqual([])
     })
 
-    it('stops following with the token of a claim that holds', async () => {
+    it('untracks an export with the token of a claim that holds', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
       expect(await schedule.untrack(ref, claim.token)).toBe(true)
@@ -87,15 +86,15 @@ export const describeSchedule = (
     })
   })
 
-  describe(`watching on the schedule of ${name}`, () => {
-    it('tracks nothing that is not tracked', async () => {
+  describe(`the schedule of ${name}, told what is watched,`, () => {
+    it('does not begin to track anything', async () => {
       const { schedule } = await setUp()
       await schedule.watch([ref], START + 50_000, START)
       expect(await schedule.claim(START, 1)).toEqual({ claims: [], nextDueAt: undefined })
       await schedule.watch([], START + 50_000, START)
     })
 
-    it('raises the time of the watched and never lowers it', async () => {
+    it('raises `watchedUntil` and never lowers it', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'), trackingOf('exp_B'))
       await schedule.watch([ref, refOf('exp_unknown'), refOf('exp_B')], START + 50_000)
       await schedule.watch([ref], START + 40_000)
@@ -106,7 +105,7 @@ export const describeSchedule = (
       }
     })
 
-    it('pulls the due time forward when asked to, and never back', async () => {
+    it('brings the due time forward when asked to, and never puts it off', async () => {
       const { schedule, claimIds } = await setUp(
         trackingOf('exp_A', { dueAt: START + 60_000 }),
         trackingOf('exp_B', { dueAt: START + 500 }),
@@ -116,7 +115,7 @@ export const describeSchedule = (
       expect(await claimIds(START + 1000)).toEqual(['exp_A'])
     })
 
-    it('leaves the due time of a claimed one, and the claim', async () => {
+    it('changes neither the due time of a claimed export nor its claim', async () => {
       const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
       await schedule.watch([ref], START + 50_000, START + 1)
@@ -125,14 +124,14 @@ export const describeSchedule = (
       expect(await schedule.reschedule(claim, plan)).toBe(true)
     })
 
-    it('pulls one forward again whose claim is over', async () => {
+    it('brings an export forward whose claim is over', async () => {
       const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
       await schedule.reschedule(await claimOne(schedule, START), plan)
       await schedule.watch([ref], START + 50_000, START + 1000)
       expect(await claimIds(START + 1000)).toEqual(['exp_A'])
     })
 
-    it('leaves one due whose claim was never told', async () => {
+    it('leaves an export due whose claim was never ended', async () => {
       const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
       await claimOne(schedule, START)
       const now = START + VISIBILITY_MS + 5
@@ -141,10 +140,10 @@ export const describeSchedule = (
     })
   })
 
-  describe(`what is due next on the schedule of ${name}`, () => {
+  describe(`nextDueAt of the schedule of ${name}`, () => {
     const nextDueAt = async (schedule: Schedule) => (await schedule.claim(START - 1, 1)).nextDueAt
 
-    it('is the earliest of those that were not claimed', async () => {
+    it('is the earliest due time of the exports that were not claimed', async () => {
       const { schedule } = await setUp(
         trackingOf('exp_A'),
         trackingOf('exp_B', { dueAt: START + 9000 }),
@@ -153,12 +152,12 @@ export const describeSchedule = (
       expect((await schedule.claim(START, 5)).nextDueAt).toBe(START + 8000)
     })
 
-    it('has passed when not all that was due was asked for', async () => {
+    it('lies in the past when fewer exports were asked for than are due', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'), trackingOf('exp_B'))
       expect((await schedule.claim(START + 5000, 1)).nextDueAt).toBe(START)
     })
 
-    it('is when the claims come back when nothing is due before', async () => {
+    it('is the time at which the claims end when nothing is due before', async () => {
       const { schedule } = await setUp(
         trackingOf('exp_A'),
         trackingOf('exp_B', { dueAt: START + VISIBILITY_MS + 1 }),
@@ -167,7 +166,7 @@ export const describeSchedule = (
       expect((await schedule.claim(START + 1, 5)).nextDueAt).toBe(START + VISIBILITY_MS)
     })
 
-    it('follows whatever moves a due time', async () => {
+    it('follows every change of a due time', async () => {
       const { schedule } = await setUp(trackingOf('exp_A', { dueAt: START + 5000 }))
       expect(await nextDueAt(schedule)).toBe(START + 5000)
       await schedule.watch([ref], START + 50_000, START + 1000)

@@ -3,7 +3,7 @@ import type { Claim, Plan, Schedule, Tracking } from '../../src/exports/schedule
 import { closedAfterTest } from './fixtures.ts'
 import { START } from './records.ts'
 
-/** What a look may come to. */
+/** A plan that a look may result in. */
 export const plan: Plan = {
   dueAt: START + 90_000,
   intervalMs: 15_000,
@@ -12,7 +12,7 @@ export const plan: Plan = {
   failures: 2,
 }
 
-/** The claim on the most urgent of those that are due. */
+/** Claims the most urgent of the exports that are due. @throws when none is due */
 export const claimOne = async (schedule: Schedule, now: number): Promise<Claim> => {
   const { claims } = await schedule.claim(now, 1)
   const [claim] = claims

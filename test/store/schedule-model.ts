@@ -19,7 +19,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   failures: count,
 })
 
-/** The schedule beside a naive twin of it that does nothing but what the port says. */
+/** Runs the schedule together with a naive twin, which does exactly what the port's text says. */
 const createPair = (schedule: Schedule, hastens: boolean) => {
   const twins = new Map<string, { tracking: Tracking; token?: string; hastened?: number }>()
   const claims: Claim[] = []
@@ -61,7 +61,7 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
         const twin = twins.get(id)
         if (twin === undefined) continue
         const { tracking, token } = twin
-        // Where the claim's time is out it is due already, and `dueBy` is no earlier.
+        // When the time of the claim is out, the export is already due and `dueBy` is no earlier.
         const dueAt =
           token === undefined ? Math.min(tracking.dueAt, dueBy ?? Infinity) : tracking.dueAt
         const watchedUntil = Math.max(tracking.watchedUntil, until)
@@ -77,7 +77,7 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
       const due = [...twins.values()].filter(({ tracking }) => tracking.dueAt <= now)
       const urgency = due.map(({ tracking }) => deadline(tracking)).sort((a, b) => a - b)
       const answer = await schedule.claim(now, limit)
-      // By deadline: which one of two equals goes first is nobody's business.
+      // Only deadlines are compared. Which of two equal ones comes first is not promised.
       expect(answer.claims.map(deadline)).toEqual(urgency.slice(0, limit))
       for (const { token, ...tracking } of answer.claims) {
         expect(claims.map((claim) => claim.token)).not.toContain(token)
@@ -94,7 +94,7 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
       await expectTwins()
     },
 
-    /** Ends one of the claims so far, a lost one too: with a plan, or for good. */
+    /** Ends one of the claims so far, which may be lost, with a plan or by `untrack`. */
     async end(which: number, plan: Plan | undefined) {
       const claim = claims.at(-1 - (which % Math.max(1, claims.length)))
       if (claim === undefined) return
@@ -164,7 +164,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   ),
 )
 
-/** The part of `describeSchedule` that does anything in any order. */
+/** The part of `describeSchedule` that makes random calls in random order. */
 export const describeScheduleModel = (name: string, open: () => Store, hastens: boolean): void => {
   describe(`schedule of ${name}, whatever is done with it`, () => {
     it('does what its naive twin does', async () => {

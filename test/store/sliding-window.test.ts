@@ -2,7 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSlidingWindow } from '../../src/store/sliding-window.ts'
 
-/** The most calls in any closed window of that length: such a window starts at a call. */
+/**
+ * The highest number of calls in any closed window of this length. It is enough to look at the
+ * windows that end at a call.
+ */
 const mostIn = (times: readonly number[], windowMs: number): number => {
   let most = 0
   let first = 0
@@ -17,7 +20,7 @@ const limits = fc.record({
   calls: fc.integer({ min: 1, max: 40 }),
   windowMs: fc.integer({ min: 100, max: 5000 }),
 })
-/** Fractions of milliseconds and weeks of uptime: where rounding would show. */
+/** Start times with fractions of milliseconds and after weeks of uptime, to find wrong rounding. */
 const start = fc.double({ min: 0, max: 5e9, noNaN: true })
 
 describe('sliding window', () => {
@@ -49,7 +52,7 @@ describe('sliding window', () => {
     )
   })
 
-  it('names whole milliseconds after which one who asks alone succeeds', async () => {
+  it('names a wait in whole milliseconds after which a single caller gets a call', async () => {
     await fc.assert(
       fc.asyncProperty(limits, start, async ({ calls, windowMs }, startAt) => {
         let time = startAt
@@ -66,7 +69,7 @@ describe('sliding window', () => {
     )
   })
 
-  it('gives one who always asks at least 95 % of the budget', async () => {
+  it('gives a caller who always asks at least 95 % of the budget', async () => {
     await fc.assert(
       fc.asyncProperty(limits, start, async ({ calls, windowMs }, startAt) => {
         let time = startAt
@@ -84,7 +87,7 @@ describe('sliding window', () => {
     )
   })
 
-  it('keeps calls that are exactly one window apart out of one window', async () => {
+  it('counts two calls that are exactly one window apart in the same window', async () => {
     let time = 0
     const { take } = createSlidingWindow({ calls: 1, windowMs: 2000 }, { now: () => time })
     expect(await take('default')).toBe(0)
@@ -94,7 +97,7 @@ describe('sliding window', () => {
     expect(await take('default')).toBe(0)
   })
 
-  it('tells a timer that fired a little early to wait again, not to spin', async () => {
+  it('tells a caller whose timer fired a little early to wait for at least a millisecond', async () => {
     let time = 0
     const { take } = createSlidingWindow({ calls: 4, windowMs: 2000 }, { now: () => time })
     await take('default')
@@ -103,7 +106,7 @@ describe('sliding window', () => {
     expect(await take('default')).toBe(1)
   })
 
-  it('lets nothing leave while it is told to be quiet', async () => {
+  it('lets no call leave until `quietUntil` has passed', async () => {
     let time = 10
     const options = { now: () => time, quietUntil: 1500 }
     const { take } = createSlidingWindow({ calls: 16, windowMs: 2000 }, options)

@@ -45,7 +45,7 @@ export const describeUpdates = (name: string, open: () => Store): void => {
       for (const detail of details) expect((await heard.next())[1]).toEqual(trouble(detail))
     })
 
-    it('takes what nobody listens to', async () => {
+    it('accepts an update that nobody listens to', async () => {
       const { updates } = closedAfterTest(open())
       await updates.publish(refOf('exp_A'), trouble('unheard'))
       const heard = listenTo(updates)
@@ -65,7 +65,10 @@ export const describeUpdates = (name: string, open: () => Store): void => {
 
 type Told = [ExportRef, Update]
 
-/** What the listener was told, one by one: it may come from another process and take a while. */
+/**
+ * Returns what the listener was told, one by one. An update may come from another process, so
+ * `next` waits for it.
+ */
 const listenTo = (updates: Updates) => {
   const told: Told[] = []
   let arrived = Promise.withResolvers<void>()

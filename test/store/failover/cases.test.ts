@@ -18,8 +18,8 @@ import {
   young,
 } from './fixtures.ts'
 
-describe.skipIf(withoutRedis)('a store and its Redis', () => {
-  it('absent at the start is one that joins later', async () => {
+describe.skipIf(withoutRedis)('a store on a Redis that goes away', () => {
+  it('starts without Redis and uses it when it comes', async () => {
     const redis = await startRedis()
     await redis.kill()
     const prefix = freshPrefix()
@@ -33,14 +33,14 @@ describe.skipIf(withoutRedis)('a store and its Redis', () => {
     expect(await other.schedule.find(ref)).toMatchObject({ origin: 'pending' })
   })
 
-  it('that may evict is warned of at the start, and of none other', async () => {
+  it('warns at the start of a Redis that may evict, and of no other', async () => {
     const redis = await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] })
     expect((await openOn(redis.url, freshPrefix())).policies).toEqual(['allkeys-lru'])
     await configure(await bareClient(redis), 'maxmemory-policy', 'noeviction')
     expect((await openOn(redis.url, freshPrefix())).policies).toEqual([])
   })
 
-  // A pause that lemlist had asked for was forgotten at the switch.
+  // Regression: the store forgot a pause of lemlist when it switched.
   it('keeps a pause that lemlist asked for over both switches', async () => {
     const given = await setUp()
     const { store, redis, prefix, isBack } = given
@@ -55,15 +55,15 @@ describe.skipIf(withoutRedis)('a store and its Redis', () => {
     expect(await other.budget.take('default')).toBeGreaterThan(50_000)
   })
 
-  // The very call that found Redis gone took a slot of the new share, right after a full window.
-  it('gives no slot to the call that finds it gone', async () => {
+  // Regression: the call that found Redis gone took a slot of the new share after a full window.
+  it('gives no slot to the call that finds Redis gone', async () => {
     const { store, redis } = await setUp()
     await redis.kill()
     expect(await store.budget.take('default')).toBeGreaterThan(LIMITS.windowMs / 2)
     expect(store.budget.patienceMs?.()).toBeLessThan(250)
   })
 
-  it('follows here what somebody begins to watch while only Redis knows that it is tracked', async () => {
+  it('follows an export by itself when a watcher joins and only Redis knows that it is tracked', async () => {
     const { store, redis, prefix } = await setUp()
     const other = await replicaOn(redis.url, prefix)
     await other.schedule.track(trackingOf('exp_A', { dueAt: Date.now() + 60_000 }))
@@ -74,7 +74,7 @@ describe.skipIf(withoutRedis)('a store and its Redis', () => {
     expect(claims.map((claim) => claim.ref)).toEqual([ref])
   })
 
-  it('has the claims back whose looks ended while it was stopped', async () => {
+  it('brings to Redis the plan of a look that ended while Redis was stopped', async () => {
     const given = await setUp()
     const { store, redis, prefix, isBack } = given
     await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 1 }))
@@ -88,7 +88,7 @@ describe.skipIf(withoutRedis)('a store and its Redis', () => {
     expect(dueAt - Date.now()).toBeLessThan(VISIBILITY_MS / 2)
   })
 
-  it('that is called by a wrong password tells no log of it, and the gateway serves', async () => {
+  it('tells no log a password that Redis refuses, and goes on without Redis', async () => {
     const redis = await startRedis({ args: ['--requirepass', 'right-password-canary'] })
     const errors: unknown[] = []
     const url = redis.url.replace('://', '://:wrong-password-canary@')
@@ -107,7 +107,7 @@ describe.skipIf(withoutRedis)('a store and its Redis', () => {
     expect(said).not.toContain('canary')
   })
 
-  it('tells the other replicas of the finals that came while it was away for one', async () => {
+  it('tells the other replicas the finals that came while Redis was away for this one', async () => {
     const given = await setUp()
     const { store, redis, client, prefix, isBack } = given
     const other = await replicaOn(redis.url, prefix)

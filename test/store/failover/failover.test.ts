@@ -21,7 +21,7 @@ import {
 interface Outage {
   readonly name: string
   begin(redis: RedisServer, client: BareClient): Promise<unknown>
-  /** Resolves with the Redis that is back. */
+  /** Ends the outage and resolves to the Redis that is back. */
   end(redis: RedisServer, client: BareClient): Promise<RedisServer>
 }
 
@@ -58,7 +58,7 @@ const OUTAGES: readonly Outage[] = [
 ]
 
 describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begin, end }) => {
-  it('waits once for it, within the deadline, and answers from what it holds', async () => {
+  it('waits for Redis once, within the deadline, and then answers from its own memory', async () => {
     const given = await setUp()
     const { store, redis, client } = given
     await store.results.put(ref, young('before'))
@@ -71,7 +71,7 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     expect(given.switches).toEqual(['away'])
   })
 
-  it('puts into it what came up meanwhile, and what it may have lost', async () => {
+  it('brings to Redis what happened meanwhile, and what Redis may have lost', async () => {
     const given = await setUp()
     const { store, redis, client, prefix, isBack } = given
     await store.results.put(refOf('exp_before'), young('before'))
@@ -119,7 +119,7 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     ])
   })
 
-  it('lets nothing leave for a window at each switch, and its share in between', async () => {
+  it('lets no call leave for a window at each switch, and only its share in between', async () => {
     const given = await setUp()
     const { store, redis, client, isBack } = given
     const times: number[] = []

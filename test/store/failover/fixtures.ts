@@ -6,12 +6,12 @@ import { startRedis } from '../../helpers/redis.ts'
 import { type BareClient, bareClient, freshPrefix } from '../../helpers/redis-store.ts'
 import { finalOf, HOUR, refOf, trackingOf } from '../records.ts'
 
-/** Stores on a Redis that goes away. */
+/** Helpers for stores on a Redis that goes away. */
 
 export const LIMITS = { calls: 16, windowMs: 400 }
 export const RESERVE = 4
 export const VISIBILITY_MS = 20_000
-/** Nothing waits longer for Redis; what the machine takes besides. */
+/** Nothing waits longer than 250 ms for Redis. The other 150 ms are for a slow machine. */
 export const DEADLINE_MS = 250 + 150
 export const ref = refOf('exp_A')
 export const soon = () => ({
@@ -25,7 +25,7 @@ export const young = (text: string) => {
   return { ...record, snapshot: { ...snapshot, observedAt: Date.now(), endOfLife }, forgetAt }
 }
 
-/** A store as the gateway opens it. */
+/** Opens a store as the gateway does. */
 export const openOn = async (url: string, prefix: string) => {
   const switches: string[] = []
   const policies: string[] = []
@@ -43,7 +43,7 @@ export const openOn = async (url: string, prefix: string) => {
   return { store, switches, policies, isBack }
 }
 
-/** What is really in Redis, seen by another replica. */
+/** Opens the store of another replica, which shows what is really in Redis. */
 export const replicaOn = async (url: string, prefix: string) => {
   const options = { url, prefix, limits: LIMITS, visibilityMs: VISIBILITY_MS }
   const store = createRedisStore(options)
@@ -69,7 +69,7 @@ export const setUp = async () => {
 }
 type Given = Awaited<ReturnType<typeof setUp>>
 
-/** Until the store has met the outage. */
+/** Makes the store meet the outage, by one operation. */
 export const isAway = async ({ store }: Pick<Given, 'store'>) => {
   await store.schedule.track(trackingOf('exp_met', { dueAt: Date.now() + 60_000 }))
   expect(await store.healthy()).toBe(false)

@@ -23,7 +23,7 @@ describe('memory store', () => {
     vi.useRealTimers()
   })
 
-  it('lets the record go that was not asked for the longest when it is full', async () => {
+  it('drops the record that nobody has asked for the longest time when it is full', async () => {
     const { store } = setUp(25_000)
     await store.results.put(refOf('exp_A'), finalOf(body))
     await store.results.put(refOf('exp_B'), finalOf(body))
@@ -34,7 +34,7 @@ describe('memory store', () => {
     expect(kinds).toEqual(['final', undefined, 'final'])
   })
 
-  it('makes room by dropping the bytes of the expired', async () => {
+  it('makes room by dropping the bytes of expired records', async () => {
     const { store, clock } = setUp(25_000)
     await store.results.put(refOf('exp_A'), finalOf(body))
     await store.results.put(refOf('exp_B'), finalOf(body))
@@ -48,11 +48,11 @@ describe('memory store', () => {
     expect(kinds).toEqual(['expired', 'expired', 'final'])
   })
 
-  it('makes room by forgetting what is to be forgotten', async () => {
+  it('makes room by forgetting records whose time is over', async () => {
     const { store, clock } = setUp(1100)
     await store.results.put(refOf('exp_A'), { ...timedOut, forgetAt: timedOut.forgetAt - HOUR })
     await store.results.put(refOf('exp_B'), { ...timedOut, forgetAt: timedOut.forgetAt + HOUR })
-    // Asked for last, so that a full store would rather let the other one go.
+    // This record is asked for last, so a full store would drop the other one first.
     await store.results.get(refOf('exp_A'))
     clock.advance(24 * HOUR)
     vi.advanceTimersByTime(60_000)
@@ -60,13 +60,13 @@ describe('memory store', () => {
     expect(await store.results.get(refOf('exp_B'))).toMatchObject({ kind: 'timed-out' })
   })
 
-  it('drops the idempotency keys that are to be forgotten', async () => {
+  it('drops idempotency keys whose time is over', async () => {
     const { store, clock } = setUp(1000)
     const until = { inProgressUntil: START + 1000, forgetAt: START + 24 * HOUR }
     await store.idempotency.begin('key', until)
     clock.advance(24 * HOUR)
     vi.advanceTimersByTime(60_000)
-    // Back before its time, a key that was only hidden would show again.
+    // The clock goes back. A key that was only hidden would now be found again.
     clock.advance(-HOUR)
     expect(await store.idempotency.begin('key', until)).toEqual({ state: 'yours' })
   })

@@ -8,7 +8,7 @@ import { finalOf, refOf } from '../records.ts'
 
 const ref = refOf('exp_A')
 
-describe.skipIf(withoutRedis)('what somebody else says on our channel', () => {
+describe.skipIf(withoutRedis)('a message of another program on the channel', () => {
   const server = sharedRedis()
 
   it('is counted and told to nobody', async () => {

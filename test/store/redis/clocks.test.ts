@@ -22,7 +22,7 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
     return { one, two, ahead }
   }
 
-  it('claim what is due by the clock of Redis, and not before', async () => {
+  it('claim exports that are due by the clock of Redis, and no others', async () => {
     const { one, two, ahead } = await openTwo()
     await one.schedule.track(trackingOf('exp_later', { dueAt: Date.now() + 60_000 }))
     await one.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 1_000 }))
@@ -34,7 +34,7 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
     expect(idsOf((await one.schedule.claim(Date.now() + 5, 10)).claims)).toEqual(['exp_B'])
   })
 
-  it('agree how long a start is under way', async () => {
+  it('agree how long a start is in progress', async () => {
     const { one, two, ahead } = await openTwo()
     const until = { inProgressUntil: ahead() + 45_000, forgetAt: ahead() + 24 * HOUR }
     await two.idempotency.begin('k', until)
@@ -43,8 +43,9 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
     expect(await two.idempotency.begin('other', until)).toEqual({ state: 'in-progress' })
   })
 
-  // Pending observations of a clock ahead were newer than all that came after them for five minutes.
-  it('take no observation of the other for newer than their own next one', async () => {
+  // Regression: a pending observation of the replica whose clock is ahead counted as newer than all
+  // observations of the next five minutes.
+  it('do not treat an observation of the other as newer than their own next one', async () => {
     const { one, two, ahead } = await openTwo()
     const heard: Update[] = []
     one.updates.listen((_, update) => void heard.push(update))
@@ -62,8 +63,9 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
 })
 
 describe.skipIf(withoutRedis)('a command that is late', () => {
-  // A stopped Redis executed a claim that nobody waited for: the export was due again only 15 s later.
-  it('claims nothing any more when Redis gets to it', async () => {
+  // Regression: a stopped Redis executed a claim later, when nobody waited for it any more. The
+  // export was due again only after 15 s.
+  it('claims nothing when Redis executes it later', async () => {
     const redis = await startRedis()
     const at = { url: redis.url, prefix: freshPrefix() }
     const { store } = await openRedisStore(at)
@@ -72,15 +74,15 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
     await store.schedule.claim(Date.now(), 0)
     redis.pause()
     await expect(store.schedule.claim(Date.now(), 1)).rejects.toThrow(RedisLate)
-    // Longer than anybody waits for a claim.
+    // This is longer than any store waits for a claim.
     await delay(600)
     redis.resume()
     await expect.poll(() => other.healthy()).toBe(true)
     expect(idsOf((await other.schedule.claim(Date.now(), 1)).claims)).toEqual(['exp_A'])
   })
 
-  // The caller was told that nothing was begun, and his key was taken for 24 h.
-  it('leaves no key taken that can be released afterwards', async () => {
+  // Regression: the caller was told that nothing was begun, but the key stayed taken for 24 h.
+  it('may take a key, but this key can be released afterwards', async () => {
     const redis = await startRedis()
     const at = { url: redis.url, prefix: freshPrefix() }
     const { store } = await openRedisStore(at)
@@ -88,7 +90,7 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
     redis.pause()
     await expect(store.idempotency.begin('k', later())).rejects.toThrow(RedisLate)
     redis.resume()
-    // Seen from outside: whoever asked by `begin` might come before the late one.
+    // A bare client looks for the key. A `begin` of the test might be executed before the late one.
     const client = await bareClient(redis)
     await expect.poll(() => client.exists(`${at.prefix}:once:k`)).toBe(1)
     expect(await other.idempotency.begin('k', later())).toEqual({ state: 'in-progress' })
@@ -98,12 +100,13 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
     expect(await other.idempotency.begin('k', later())).toEqual({ state: 'yours' })
   })
 
-  // A process that was busy for 250 ms took Redis for away: two windows without a call each time.
-  it('is not one whose answer came while this process was busy', async () => {
+  // Regression: a process that was busy for 250 ms believed that Redis was away. Each time it made
+  // no call for two windows.
+  it('is not a command whose answer came while the process was busy', async () => {
     const redis = await startRedis()
     const { store } = await openRedisStore({ url: redis.url, prefix: freshPrefix() })
     const answer = store.results.get(ref)
-    // Let it be sent first.
+    // The command must be sent before the process is busy.
     await new Promise((resolve) => setImmediate(resolve))
     const busyUntil = performance.now() + 400
     while (performance.now() < busyUntil);

@@ -23,13 +23,13 @@ const young = (text: string) => {
   }
 }
 
-/** What somebody else may have put under a key of ours. */
+/** Values that another program may have put under a key of the store. */
 const JUNK: Readonly<Record<string, (client: BareClient, key: string) => Promise<unknown>>> = {
   'an empty string': (client, key) => client.set(key, ''),
   text: (client, key) => client.set(key, 'hello'),
-  'the beginning of a record of ours': (client, key) =>
+  'the beginning of a valid record': (client, key) =>
     client.set(key, '1 final done v-x 1 2 9999999999999 sum\n{"half":'),
-  'a record of a version to come': (client, key) => client.set(key, '2 final done v-x 1 2 3\nx'),
+  'a record of a later version': (client, key) => client.set(key, '2 final done v-x 1 2 3\nx'),
   'a large number': (client, key) => client.set(key, '9'.repeat(400)),
   infinity: (client, key) => client.set(key, 'inf'),
   '8 MiB': (client, key) => client.set(key, '1 final '.padEnd(8 * 1024 * 1024, 'x')),
@@ -41,7 +41,7 @@ const JUNK: Readonly<Record<string, (client: BareClient, key: string) => Promise
   'a stream': (client, key) => client.xAdd(key, '*', { hello: 'world' }),
 }
 
-describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
+describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store', () => {
   const server = sharedRedis()
 
   const setUp = async () => {
@@ -61,7 +61,7 @@ describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
   }
   type Given = Awaited<ReturnType<typeof setUp>>
 
-  /** All that is done with a store, so that each of its keys is there. */
+  /** Uses every operation of the store, so that all of its keys exist. */
   const exercise = async ({ store, primary }: Pick<Given, 'store' | 'primary'>) => {
     await store.results.put(ref, young('done'))
     await store.results.getMany([ref, refOf('exp_B')])
@@ -91,32 +91,35 @@ describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
     'probe',
   ]
 
-  it('may be under any of these', async () => {
+  it('may be under any of the keys of this test, since there are no others', async () => {
     const given = await setUp()
     await exercise(given)
     const keys = await given.client.keys(`${given.prefix}:*`)
     expect(keys.map((key) => key.slice(given.prefix.length + 1)).sort()).toEqual([...KEYS].sort())
   })
 
-  it.each(Object.keys(JUNK))('is no reason to give Redis up when it is %s', async (name) => {
-    const { client, prefix, switches, failures, ...given } = await setUp()
-    for (const key of KEYS) {
-      await exercise(given)
-      await client.del(`${prefix}:${key}`)
-      await JUNK[name]?.(client, `${prefix}:${key}`)
-      await exercise(given)
-    }
-    expect(switches).toEqual([])
-    expect(new Set(failures)).toEqual(new Set(['corrupt-record']))
-    // What was in the way is gone: all works as ever.
-    await client.del(`${prefix}:once:k`)
-    expect(await exercise(given)).toEqual({ state: 'yours' })
-    expect(await given.store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-done' } })
-    expect(await given.store.schedule.find(ref)).toBeDefined()
-  })
+  it.each(Object.keys(JUNK))(
+    'does not make the store give Redis up when it is %s',
+    async (name) => {
+      const { client, prefix, switches, failures, ...given } = await setUp()
+      for (const key of KEYS) {
+        await exercise(given)
+        await client.del(`${prefix}:${key}`)
+        await JUNK[name]?.(client, `${prefix}:${key}`)
+        await exercise(given)
+      }
+      expect(switches).toEqual([])
+      expect(new Set(failures)).toEqual(new Set(['corrupt-record']))
+      // Without the foreign values everything works as before.
+      await client.del(`${prefix}:once:k`)
+      expect(await exercise(given)).toEqual({ state: 'yours' })
+      expect(await given.store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-done' } })
+      expect(await given.store.schedule.find(ref)).toBeDefined()
+    },
+  )
 
   it.each(Object.keys(JUNK))(
-    'is a miss among results when it is %s, and makes room',
+    'counts as no result when it is %s, and a new result replaces it',
     async (name) => {
       const { store, client, prefix } = await setUp()
       await JUNK[name]?.(client, `${prefix}:result:default/cam_A1/exp_A`)
@@ -127,7 +130,7 @@ describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
     },
   )
 
-  it('is a miss when it is the record of another export', async () => {
+  it('counts as no result when it is the record of another export', async () => {
     const { store, client, prefix, failures } = await setUp()
     await store.results.put(refOf('exp_A', 'theirs'), young('theirs'))
     const [from, to] = ['theirs', 'default'].map(
@@ -138,7 +141,7 @@ describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
     expect(failures).toEqual(['corrupt-record'])
   })
 
-  it('takes an idempotency key: what was begun there nobody knows', async () => {
+  it('makes an idempotency key unknown, since nobody can say what was begun', async () => {
     const { store, client, prefix } = await setUp()
     for (const [n, put] of Object.values(JUNK).entries()) {
       await put(client, `${prefix}:once:${n}`)
@@ -146,7 +149,7 @@ describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
     }
   })
 
-  it('makes the budget rest for one window and no longer', async () => {
+  it('stops the budget for one window and no longer', async () => {
     const { primary, client, prefix } = await setUp()
     await client.lPush(`${prefix}:calls:default`, ['99999999999999'])
     const waitMs = await primary.budget.take('default')
@@ -156,22 +159,23 @@ describe.skipIf(withoutRedis)('what somebody else put under our keys', () => {
     expect(await primary.budget.take('default')).toBe(0)
   })
 
-  // One member at infinity, and the next due time was no number: the tracker asked without a rest.
-  it('is due never when its time is infinite', async () => {
+  // Regression: because of one member at infinity the next due time was no number, and the tracker
+  // asked Redis without a pause.
+  it('is never due when its time is infinite', async () => {
     const { store, client, prefix } = await setUp()
     await client.zAdd(`${prefix}:due`, { score: Infinity, value: 'hello' })
     expect(await store.schedule.claim(Date.now(), 5)).toEqual({ claims: [], nextDueAt: undefined })
   })
 
-  // A row without a due time was tracked, and yet nobody ever looked at it again.
-  it('does not keep an export from being followed whose due time is lost', async () => {
+  // Regression: a row without a due time counted as tracked, but nobody looked at its export again.
+  it('makes an export untracked when its due time is lost, so that it can be tracked again', async () => {
     const { store, client, prefix } = await setUp()
     await store.schedule.track(trackingOf('exp_A'))
     await client.zRem(`${prefix}:due`, 'default/cam_A1/exp_A')
     expect(await store.schedule.find(ref)).toBeUndefined()
   })
 
-  it('never becomes a claim or stops one, whatever the rows hold', async () => {
+  it('never becomes a claim and never prevents one, whatever the rows contain', async () => {
     const { store, client, prefix, switches } = await setUp()
     const good = { ...trackingOf('exp_A'), ref: undefined, token: undefined }
     const field = fc.constantFrom(

@@ -25,11 +25,11 @@ const final: fc.Arbitrary<FinalRecord> = fc.record({
   forgetAt: time,
 })
 
-/** Bytes are compared, not the kind of array that holds them. */
+/** Makes a plain array of the body, because only the bytes are compared. */
 const plain = ({ body, ...rest }: Snapshot) => ({ ...rest, body: [...body] })
 
 describe('a record in Redis', () => {
-  it('reads as it was written', () => {
+  it('is read as it was written', () => {
     fc.assert(
       fc.property(anyRef, final, (ref, record) => {
         const read = decodeResult(ref, encodeResult(ref, record))
@@ -43,7 +43,7 @@ describe('a record in Redis', () => {
     )
   })
 
-  it('is none with a single character changed, left out or added', () => {
+  it('is not accepted when a single character is changed or left out', () => {
     fc.assert(
       fc.property(anyRef, final, fc.nat(), fc.string({ maxLength: 1 }), (ref, record, at, put) => {
         const text = encodeResult(ref, record)
@@ -56,7 +56,7 @@ describe('a record in Redis', () => {
     )
   })
 
-  it('is none under the key of another export', () => {
+  it('is not accepted under the key of another export', () => {
     fc.assert(
       fc.property(anyRef, anyRef, final, (ref, other, record) => {
         fc.pre(JSON.stringify(ref) !== JSON.stringify(other))
@@ -65,7 +65,7 @@ describe('a record in Redis', () => {
     )
   })
 
-  it('is none in any other text', () => {
+  it('is not found in any other text', () => {
     const text = fc.oneof(
       fc.string(),
       fc.string().map((rest) => `1 final done v 1 2 3 ${rest}\n`),
@@ -80,9 +80,10 @@ describe('a record in Redis', () => {
   })
 })
 
-describe('an update on its way', () => {
-  // Quotes were escaped: a body full of them was longer than any message may be, and never arrived.
-  it('arrives as it was sent, whatever the body holds', () => {
+describe('an encoded update', () => {
+  // Regression: quotes in the body were escaped. A body full of quotes became longer than a message
+  // may be, and never arrived.
+  it('is decoded as it was sent, whatever the body contains', () => {
     const quotes = Buffer.alloc(16_384, '"')
     const bodies = fc.oneof(fc.uint8Array({ maxLength: 16_384 }), fc.constant(quotes))
     fc.assert(
@@ -97,7 +98,7 @@ describe('an update on its way', () => {
     )
   })
 
-  it('is none in any other text, and nothing is thrown', () => {
+  it('is not found in any other text, and nothing is thrown', () => {
     const spoilt = fc
       .tuple(anyRef, fc.constantFrom('ref', 'update', 'body', 'form'), fc.jsonValue())
       .map(([ref, field, value]) => {
@@ -107,7 +108,7 @@ describe('an update on its way', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), spoilt), (text) => {
         const heard = decodeUpdate(text)
-        // The body of what has none is nobody's business.
+        // An update without a body stays valid when a `body` field is added to it.
         if (heard !== undefined) expect(heard.update.kind).toBe('gone')
       }),
       { numRuns: 1_000 },

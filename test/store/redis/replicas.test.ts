@@ -11,7 +11,7 @@ import { idsOf } from '../schedule-fixtures.ts'
 
 const ref = refOf('exp_A')
 const later = () => ({ inProgressUntil: Date.now() + 45_000, forgetAt: Date.now() + 24 * HOUR })
-/** A final record whose life begins now, by this clock. */
+/** A final record whose life begins now. */
 const youngFinal = (text: string, now = Date.now()) => {
   const record = finalOf(text)
   const snapshot = { ...record.snapshot, observedAt: now, endOfLife: now + 24 * HOUR }
@@ -53,8 +53,9 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
     )
   })
 
-  // An export that B looked at for nobody, while somebody began to watch it on A, kept B's idle pace.
-  it('have the next look at the time that a new watcher asked for during a look of the other', async () => {
+  // Regression: replica B looked at an export without watchers. Meanwhile a watcher joined on
+  // replica A. The export kept the idle pace that B planned.
+  it('make the next look when a new watcher wants it, even if the other one was looking meanwhile', async () => {
     const { one, two } = await openTwo()
     const now = Date.now()
     await two.schedule.track(trackingOf('exp_A', { dueAt: now }))
@@ -126,7 +127,7 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
     const body = Uint8Array.from({ length: 16 * 1024 }, (_, n) => n)
     const now = Date.now()
     const { snapshot } = youngFinal('whole', now)
-    // Subscribing takes a moment; what is published before is lost.
+    // Subscribing takes a moment. Messages that are published before it are lost.
     await expect
       .poll(async () => {
         await one.updates.publish(ref, { kind: 'status', snapshot: { ...snapshot, body } })
@@ -162,7 +163,8 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
     expect(begun.state === 'finished' && Buffer.from(begun.answer).toString()).toBe('answer')
   })
 
-  // What was published while the connection was gone is lost: all that is watched is read again.
+  // Messages that are published while the connection is gone are lost, so the gateway then reads
+  // all watched exports again.
   it('hear each other again, and know that they missed something, after their connection was lost', async () => {
     const at = { url: server().url, prefix: freshPrefix() }
     let subscribed = 0

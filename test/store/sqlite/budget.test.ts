@@ -8,7 +8,7 @@ import { LIMITS, VISIBILITY_MS } from '../records.ts'
 const setUp = () => {
   const path = join(tempDirectory(), 'gateway.sqlite')
   const clock = createClock()
-  /** A monotonic clock starts anew with each process. */
+  /** Opens the store as a new process does, whose monotonic clock starts at 0. */
   const open = () => {
     const start = clock.now()
     const monotonic = () => clock.now() - start
@@ -26,7 +26,7 @@ const setUp = () => {
 }
 
 describe('budget of a sqlite store over restarts', () => {
-  it('rests for what is left of the window after the last call of a store that was closed', async () => {
+  it('gives no call for the rest of the window after the last call before the restart', async () => {
     const { clock, open } = setUp()
     const first = open()
     expect(await first.budget.take('default')).toBe(0)
@@ -38,7 +38,7 @@ describe('budget of a sqlite store over restarts', () => {
     expect(waitMs).toBeLessThanOrEqual(1002)
   })
 
-  it('is free at once when the window has passed since', async () => {
+  it('is free at once when the window has passed since the last call', async () => {
     const { clock, open } = setUp()
     const first = open()
     await first.budget.take('default')
@@ -53,7 +53,7 @@ describe('budget of a sqlite store over restarts', () => {
     expect(await open().budget.take('default')).toBe(0)
   })
 
-  it('remembers the call before last restart when the last process made none', async () => {
+  it('remembers a call of an earlier process when the last process made none', async () => {
     const { clock, open } = setUp()
     const first = open()
     await first.budget.take('default')
@@ -63,17 +63,17 @@ describe('budget of a sqlite store over restarts', () => {
     expect(await open().budget.take('default')).toBeGreaterThan(1500)
   })
 
-  it('rests for a whole window after a process that was killed', async () => {
+  it('gives no call for a whole window after a process that was killed', async () => {
     const { path, clock, open } = setUp()
     const first = open()
     await first.close()
     clock.advance(60_000)
-    // The log that a killed process leaves behind.
+    // A killed process leaves this log behind.
     writeFileSync(`${path}-wal`, '')
     expect(await open().budget.take('default')).toBeGreaterThan(2000)
   })
 
-  it('rests for a whole window when the wall clock was set back', async () => {
+  it('gives no call for a whole window when the wall clock was set back', async () => {
     const { clock, open } = setUp()
     const first = open()
     await first.budget.take('default')
@@ -84,7 +84,7 @@ describe('budget of a sqlite store over restarts', () => {
     expect(waitMs).toBeLessThanOrEqual(2002)
   })
 
-  it('rests for a whole window in place of a damaged file', async () => {
+  it('gives no call for a whole window when it replaces a damaged file', async () => {
     const { path, open } = setUp()
     copyFileSync(import.meta.filename, path)
     expect(await open().budget.take('default')).toBeGreaterThan(2000)

@@ -1,7 +1,7 @@
 /**
- * A process of its own on a store file: `node sqlite-child.ts PATH [FROM]`. Tracks
- * an export, claims it when its number is even, begins a key, finishes it when even, puts the
- * export's final, writes a line; and so on.
+ * A process of its own on a store file: `node child.ts PATH [FROM]`. It counts up from FROM. For
+ * each number it tracks an export and claims it when the number is even, begins a key and finishes
+ * it when the number is even, puts the final of the export, and writes the number on a line.
  */
 import { writeSync } from 'node:fs'
 import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
@@ -10,7 +10,7 @@ import { finalOf, HOUR, LIMITS, refOf, START, trackingOf, VISIBILITY_MS } from '
 const [, , path = '', from = '0'] = process.argv
 
 try {
-  // The time of the records, so that they are not past their end of life.
+  // The clock stands at the time of the records, so that they are not past their end of life.
   const store = createSqliteStore({
     path,
     limits: LIMITS,
@@ -21,7 +21,7 @@ try {
   for (let n = Number(from); ; n++) {
     const dueAt = n % 2 === 0 ? START : START + HOUR
     await store.schedule.track(trackingOf(`exp_${n}`, { dueAt }))
-    // None but an even one is due: it is claimed, and the claim never ends.
+    // Only an export with an even number is due. It is claimed, and the claim is never ended.
     await store.schedule.claim(START, 1)
     const until = { inProgressUntil: START + 1000, forgetAt: START + 24 * HOUR }
     await store.idempotency.begin(`key_${n}`, until)

@@ -43,7 +43,7 @@ const fill = async (store: Store): Promise<void> => {
   await store.close()
 }
 
-/** How many records are there; throws at one that was never put. */
+/** Counts the records in the store. @throws at a record that was never put */
 const countRight = async (store: Store): Promise<number> => {
   let right = 0
   for (let n = 0; n < RECORDS; n++) {
@@ -61,7 +61,7 @@ const countRight = async (store: Store): Promise<number> => {
 }
 
 describe('damaged sqlite file', () => {
-  it('of garbage is moved aside, the caller is told where, and a new store starts', async () => {
+  it('of garbage is moved aside, the path is told, and a new store starts', async () => {
     const { directory, path, onCorrupt, open } = setUp()
     writeFileSync(path, Buffer.alloc(20_000, 7))
     const store = closedAfterTest(open())
@@ -73,7 +73,7 @@ describe('damaged sqlite file', () => {
     expect(readdirSync(directory)).toContain(basename(movedTo))
   })
 
-  it('takes what belongs to it along', () => {
+  it('is moved together with the files that belong to it', () => {
     const { path, directory, open } = setUp()
     writeFileSync(path, Buffer.alloc(20_000, 7))
     writeFileSync(`${path}-shm`, 'an index of what?')
@@ -90,7 +90,7 @@ describe('damaged sqlite file', () => {
     expect(await countRight(store)).toBe(0)
   })
 
-  it('with a flipped bit in a body misses that record, counts it, and takes it again', async () => {
+  it('with a flipped bit in a body has no such record, counts the damage, and takes it again', async () => {
     const { path, onCorrupt, storeFailed, open } = setUp()
     await fill(open())
     const bytes = readFileSync(path)
@@ -122,7 +122,7 @@ describe('damaged sqlite file', () => {
     expect(storeFailed).toHaveBeenCalledOnce()
   })
 
-  it('with a page of garbage is moved aside when it is opened, not met later', async () => {
+  it('with a page of garbage is moved aside when it is opened, and not later', async () => {
     const { path, onCorrupt, open } = setUp()
     await fill(open())
     const bytes = readFileSync(path)
@@ -132,7 +132,7 @@ describe('damaged sqlite file', () => {
     expect(onCorrupt).toHaveBeenCalledOnce()
   })
 
-  it('with tables that nobody made is moved aside', async () => {
+  it('with tables that the store did not make is moved aside', async () => {
     const { path, onCorrupt, open } = setUp()
     await fill(open())
     const bytes = readFileSync(path)
@@ -146,7 +146,7 @@ describe('damaged sqlite file', () => {
 
   it('damaged while it is open gives misses and right records, and counts the misses', async () => {
     const { path, storeFailed, open } = setUp()
-    // More than SQLite keeps in memory, so that it has to read again.
+    // These are more records than SQLite keeps in memory, so that it must read the file again.
     const large = finalOf('y'.repeat(16_000))
     const filled = open()
     for (let n = 0; n < 400; n++) await filled.results.put(refOf(`exp_${n}`), large)
@@ -191,7 +191,8 @@ describe('damaged sqlite file', () => {
         if (right < RECORDS) missed++
         await store.close()
       } catch (error) {
-        // A flip in the few bytes that say whose file it is, and of which version: refused in words.
+        // A bit has flipped in the few bytes that name the program and the version of the file. The
+        // store then refuses the file and says why.
         if (!(error instanceof StoreRefused)) throw error
         refused++
       }

@@ -15,7 +15,7 @@ const open = (path: string) =>
 
 describe('sqlite file', () => {
   let umask: number
-  // The loosest: what is private then is private by our doing.
+  // With the loosest umask a file is private only when the store has made it so.
   beforeEach(() => {
     umask = process.umask(0)
   })
@@ -63,7 +63,7 @@ describe('sqlite file', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
-  it('is allowed in a directory of everybody where each deletes only what is his, like /tmp', () => {
+  it('is allowed in a directory like /tmp, where everybody writes but deletes only own files', () => {
     const directory = join(tempDirectory(), 'sticky')
     mkdirSync(directory)
     chmodSync(directory, 0o1777)
@@ -81,7 +81,7 @@ describe('sqlite file', () => {
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
-  it('of another program is refused and gets no table of ours', () => {
+  it('of another program is refused and gets no table of the gateway', () => {
     const directory = tempDirectory()
     const path = join(directory, 'theirs.sqlite')
     const theirs = new DatabaseSync(path)

@@ -19,7 +19,7 @@ const setUp = () => {
   const onCorrupt = vi.fn<(movedTo: string) => void>()
   const options = { path, limits: LIMITS, visibilityMs: VISIBILITY_MS, onCorrupt, storeFailed }
   const open = () => closedAfterTest(createSqliteStore({ ...options, now: clock.now }))
-  /** With so many keys in it, the even ones finished, and closed. */
+  /** Fills the file with so many keys, finishes those with an even number, and closes the store. */
   const fill = async (keys: number) => {
     const { idempotency, close } = open()
     for (let n = 0; n < keys; n++) {
@@ -28,13 +28,13 @@ const setUp = () => {
     }
     await close()
   }
-  /** Behind the store's back. */
+  /** Changes the file without the store. */
   const execute = (sql: string) => {
     const db = new DatabaseSync(path)
     db.exec(sql)
     db.close()
   }
-  /** The port alone, with the file in the test's hand. */
+  /** Opens only this port, on a database that the test can use as well. */
   const openFile = () => {
     const { db } = openSqliteFile({ path, maxBytes: 10_000_000, now: clock.now })
     onTestFinished(() => {
@@ -85,7 +85,7 @@ describe('damaged idempotency key of a sqlite store', () => {
     expect(told()).toEqual(['corrupt-record'])
   })
 
-  it('costs no other its answer, even when it names its key', async () => {
+  it('costs no other key its answer, even when it names that other key', async () => {
     const { open, fill, execute, told } = setUp()
     await fill(2)
     execute(`update idempotency set copy = '${keyOf(0)}' where key = '${keyOf(1)}'`)
@@ -104,7 +104,7 @@ describe('damaged idempotency key of a sqlite store', () => {
     expect(await idempotency.begin('key', until)).toEqual({ state: 'unknown' })
   })
 
-  it('takes the answer of whoever has begun it', async () => {
+  it('takes the answer of the work that was begun', async () => {
     const { openFile } = setUp()
     const { db, idempotency } = openFile()
     await idempotency.begin('key', until)
@@ -125,7 +125,7 @@ describe('damaged idempotency key of a sqlite store', () => {
     expect(await idempotency.begin(keyOf(0), until)).toEqual({ state: 'yours' })
   })
 
-  it('is not swept away before its time by a wrong date', async () => {
+  it('is not swept away too early because of a wrong date', async () => {
     const { openFile, told } = setUp()
     const { db, idempotency } = openFile()
     await idempotency.begin('key', until)
@@ -155,7 +155,7 @@ describe('damaged idempotency key of a sqlite store', () => {
     expect(told()).toHaveLength(end - at)
   })
 
-  it('is given to nobody again, wherever in the tables bits flip', async () => {
+  it('is never given out again, wherever in the tables a bit flips', async () => {
     const KEYS = 60
     const { path, open, fill, told, onCorrupt } = setUp()
     await fill(KEYS)
@@ -165,12 +165,12 @@ describe('damaged idempotency key of a sqlite store', () => {
     let kept = 0
     for (let round = 0; round < 200; round++) {
       const bytes = Buffer.from(sound)
-      // Not in the pages with the header and the schema: those are the file's affair.
+      // The pages with the header and the schema are left out: damage.test.ts has them.
       const at = 4096 + Math.floor(random() * (bytes.length - 4096))
       bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
       writeFileSync(path, bytes)
       const { idempotency, close } = open()
-      // A file that is no database any more takes its keys along, and whoever runs it is told.
+      // A file that is no longer a database is moved aside with its keys, and the operator is told.
       const movedAside = onCorrupt.mock.calls.length > moved
       moved = onCorrupt.mock.calls.length
       for (let n = 0; n < KEYS && !movedAside; n++) {
@@ -188,7 +188,7 @@ describe('damaged idempotency key of a sqlite store', () => {
     expect(told().length).toBeGreaterThan(20)
   })
 
-  it('on a page that cannot be read is counted and given to nobody again', async () => {
+  it('on a page that cannot be read is counted and never given out again', async () => {
     const KEYS = 400
     const { path, openFile, told } = setUp()
     const large = new Uint8Array(16_000)

@@ -23,7 +23,7 @@ const setUp = () => {
   const options = { path, limits: LIMITS, visibilityMs: VISIBILITY_MS, onCorrupt, storeFailed }
   const open = (given: { maxKeys?: number; maxBytes?: number } = {}) =>
     closedAfterTest(createSqliteStore({ ...options, ...given, now: clock.now }))
-  /** The port alone, with the file in the test's hand. */
+  /** Opens only this port, on a database that the test can use as well. */
   const openFile = () => {
     const { db } = openSqliteFile({ path, maxBytes: 10_000_000, now: clock.now })
     onTestFinished(() => db.close())
@@ -33,7 +33,7 @@ const setUp = () => {
 }
 
 describe('idempotency keys of a sqlite store over restarts', () => {
-  it('are what they were', async () => {
+  it('keep their states', async () => {
     const { open } = setUp()
     const first = open()
     for (const key of ['begun', 'given up', 'finished', 'free']) {
@@ -51,7 +51,7 @@ describe('idempotency keys of a sqlite store over restarts', () => {
     expect(await idempotency.begin('free', until)).toEqual({ state: 'yours' })
   })
 
-  it('are unknown when their time is out, and forgotten at the time they were given', async () => {
+  it('are unknown when their time is out, and forgotten at the time set before the restart', async () => {
     const { open, clock } = setUp()
     const first = open()
     await first.idempotency.begin('key', until)
@@ -64,7 +64,7 @@ describe('idempotency keys of a sqlite store over restarts', () => {
     expect(await open().idempotency.begin('key', until)).toEqual({ state: 'yours' })
   })
 
-  it('count for the bound', async () => {
+  it('count towards the maximum number of keys', async () => {
     const { open } = setUp()
     const first = open()
     for (const key of ['A', 'B']) await first.idempotency.begin(key, until)
@@ -74,9 +74,9 @@ describe('idempotency keys of a sqlite store over restarts', () => {
     expect(await idempotency.begin('A', until)).toEqual({ state: 'in-progress' })
   })
 
-  it('are none in a file of the version before them, whose records are all there', async () => {
+  it('are added to a file of an older version, whose records are all kept', async () => {
     const { path, onCorrupt, storeFailed, open } = setUp()
-    // Word for word what version 2 wrote: its steps of the migration must never change.
+    // This is word for word what version 2 wrote. The steps of its migration must never change.
     const second = new DatabaseSync(path)
     second.exec(`create table results (
     export text primary key,
@@ -127,7 +127,7 @@ describe('sweep of the idempotency keys of a sqlite store', () => {
     vi.useRealTimers()
   })
 
-  /** How many lie in the file once the store is closed. */
+  /** How many keys are in the file. The store must be closed. */
   const countIn = (path: string) => {
     const db = new DatabaseSync(path)
     const row = db.prepare('select count(*) as n from idempotency').get()
@@ -135,7 +135,7 @@ describe('sweep of the idempotency keys of a sqlite store', () => {
     return row?.n
   }
 
-  it('deletes the forgotten, their answers from the file too, and leaves the rest', async () => {
+  it('deletes keys whose time is over, with their answers in the file, and leaves the others', async () => {
     const { path, clock, open } = setUp()
     const store = open()
     await store.idempotency.begin('old', until)
@@ -150,7 +150,7 @@ describe('sweep of the idempotency keys of a sqlite store', () => {
 
   it.each([
     ['takes one slice at a time', 0, 100],
-    ['goes on soon while more is left', 50, 0],
+    ['goes on after 50 ms while more keys are left', 50, 0],
   ])('%s', async (_, pauseMs, left) => {
     const { path, clock, open } = setUp()
     const store = open()
@@ -162,7 +162,7 @@ describe('sweep of the idempotency keys of a sqlite store', () => {
     expect(countIn(path)).toBe(left)
   })
 
-  it('that fails is undone, told and tried again', async () => {
+  it('that fails is undone, reported and tried again', async () => {
     const { clock, storeFailed, openFile } = setUp()
     const { db, idempotency } = openFile()
     for (const key of ['A', 'B']) await idempotency.begin(key, until)
@@ -183,7 +183,7 @@ describe('sweep of the idempotency keys of a sqlite store', () => {
 })
 
 describe('failing sqlite idempotency', () => {
-  it('gives no key out that it could not write down', async () => {
+  it('gives out no key that it could not write down', async () => {
     const { openFile, storeFailed } = setUp()
     const { db, idempotency } = openFile()
     db.exec(`create temp trigger broken before insert on idempotency
@@ -194,7 +194,7 @@ describe('failing sqlite idempotency', () => {
     expect(await idempotency.begin('key', until)).toEqual({ state: 'yours' })
   })
 
-  it('rejects new keys in a full file and still says what became of the others', async () => {
+  it('rejects new keys in a full file and still tells the state of the others', async () => {
     const { open } = setUp()
     const { idempotency } = open({ maxBytes: 200_000 })
     let begun = 0

@@ -32,7 +32,7 @@ const openStore = (path: string, now = START) =>
   )
 
 describe('sqlite store and processes', () => {
-  it('refuses a second process on its file, by name and with what to do', async () => {
+  it('refuses a second process on its file, with an error that names the file and what to do', async () => {
     const path = join(tempDirectory(), 'gateway.sqlite')
     const store = openStore(path)
     await store.results.put(refOf('exp_A'), finalOf('ours'))
@@ -44,7 +44,7 @@ describe('sqlite store and processes', () => {
     expect(await store.results.get(refOf('exp_A'))).toMatchObject({ kind: 'final' })
   })
 
-  it('is refused while another process has the file, and opens once that one was killed', async () => {
+  it('cannot open a file that another process has, and can once that process was killed', async () => {
     const path = join(tempDirectory(), 'gateway.sqlite')
     const { child, lines } = startChild(path)
     await once(lines, 'line')
@@ -53,7 +53,7 @@ describe('sqlite store and processes', () => {
     expect(await openStore(path).healthy()).toBe(true)
   })
 
-  it('keeps every final, tracked export and claim it promised when it is killed while writing', async () => {
+  it('keeps every final, tracked export and claim that it confirmed before it was killed', async () => {
     const path = join(tempDirectory(), 'gateway.sqlite')
     const promised: number[] = []
     for (let round = 0; round < 5; round++) {
@@ -74,7 +74,8 @@ describe('sqlite store and processes', () => {
         if (record?.kind !== 'final') throw new Error(`final ${n} was promised and is lost`)
         expect(Buffer.from(record.snapshot.body).toString()).toBe(`answer ${n}`)
         const tracked = await store.schedule.find(refOf(`exp_${n}`))
-        // A claim is kept too: what the dead process was looking at is due when its time is out.
+        // Claims are kept too: an export that the killed process had claimed is due when the
+        // claim's time is out.
         expect(tracked?.dueAt).toBe(START + (n % 2 === 0 ? VISIBILITY_MS : HOUR))
       }
       await store.close()
@@ -82,7 +83,7 @@ describe('sqlite store and processes', () => {
     expect(promised.length).toBeGreaterThanOrEqual(5 * 20)
   })
 
-  it('gives no key out again that was begun when it was killed', async () => {
+  it('does not give out again a key that was begun before it was killed', async () => {
     const path = join(tempDirectory(), 'gateway.sqlite')
     const { child, lines } = startChild(path)
     const promised: number[] = []

@@ -17,13 +17,13 @@ const setUp = () => {
   const onCorrupt = vi.fn<(movedTo: string) => void>()
   const options = { path, limits: LIMITS, visibilityMs: VISIBILITY_MS, onCorrupt, storeFailed }
   const open = () => closedAfterTest(createSqliteStore({ ...options, now: () => START }))
-  /** With those exports in it, and closed. */
+  /** Tracks these exports and closes the store. */
   const fill = async (...ids: string[]) => {
     const store = open()
     for (const id of ids) await store.schedule.track(trackingOf(id))
     await store.close()
   }
-  /** Behind the store's back. */
+  /** Changes the file without the store. */
   const execute = (sql: string) => {
     const db = new DatabaseSync(path)
     db.exec(sql)
@@ -54,7 +54,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
     expect(told()).toHaveLength(1)
   })
 
-  it('that was damaged while the store is open is dropped when it is met', async () => {
+  it('that was damaged while the store is open is dropped when it is read', async () => {
     const { path, storeFailed, told } = setUp()
     const { db } = openSqliteFile({ path, maxBytes: 1_000_000, now: () => START })
     onTestFinished(() => db.close())
@@ -68,7 +68,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
     expect(db.prepare('select export from schedule').all()).toHaveLength(1)
   })
 
-  it('is tracked anew by the next who sees it pending', async () => {
+  it('is replaced by a new one when the export is seen pending again', async () => {
     const { open, fill, execute, told } = setUp()
     await fill('exp_A')
     execute(`update schedule set record = replace(record, '"misses":0', '"misses":9')`)
@@ -98,7 +98,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
     expect(told().length).toBeGreaterThan(50)
   })
 
-  it('costs nothing but its own export, wherever in the tables bits flip', async () => {
+  it('costs only its own export, wherever in the tables a bit flips', async () => {
     const { path, open, fill, told, onCorrupt } = setUp()
     const ids = Array.from({ length: 40 }, (_, n) => `exp_${n}`)
     await fill(...ids)
@@ -108,7 +108,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
     let moved = 0
     for (let round = 0; round < 200; round++) {
       const bytes = Buffer.from(sound)
-      // Not in the pages with the header and the schema: those are the file's affair.
+      // The pages with the header and the schema are left out: damage.test.ts has them.
       const at = 4096 + Math.floor(random() * (bytes.length - 4096))
       bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
       writeFileSync(path, bytes)
@@ -117,7 +117,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
       for (const { token: _, ...tracking } of claims) {
         expect(tracking).toEqual(trackingOf(tracking.ref.exportId))
       }
-      // Or whoever waits for the next would be called at once, for ever.
+      // With an earlier time the tracker, which waits for it, would be woken again and again.
       expect(nextDueAt).toBe(claims.length === 0 ? undefined : START + VISIBILITY_MS)
       expect(new Set(idsOf(claims)).size).toBe(claims.length)
       const movedAside = onCorrupt.mock.calls.length > moved

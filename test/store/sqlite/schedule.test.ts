@@ -21,7 +21,7 @@ const setUp = () => {
 }
 
 describe('schedule of a sqlite store over restarts', () => {
-  it('keeps what is tracked, and the claims that were not told', async () => {
+  it('keeps what is tracked, and the claims that were not ended', async () => {
     const { open } = setUp()
     const first = open()
     await first.schedule.track(trackingOf('exp_A'))
@@ -37,9 +37,9 @@ describe('schedule of a sqlite store over restarts', () => {
     expect(await schedule.reschedule(claim, plan)).toBe(true)
   })
 
-  it('is empty in a file of the version before it, whose results are all there', async () => {
+  it('is added to a file of an older version, whose results are all kept', async () => {
     const { path, onCorrupt, open } = setUp()
-    // Word for word what version 1 wrote: its step of the migration must never change.
+    // This is word for word what version 1 wrote. The step of its migration must never change.
     const first = new DatabaseSync(path)
     first.exec(`create table results (
     export text primary key,
@@ -86,7 +86,7 @@ describe('failing sqlite schedule', () => {
     expect(idsOf((await schedule.claim(START, 10)).claims)).toEqual(['exp_A', 'exp_B'])
   })
 
-  it('rejects what is no time and keeps nothing of it', async () => {
+  it('rejects a due time that is no time, and keeps nothing of it', async () => {
     const { open } = setUp()
     const { schedule } = open()
     for (const dueAt of [Number.NaN, Infinity]) {

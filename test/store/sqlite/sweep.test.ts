@@ -24,7 +24,7 @@ const setUp = (options: { maxBytes?: number } = {}) => {
       ...options,
     }),
   )
-  /** What lies in the file once the store is closed. */
+  /** Closes the store and returns the rows in its file. */
   const rows = async () => {
     await store.close()
     const db = new DatabaseSync(path)
@@ -43,7 +43,7 @@ describe('sweep of the sqlite store', () => {
     vi.useRealTimers()
   })
 
-  it('drops the bytes at the end of life, from the file too, and keeps what is left', async () => {
+  it('drops the bytes of a record at its end of life, from the file too, and keeps the rest', async () => {
     const { path, clock, store, rows } = setUp()
     await store.results.put(refOf('exp_A'), finalOf('a private link'.repeat(700)))
     clock.advance(24 * HOUR)
@@ -55,7 +55,7 @@ describe('sweep of the sqlite store', () => {
     expect(readFileSync(path).includes('a private link')).toBe(false)
   })
 
-  it('deletes what is to be forgotten and leaves the rest', async () => {
+  it('deletes records whose time is over and leaves the others', async () => {
     const { clock, store, rows } = setUp()
     const final = finalOf('young')
     const young = { ...final, snapshot: { ...final.snapshot, endOfLife: final.forgetAt - 1 } }
@@ -66,7 +66,7 @@ describe('sweep of the sqlite store', () => {
     expect(await rows()).toHaveLength(1)
   })
 
-  it('works in slices and goes on soon while more is left', async () => {
+  it('works in slices and goes on after 50 ms while more records are left', async () => {
     const { clock, store, rows } = setUp()
     for (let n = 0; n < 600; n++) await store.results.put(refOf(`exp_${n}`), timedOut)
     clock.advance(24 * HOUR)
@@ -103,7 +103,7 @@ describe('sweep of the sqlite store', () => {
     expect(storeFailed.mock.calls.map(([operation]) => operation)).toEqual(['corrupt-record'])
   })
 
-  it('that fails is undone, told and tried again', async () => {
+  it('that fails is undone, reported and tried again', async () => {
     const { path, clock, store } = setUp()
     await store.results.put(refOf('exp_A'), timedOut)
     await store.results.put(refOf('exp_B'), timedOut)
@@ -144,7 +144,7 @@ describe('full sqlite store', () => {
     vi.useRealTimers()
   })
 
-  it('rejects writes, goes on reading, and takes writes again when there is room', async () => {
+  it('rejects writes, still reads, and takes writes again when there is room', async () => {
     const { store, clock } = setUp({ maxBytes: 200_000 })
     const large = finalOf('z'.repeat(8000))
     let kept = 0
