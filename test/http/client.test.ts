@@ -20,7 +20,7 @@ describe.each(files)('%s', (path, type) => {
     expect(Buffer.from(await (await get()).arrayBuffer()).equals(source)).toBe(true)
   })
 
-  it('has a type that no browser guesses at', async () => {
+  it('has a content type, so that no browser guesses one', async () => {
     const { headers, status } = await get()
     expect(status).toBe(200)
     expect(headers.get('content-type')).toBe(type)
@@ -28,7 +28,7 @@ describe.each(files)('%s', (path, type) => {
     expect(headers.get('x-request-id')).toMatch(/.{8,}/)
   })
 
-  it('is asked about each time, and sent only when it has changed', async () => {
+  it('is revalidated each time, and sent again only when it has changed', async () => {
     const { headers } = await get()
     const etag = headers.get('etag') ?? ''
     expect(etag).toMatch(/^"[\w-]{22}"$/)
@@ -78,7 +78,7 @@ describe('the client in Node', () => {
     expect((await startExport({ baseUrl, campaignId: 'cam_Node2' })).id).not.toBe(first.id)
   })
 
-  it('throws what the gateway says of an unknown export and of ids that are none', async () => {
+  it('throws the problem of the gateway for an unknown export and for invalid ids', async () => {
     const { url: baseUrl } = await startGateway()
     const unknown = { baseUrl, campaignId: 'cam_Node3', exportId: 'axp_Node3' }
     await expect(getStatus(unknown)).rejects.toMatchObject({

@@ -11,7 +11,7 @@ import { sandbox } from '../../src/sandbox/main.ts'
 import { fakeHost } from '../helpers/fake-host.ts'
 import { tempDirectory } from '../helpers/process.ts'
 
-/** What the entry files do, told by a process that is none. test/e2e/ has the real ones. */
+/** What the entry files do, in a fake process. test/e2e/ starts real ones. */
 
 const EXPORT = { campaignId: 'cam_A1B2C3', exportId: 'axp_D4E5F6' }
 const STATUS = `/campaigns/${EXPORT.campaignId}/export/${EXPORT.exportId}/status`
@@ -21,7 +21,7 @@ const takenPort = async (): Promise<string> => {
   const server = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')
-  // Of a server that listens on TCP.
+  // A server that listens on TCP has such an address.
   return String((server.address() as { port: number }).port)
 }
 
@@ -45,7 +45,7 @@ describe('main', () => {
     expect(host.printed).toEqual([])
   })
 
-  it('warns of a variable that looks like ours, and goes on', async () => {
+  it('warns of an unknown variable that looks like one of the gateway, and goes on', async () => {
     const env = { LEMLIST_API_KEY: 'a-key', LEMLIST_TIMEOUT: '5' }
     const host = fakeHost({ env, argv: ['--check-config'] })
     await main(host)
@@ -64,14 +64,14 @@ describe('main', () => {
     await host.stop()
   })
 
-  it('lets a key file be read again', async () => {
+  it('reads a key file again at SIGHUP', async () => {
     const lemlist = createLemlist({ apiKeys: ['old-key', 'new-key'], exports: [EXPORT] })
     onTestFinished(() => lemlist.close())
     const file = join(tempDirectory(), 'key')
     writeFileSync(file, 'old-key')
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
-    // Of a server that listens on TCP. The port is free again a moment later.
+    // A server that listens on TCP has such an address. The port is free again after the close.
     const { port } = server.address() as { port: number }
     await new Promise((resolve) => server.close(resolve))
     const host = fakeHost({
@@ -91,7 +91,7 @@ describe('main', () => {
     ])
   })
 
-  it('passes on what is no fault of the configuration', async () => {
+  it('throws an error that is no fault of the configuration', async () => {
     const host = fakeHost()
     const broken = new Proxy(host, {
       get: (target, name) => {
@@ -107,7 +107,7 @@ describe('runGateway', () => {
   const config = (env: Readonly<Record<string, string>> = {}) =>
     loadConfig({ ...ENV, LEMLIST_API_KEY: 'a-key', ...env })
 
-  it('tells where it listens, and lets go of its port when it stops', async () => {
+  it('resolves to its URL, and frees its port when it stops', async () => {
     const host = fakeHost()
     const running = await runGateway(host, config())
     if (running === undefined) throw new Error('it did not start')
@@ -116,7 +116,7 @@ describe('runGateway', () => {
     expect(await isListening(running.url)).toBe(false)
   })
 
-  it('stops what came with it, after itself', async () => {
+  it('stops itself first, and then what was started with it', async () => {
     const host = fakeHost()
     const listened: boolean[] = []
     const running = await runGateway(host, config(), undefined, async () => {
@@ -126,7 +126,7 @@ describe('runGateway', () => {
     expect(listened).toEqual([false])
   })
 
-  it('complains in one line of a port that is taken, and lets go of everything', async () => {
+  it('complains in one line of a port that is taken, and frees everything', async () => {
     const host = fakeHost()
     expect(await runGateway(host, config({ PORT: await takenPort() }))).toBeUndefined()
     expect(host.exitCode()).toBe(1)
@@ -157,14 +157,14 @@ describe('runGateway', () => {
 })
 
 describe('the process as a host', () => {
-  it('is the environment, the arguments and the terminal of this one', () => {
+  it('has the environment, the arguments and the terminal of this process', () => {
     const host = processHost()
     expect(host.env.PATH).toBe(process.env.PATH)
     expect(host.argv).toEqual(process.argv.slice(2))
     expect(host.terminal).toBe(process.stdout.isTTY === true)
   })
 
-  it('ends by its exit code, once nothing is left to do', () => {
+  it('sets the exit code with which the process will end', () => {
     const before = process.exitCode
     processHost().exitWith(78)
     const asked = process.exitCode
@@ -186,7 +186,7 @@ describe('the process as a host', () => {
 })
 
 describe('the sandbox', () => {
-  it('needs no configuration, and prints what to look at', async () => {
+  it('needs no configuration, and prints URLs to try', async () => {
     const host = fakeHost({ env: { PORT: '0', LOG_LEVEL: 'silent' } })
     await sandbox(host)
     expect(host.complaints).toEqual([])
@@ -212,12 +212,12 @@ describe('the sandbox', () => {
     expect(keys).toEqual([`Basic ${btoa(':sandbox-key')}`])
   })
 
-  it('stops with its lemlist', async () => {
+  it('stops its lemlist together with itself', async () => {
     const host = fakeHost({ env: { PORT: '0', LOG_LEVEL: 'silent' } })
     const lemlist = await sandbox(host)
     await host.stop()
     const base = await lemlist?.listen()
-    // It could listen anew, so it had stopped.
+    // It can listen again, so it had stopped.
     expect(base).toMatch(/^http:/)
     await lemlist?.close()
   })

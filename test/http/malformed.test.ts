@@ -4,7 +4,7 @@ import { sharedGateway, type TestGateway } from '../helpers/gateway.ts'
 import { expectProblem } from '../helpers/problem.ts'
 import { ask, exchange, rawRequest, readAnswer } from '../helpers/wire.ts'
 
-/** What is no HTTP, or not quite. Nothing of it may reach lemlist, break the server or be answered with 5xx. */
+/** Bytes that are not correct HTTP. None may reach lemlist, break the server or get a 5xx. */
 
 const HOST = 'Host: 127.0.0.1'
 const STATUS = '/campaigns/cam_A1B2C3/export/axp_D4E5F6/status'
@@ -72,7 +72,7 @@ const NOT_HTTP: Readonly<Record<string, string | Uint8Array>> = {
   'chunks that are not last': post(HOST, 'Transfer-Encoding: chunked, identity'),
 }
 
-/** Cases that are fine with the parser, so that nothing but the guard refuses them. */
+/** Requests that Node's parser accepts, so that only the guard can refuse them. */
 const REFUSED: Readonly<Record<string, string>> = {
   'no Host': get(),
   'a body on a GET': `${get(HOST, 'Content-Length: 5')}hello`,
@@ -86,7 +86,7 @@ const BODY = [HOST, 'Content-Type: application/json']
 const chunked = (chunks: string): string =>
   `${post(...BODY, 'Transfer-Encoding: chunked')}${chunks}`
 
-/** Begun well, so that it is on its way to a route when the rest turns out wrong. */
+/** These begin well, so that a route already handles them when the rest proves to be wrong. */
 const BROKEN_BODIES: Readonly<Record<string, string>> = {
   'a chunk without a size': chunked('x\r\n'),
   'a chunk of a negative size': chunked('-1\r\n'),
@@ -97,26 +97,32 @@ const BROKEN_BODIES: Readonly<Record<string, string>> = {
   'a coding that only looks like chunks': post(...BODY, 'Transfer-Encoding: xchunked'),
 }
 
-describe('what is no HTTP', () => {
+describe('broken HTTP:', () => {
   const gateway = sharedGateway()
 
-  it.each(Object.entries({ ...NOT_HTTP, ...REFUSED }))('%s: 400, and closed', async (_, bytes) => {
-    // The sending side ends too: some of this only waits for more.
-    const answer = await ask(gateway().url, bytes, { thenEnd: true })
-    expectProblem(answer, 'invalid-request')
-    expect(answer.headers.get('connection')).toBe('close')
-    await expectUnharmed(gateway())
-  })
+  it.each(Object.entries({ ...NOT_HTTP, ...REFUSED }))(
+    '%s is a 400, and the connection is closed',
+    async (_, bytes) => {
+      // The client closes its sending side, because the server waits for more after some of these.
+      const answer = await ask(gateway().url, bytes, { thenEnd: true })
+      expectProblem(answer, 'invalid-request')
+      expect(answer.headers.get('connection')).toBe('close')
+      await expectUnharmed(gateway())
+    },
+  )
 
-  it.each(Object.entries(BROKEN_BODIES))('%s: refused, and closed', async (_, bytes) => {
-    const answer = await ask(gateway().url, bytes, { thenEnd: true })
-    expect(['invalid-request', 'method-not-allowed']).toContain(JSON.parse(answer.body).code)
-    expectProblem(answer, JSON.parse(answer.body).code)
-    expect(answer.headers.get('connection')).toBe('close')
-    await expectUnharmed(gateway())
-  })
+  it.each(Object.entries(BROKEN_BODIES))(
+    '%s is refused, and the connection is closed',
+    async (_, bytes) => {
+      const answer = await ask(gateway().url, bytes, { thenEnd: true })
+      expect(['invalid-request', 'method-not-allowed']).toContain(JSON.parse(answer.body).code)
+      expectProblem(answer, JSON.parse(answer.body).code)
+      expect(answer.headers.get('connection')).toBe('close')
+      await expectUnharmed(gateway())
+    },
+  )
 
-  it('a body on a HEAD is refused without one', async () => {
+  it('a HEAD with a body is refused without a body', async () => {
     const bytes = rawRequest(LIVE, { method: 'HEAD', headers: [HOST, 'Content-Length: 2'] })
     const answer = await ask(gateway().url, `${bytes}{}`)
     expect(answer).toMatchObject({ status: 400, body: '', rest: '' })
@@ -128,12 +134,12 @@ describe('what is no HTTP', () => {
     await expectUnharmed(gateway())
   })
 
-  it('nothing at all is closed without a word', async () => {
+  it('a connection without a byte is closed without an answer', async () => {
     expect(await exchange(gateway().url, '', { thenEnd: true })).toBe('')
     await expectUnharmed(gateway())
   })
 
-  it('what follows a good request on its connection does not harm its answer', async () => {
+  it('nonsense after a good request does not harm the answer to it', async () => {
     const bytes = `${lines(`GET ${LIVE} HTTP/1.1`, HOST)}NONSENSE\r\n\r\n`
     const text = await exchange(gateway().url, bytes)
     expect(readAnswer(text)).toMatchObject({ status: 200, body: '{"status":"ok"}', rest: '' })
@@ -143,12 +149,15 @@ describe('what is no HTTP', () => {
     ['of HTTP/1.0 without a Host', `GET ${LIVE} HTTP/1.0\r\n\r\n`],
     ['with an unknown expectation', rawRequest(LIVE, { headers: [HOST, 'Expect: wonders'] })],
     ['that asks before it sends', rawRequest(LIVE, { headers: [HOST, 'Expect: 100-continue'] })],
-    ['that would rather speak HTTP/2', rawRequest(LIVE, { headers: [HOST, 'Upgrade: h2c'] })],
-    ['that would rather be a socket', rawRequest(LIVE, { headers: [HOST, 'Upgrade: websocket'] })],
-    ['with a length of nothing', rawRequest(LIVE, { headers: [HOST, 'Content-Length: 0'] })],
+    ['that asks for an upgrade to HTTP/2', rawRequest(LIVE, { headers: [HOST, 'Upgrade: h2c'] })],
+    [
+      'that asks for an upgrade to a WebSocket',
+      rawRequest(LIVE, { headers: [HOST, 'Upgrade: websocket'] }),
+    ],
+    ['with a length of zero', rawRequest(LIVE, { headers: [HOST, 'Content-Length: 0'] })],
     ['with empty lines before it', `\r\n\r\n${rawRequest(LIVE)}`],
     ['in absolute form', rawRequest(`http://127.0.0.1${LIVE}`)],
-  ])('a request %s is answered all the same', async (_, bytes) => {
+  ])('a request %s is answered', async (_, bytes) => {
     expect(await ask(gateway().url, bytes)).toMatchObject({ status: 200, rest: '' })
   })
 })
@@ -218,7 +227,7 @@ describe('mutations of requests', () => {
       ),
       { seed: 20_260_101, numRuns: 1_000 },
     )
-    // Served, refused by the parser, by the guard and by the router: none of it went untried.
+    // Some mutations were served. Others were refused by the parser, the guard and the router.
     expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 400, 404, 405]))
     expect(logs()).not.toMatch(/"level":[56]0/)
     await expectUnharmed({ ...gateway(), lemlist })

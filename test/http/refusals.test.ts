@@ -6,12 +6,12 @@ import { sharedGateway } from '../helpers/gateway.ts'
 import { expectProblem } from '../helpers/problem.ts'
 import { ask, rawRequest } from '../helpers/wire.ts'
 
-/** Well-formed requests that get no further than the door. */
+/** Well-formed requests that the gateway refuses before a route handles them. */
 
 const HOST = 'Host: 127.0.0.1'
 const STATUS = '/campaigns/cam_A1B2C3/export/axp_D4E5F6/status'
 
-describe('a request over a limit', () => {
+describe('the limits of a request:', () => {
   const gateway = sharedGateway()
   const refused = async (bytes: string, code: string) => {
     const { url, lemlist } = gateway()
@@ -28,12 +28,12 @@ describe('a request over a limit', () => {
     },
   )
 
-  it('a URL of 2 048 bytes is not', async () => {
+  it('a URL of 2 048 bytes is accepted', async () => {
     const answer = await ask(gateway().url, rawRequest('/health/live?'.padEnd(2_048, 'q')))
     expect(answer.status).toBe(200)
   })
 
-  it('a URL in absolute form is as long as it is', async () => {
+  it('a URL in absolute form is measured in the same way', async () => {
     await refused(rawRequest(`http://127.0.0.1/${'a'.repeat(2_048)}`), 'uri-too-long')
   })
 
@@ -43,12 +43,13 @@ describe('a request over a limit', () => {
     ['many small headers', Array.from({ length: 4_000 }, (_, n) => `X-${n}: a`)],
     ['a long name', [`X-${'a'.repeat(17_000)}: a`]],
     ['a long cookie', [`Cookie: a=${'b'.repeat(17_000)}`]],
-  ])('%s: too much', async (_, headers) => {
+  ])('%s is too much', async (_, headers) => {
     await refused(rawRequest(STATUS, { headers: [HOST, ...headers] }), 'header-too-large')
   })
 
-  // The server once closed with bytes unread: a reset, which takes the answer away if it comes first.
-  it('is told so without a reset while it is still being sent', async () => {
+  // Regression: the server closed the connection with unread bytes. That is a reset, which destroys
+  // an answer that the client has not read yet.
+  it('a request that is still being sent gets its refusal without a reset', async () => {
     const socket = connect(Number(new URL(gateway().url).port), '127.0.0.1')
     const errors: Error[] = []
     socket.on('error', (error) => errors.push(error))
@@ -59,7 +60,7 @@ describe('a request over a limit', () => {
     expect(errors).toEqual([])
   })
 
-  it('15 000 bytes of headers are not', async () => {
+  it('15 000 bytes of headers are accepted', async () => {
     const headers = [HOST, `X-A: ${'a'.repeat(15_000)}`]
     expect((await ask(gateway().url, rawRequest('/health/live', { headers }))).status).toBe(200)
   })
@@ -73,26 +74,26 @@ describe('a request over a limit', () => {
   })
 })
 
-describe('a request for another host', () => {
+describe('the host of a request:', () => {
   const gateway = sharedGateway()
 
   it.each([
     ['two Hosts', '/health/live', [HOST, 'Host: evil.example']],
     ['the same Host twice', '/health/live', [HOST, HOST]],
     ['a foreign name', '/health/live', ['Host: evil.example']],
-    ['a name that only begins like ours', '/health/live', ['Host: localhost.evil.example']],
-    ['an address that only begins like ours', '/health/live', ['Host: 127.0.0.1.evil.example']],
-    ['a name that only ends like ours', '/health/live', ['Host: evillocalhost']],
+    ['a name that only begins like loopback', '/health/live', ['Host: localhost.evil.example']],
+    ['an address that only begins like loopback', '/health/live', ['Host: 127.0.0.1.evil.example']],
+    ['a name that only ends like loopback', '/health/live', ['Host: evillocalhost']],
     ['a user in the Host', '/health/live', ['Host: 127.0.0.1@evil.example']],
     ['a path in the Host', '/health/live', ['Host: 127.0.0.1/evil']],
     ['a list of Hosts', '/health/live', ['Host: 127.0.0.1, evil.example']],
-    ['an address of everybody', '/health/live', ['Host: 0.0.0.0']],
+    ['the address of all interfaces', '/health/live', ['Host: 0.0.0.0']],
     ['an empty Host', '/health/live', ['Host: ']],
     ['a foreign host in the URL', 'http://evil.example/health/live', [HOST]],
     ['a foreign port in the URL', 'http://127.0.0.1:1/health/live', [HOST]],
     ['a foreign host everywhere', 'http://evil.example/', ['Host: evil.example']],
     ['a host only in the URL', 'http://evil.example/health/live', ['Host: ']],
-  ])('%s: misdirected', async (_, target, headers) => {
+  ])('%s is misdirected', async (_, target, headers) => {
     const { url, logs } = gateway()
     const answer = await ask(url, rawRequest(target, { headers }))
     expectProblem(answer, 'misdirected-request')
@@ -107,7 +108,7 @@ describe('a request for another host', () => {
     'LocalHost:3000',
     'app.localhost',
     '[::1]:8080',
-  ])('loopback is also called %s', async (host) => {
+  ])('loopback may be called %s', async (host) => {
     const answer = await ask(
       gateway().url,
       rawRequest('/health/live', { headers: [`Host: ${host}`] }),
@@ -115,13 +116,13 @@ describe('a request for another host', () => {
     expect(answer.status).toBe(200)
   })
 
-  it('beyond loopback a gateway may have any name, but one at a time', async () => {
+  it('a gateway beyond loopback may have any name, but only one in a request', async () => {
     const logger = pino({ level: 'silent' })
     const server = createServer({ logger, loopback: false, draining: () => false })
     onTestFinished(() => server.close())
     server.get('/here', (_, reply) => reply.send('ok'))
     await server.listen({ host: '127.0.0.1', port: 0 })
-    // Of a server that listens on TCP.
+    // A server that listens on TCP has such an address.
     const { port } = server.server.address() as AddressInfo
     const url = `http://127.0.0.1:${port}`
     const named = (...names: string[]) => ({ headers: names.map((name) => `Host: ${name}`) })
@@ -135,7 +136,7 @@ describe('a request for another host', () => {
   })
 })
 
-describe('a wrong method', () => {
+describe('a wrong method:', () => {
   const gateway = sharedGateway()
   const METHODS = [
     ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'MKCOL', 'REPORT'],
@@ -143,15 +144,19 @@ describe('a wrong method', () => {
     ...['QUERY', 'LINK', 'MERGE'],
   ]
 
-  it.each(METHODS)('%s of a status is not allowed, and Allow says what is', async (method) => {
-    const { url, lemlist } = gateway()
-    const answer = await ask(url, rawRequest(STATUS, { method }))
-    expectProblem(answer, 'method-not-allowed')
-    expect(answer.headers.get('allow')).toBe('GET, HEAD')
-    expect(lemlist.calls).toEqual([])
-  })
+  it.each(METHODS)(
+    '%s of a status is not allowed, and Allow names the methods that are',
+    async (method) => {
+      const { url, lemlist } = gateway()
+      const answer = await ask(url, rawRequest(STATUS, { method }))
+      expectProblem(answer, 'method-not-allowed')
+      expect(answer.headers.get('allow')).toBe('GET, HEAD')
+      expect(lemlist.calls).toEqual([])
+    },
+  )
 
-  // Allow was once taken from the first of several routes with that path: `/docs/` knew HEAD alone.
+  // Regression: Allow was taken from the first of several routes with the same path. For `/docs/`
+  // it named only HEAD.
   it.each([
     '/health/live',
     '/health/ready',
@@ -165,20 +170,20 @@ describe('a wrong method', () => {
     expect(answer.headers.get('allow')).toBe('GET, HEAD')
   })
 
-  // A URL that names its host was once a 404: its path was compared as a whole.
-  it('also where the URL names the host', async () => {
+  // Regression: a URL that names its host was a 404, because the whole URL was compared as a path.
+  it('DELETE is not allowed either when the URL names the host', async () => {
     const target = `http://127.0.0.1${STATUS}?a=b`
     const answer = await ask(gateway().url, rawRequest(target, { method: 'DELETE' }))
     expectProblem(answer, 'method-not-allowed')
   })
 
-  // Fastify parses a body before it says that nobody wants it; a broken one was a 400.
+  // Regression: Fastify parses a body before it refuses the method, so a broken body was a 400.
   it.each([
     ['JSON that is broken', 'application/json', '{x'],
     ['no JSON at all', 'application/json', ''],
     ['a type that nobody reads', 'text/xml', '<a/>'],
     ['a prototype', 'application/json', '{"__proto__":{"a":1}}'],
-  ])('whatever its body is: %s', async (_, type, body) => {
+  ])('POST is not allowed whatever its body is: %s', async (_, type, body) => {
     const headers = [HOST, `Content-Type: ${type}`, `Content-Length: ${body.length}`]
     const request = rawRequest(STATUS, { method: 'POST', headers, body })
     expectProblem(await ask(gateway().url, request), 'method-not-allowed')
@@ -186,14 +191,14 @@ describe('a wrong method', () => {
     expectProblem(await ask(gateway().url, elsewhere), 'not-found')
   })
 
-  it('of what is no id is still a wrong method', async () => {
+  it('POST is not allowed even for an invalid id', async () => {
     const target = '/campaigns/tea_1/export/../status'
     const answer = await ask(gateway().url, rawRequest(target, { method: 'POST' }))
     expectProblem(answer, 'method-not-allowed')
   })
 })
 
-describe('an unknown route', () => {
+describe('an unknown route:', () => {
   const gateway = sharedGateway()
 
   it.each([
@@ -208,19 +213,19 @@ describe('an unknown route', () => {
     '/docs/static/nothing.js',
     '/.env',
     '*',
-  ])('%s: not found', async (target) => {
+  ])('%s is not found', async (target) => {
     const { url, lemlist } = gateway()
     expectProblem(await ask(url, rawRequest(target)), 'not-found')
     expect(lemlist.calls).toEqual([])
   })
 
-  it('with whatever method', async () => {
+  it('it is not found with another method either', async () => {
     const answer = await ask(gateway().url, rawRequest('/nowhere', { method: 'MKCOL' }))
     expectProblem(answer, 'not-found')
   })
 
   it.each(['/%zz', '/nowhere%', '/docs/static/%ff', '/docs/static/%2e%2e/package.json'])(
-    '%s: malformed',
+    '%s is malformed',
     async (target) => {
       expectProblem(await ask(gateway().url, rawRequest(target)), 'invalid-request')
     },

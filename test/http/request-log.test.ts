@@ -8,7 +8,7 @@ const EXPORT = { campaignId: 'cam_A1B2C3', exportId: 'axp_D4E5F6' }
 const ROUTE = '/campaigns/:campaignId/export/:exportId/status'
 const HOST = 'Host: 127.0.0.1'
 
-/** The lines of requests, once there are as many; a line is written just after its answer. */
+/** Waits for so many lines of requests. A line is written just after its answer. */
 const requestLines = async ({ logs }: TestGateway, count: number) => {
   const lines = () => logLines(logs()).filter(({ requestId }) => requestId !== undefined)
   await expect.poll(lines, { interval: 5 }).toHaveLength(count)
@@ -16,7 +16,7 @@ const requestLines = async ({ logs }: TestGateway, count: number) => {
 }
 
 describe('the log', () => {
-  it('has one line a request: which route, who called, what the cache did, how long it took', async () => {
+  it('has one line for each request: the route, the caller, what the cache did, how long it took', async () => {
     const gateway = await startGateway({
       lemlist: { exports: [{ ...EXPORT, durationMs: 1_000, startedBeforeMs: 60_000 }] },
     })
@@ -52,32 +52,33 @@ describe('the log', () => {
       '/docs',
       'misdirected-request',
     ],
-    // No hook of Fastify's sees such a request: it once left no line.
+    // Regression: these two left no line, because no hook of Fastify sees such a request.
     ['a malformed URL', rawRequest('/%zz'), 'unknown', 'invalid-request'],
     ['a malformed id', rawRequest('/campaigns/%zz/export/axp_1/status'), 'unknown', 'invalid-id'],
-    ['what is no HTTP', 'NONSENSE\r\n\r\n', 'unknown', 'invalid-request'],
-  ])('tells of %s, by the code of its problem', async (_, bytes, route, problem) => {
+    ['bytes that are no HTTP', 'NONSENSE\r\n\r\n', 'unknown', 'invalid-request'],
+  ])('reports %s by the code of its problem', async (_, bytes, route, problem) => {
     const gateway = await startGateway()
     const { status } = await ask(gateway.url, bytes)
     const [line] = await requestLines(gateway, 1)
     expect(line).toMatchObject({ route, status, problem, level: 30 })
   })
 
-  it('warns of a 5xx, and says what lemlist did', async () => {
+  it('warns of a 5xx, and names the problem', async () => {
     const gateway = await startGateway({ lemlist: { apiKeys: ['another-key'] } })
     expect((await ask(gateway.url, rawRequest(statusPath(EXPORT)))).status).toBe(502)
     const [line] = await requestLines(gateway, 1)
     expect(line).toMatchObject({ level: 40, status: 502, problem: 'upstream-credentials' })
   })
 
-  it('says nothing of probes unless asked for details', async () => {
+  it('reports probes only at the level debug', async () => {
     const gateway = await startGateway()
     await ask(gateway.url, rawRequest('/health/live'))
     const [line] = await requestLines(gateway, 1)
     expect(line).toMatchObject({ level: 20, route: '/health/live' })
   })
 
-  // Fastify's hook of that name comes only after whole answers: such a request once left no line.
+  // Regression: such a request left no line, because Fastify calls its onResponse hook only after
+  // an answer that was sent completely.
   it('has a line for a caller who went away', async () => {
     const gateway = await startGateway({ lemlist: { exports: [{ ...EXPORT, outcome: 'never' }] } })
     gateway.lemlist.script({ operation: 'status' }, { delayMs: 200 })
@@ -92,7 +93,7 @@ describe('the log', () => {
   })
 })
 
-describe('the log never holds', () => {
+describe('the log never contains', () => {
   const CANARY = 'CanaryOfTheCaller'
 
   it.each([
@@ -112,7 +113,7 @@ describe('the log never holds', () => {
       rawRequest('/docs', { headers: [HOST, `X-Request-Id: <${CANARY}>`] }),
     ],
     ['a broken header', rawRequest('/docs', { headers: [HOST, `${CANARY} b: c`] })],
-    ['what is no HTTP', `${CANARY}\r\n\r\n`],
+    ['bytes that are no HTTP', `${CANARY}\r\n\r\n`],
     [
       'a body',
       `${rawRequest('/docs', { method: 'POST', headers: [HOST, 'Content-Type: application/json', 'Content-Length: 18'] })}{${CANARY}`,
@@ -149,17 +150,17 @@ describe('X-Request-Id', () => {
     ['one beyond ASCII', ['\u00e9']],
     ['a list', ['a, b']],
     ['two', ['a', 'b']],
-  ])('is a new one for %s', async (_, ids) => {
+  ])('is a new one when the request brings %s', async (_, ids) => {
     const { url } = await startGateway()
     const headers = [HOST, ...ids.map((id) => `X-Request-Id: ${id}`)]
-    // Node's parser refuses some of these values, which is an answer with an id as well.
+    // Node's parser refuses some of these values. The answer to that has an id as well.
     const answer = await ask(url, Buffer.from(rawRequest('/nowhere', { headers }), 'latin1'))
     const id = answer.headers.get('x-request-id')
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(JSON.parse(answer.body).instance).toBe(id)
   })
 
-  it('is another one for every request', async () => {
+  it('is different for every request that brings none', async () => {
     const { url } = await startGateway()
     const ids = new Set<string | null>()
     for (let n = 0; n < 20; n += 1) {

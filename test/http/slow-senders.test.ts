@@ -3,7 +3,10 @@ import { sharedGateway } from '../helpers/gateway.ts'
 import { expectProblem } from '../helpers/problem.ts'
 import { exchange, readAnswer } from '../helpers/wire.ts'
 
-/** The one limit that is real time: 4 s for the headers, 5 s for all, looked at once a second. */
+/**
+ * These limits are tested in real time: 4 s for the headers and 5 s for the whole request. The
+ * server looks at its connections once a second.
+ */
 
 const HEAD = 'POST /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n'
 
@@ -17,12 +20,12 @@ const UNFINISHED = {
   'in a chunk': `${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\n{`,
 } as const
 
-describe('a sender that stops in the middle', () => {
+describe('a sender that stops', () => {
   const gateway = sharedGateway()
   const heard = new Map<string, string>()
 
   beforeAll(async () => {
-    // All at once, since each is waited for.
+    // All senders stop at the same time, because each of them takes seconds.
     const { url } = gateway()
     await Promise.all(
       Object.entries(UNFINISHED).map(async ([where, bytes]) => {
@@ -31,7 +34,7 @@ describe('a sender that stops in the middle', () => {
     )
   })
 
-  it.each(Object.keys(UNFINISHED))('%s is told so within 7 s, and cut', (where) => {
+  it.each(Object.keys(UNFINISHED))('%s is told so within 7 s and cut off', (where) => {
     const answer = readAnswer(heard.get(where) ?? '')
     if (answer === undefined) throw new Error('cut without a word')
     expectProblem(answer, 'request-timeout')

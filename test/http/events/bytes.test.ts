@@ -7,7 +7,7 @@ import { fieldsOf, named, namesOf, startWatching } from '../../helpers/watching.
 const reasonOf = (data: string): unknown => JSON.parse(data).reason
 
 describe('the head of a stream', () => {
-  it('has the headers that keep it a stream, and no others of its kind', async () => {
+  it('has exactly the headers of an event stream', async () => {
     const { open, say } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -28,7 +28,7 @@ describe('the head of a stream', () => {
   })
 
   it.each(['text/event-stream', 'TEXT/Event-Stream', 'text/*', '*/*', 'text/html, */*;q=0.1'])(
-    'comes to a client that accepts %s',
+    'is sent to a client that accepts %s',
     async (accept) => {
       const { open, say } = await startWatching()
       say(pendingBody())
@@ -40,7 +40,7 @@ describe('the head of a stream', () => {
 })
 
 describe('the first bytes of a stream', () => {
-  it('are a retry and the status, byte for byte, under its version', async () => {
+  it('are a `retry` and the status, byte for byte, with its version as the id', async () => {
     const { open, say } = await startWatching()
     const body = pendingBody({ unknown: [1.0, 'ü\u2028'], big: 12345678901234567890n.toString() })
     say(body)
@@ -53,7 +53,7 @@ describe('the first bytes of a stream', () => {
     expect(Number(retry)).toBeLessThanOrEqual(5_000)
   })
 
-  it('have retries that differ, so that clients do not come back together', async () => {
+  it('have different `retry` times, so that clients do not all come back at once', async () => {
     const { open, say } = await startWatching()
     say(pendingBody())
     const streams = Array.from({ length: 20 }, () => open())
@@ -61,7 +61,7 @@ describe('the first bytes of a stream', () => {
     expect(new Set(streams.map((stream) => stream.retryMs())).size).toBeGreaterThan(10)
   })
 
-  it('are a retry and a comment while lemlist has not answered within 2 s', async () => {
+  it('are a `retry` and a comment when lemlist has not answered within 2 s', async () => {
     const { open, lemlist } = await startWatching({
       POLL_FIRST_MS: '60000',
       POLL_INTERVAL_MS: '60000',
@@ -82,7 +82,7 @@ describe('the first bytes of a stream', () => {
 })
 
 describe('a change', () => {
-  it('of any field is told, each once', async () => {
+  it('of any field is told, and told once', async () => {
     const { open, say } = await startWatching()
     const bodies = [
       pendingBody({ progress: 1 }),
@@ -109,7 +109,7 @@ describe('a change', () => {
     expect(new Set(stream.events.filter(named('status')).map(({ id }) => id)).size).toBe(5)
   })
 
-  it('of nothing is not told, however often lemlist is asked', async () => {
+  it('that changes no byte is not told, however often lemlist is asked', async () => {
     const { open, say, lemlist } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -117,7 +117,7 @@ describe('a change', () => {
     expect(namesOf(stream)).toEqual(['status'])
   })
 
-  it('in a body of several lines is told whole', async () => {
+  it('in a body of several lines is told completely', async () => {
     const { open, say } = await startWatching()
     const body = JSON.stringify(JSON.parse(pendingBody()), undefined, 2)
     say(body.replaceAll('\n', '\r\n'))
@@ -127,7 +127,7 @@ describe('a change', () => {
 })
 
 describe('the end of a stream', () => {
-  it.each(['done', 'error'])('of an export that is %s says so and is clean', async (state) => {
+  it.each(['done', 'error'])('tells that the export is %s, and is clean', async (state) => {
     const { open, say } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -139,7 +139,7 @@ describe('the end of a stream', () => {
     expect(await stream.ended).toBe('clean')
   })
 
-  it('comes at once for what is final already, without a call to lemlist', async () => {
+  it('comes at once for an export that is already final, without a call to lemlist', async () => {
     const { open, say, url, lemlist } = await startWatching()
     say(doneBody())
     await fetch(url + eventsPath(REF).replace('/events', '/status'))
@@ -149,7 +149,7 @@ describe('the end of a stream', () => {
     expect([namesOf(stream), lemlist.calls]).toEqual([['status', 'end'], []])
   })
 
-  it('does not come with a word that lemlist has not documented', async () => {
+  it('does not come with a state that lemlist has not documented', async () => {
     const { open, say } = await startWatching({ POLL_IDLE_INTERVAL_MS: '50' })
     say(statusBody('queued'))
     const stream = open()

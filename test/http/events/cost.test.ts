@@ -8,7 +8,7 @@ const popular = REF
 const lonely = { campaignId: REF.campaignId, exportId: 'axp_Lonely' }
 
 describe('a crowd that follows one export', () => {
-  it('costs lemlist the same polls as one subscriber of another', async () => {
+  it('costs lemlist as many polls as one subscriber of another export', async () => {
     const { open, say, url, lemlist } = await startWatching()
     const callsFor = ({ exportId }: { exportId: string }) =>
       lemlist.calls.filter((call) => call.exportId === exportId).length
@@ -27,7 +27,8 @@ describe('a crowd that follows one export', () => {
 
     lemlist.clearCalls()
     await lemlist.waitForCalls(12, ({ exportId }) => exportId === lonely.exportId)
-    // Each has its own jitter of 5 % to either side: over 12 polls they drift apart by one or two.
+    // Each export has its own jitter of 5 % to either side. After 12 polls their counts may differ
+    // by one or two.
     expect(Math.abs(callsFor(popular) - callsFor(lonely))).toBeLessThanOrEqual(2)
 
     lemlist.clearCalls()
@@ -68,7 +69,7 @@ describe('a pending observation younger than its poll interval', () => {
   })
 })
 
-describe("a caller's GET of what is watched", () => {
+describe("a caller's GET of a watched export", () => {
   it('tells every subscriber what it finds', async () => {
     const { open, say, url, lemlist } = await startWatching({
       POLL_FIRST_MS: '60000',

@@ -7,8 +7,8 @@ import { eventsPath, manyEventsPath, statusPath } from '../../helpers/gateway.ts
 import { pendingBody, REF } from '../../helpers/status-bodies.ts'
 import { endingsOf, fieldsOf, named, startWatching } from '../../helpers/watching.ts'
 
-describe('a gateway on its way out', () => {
-  it('cuts each stream after a retry of 1 to 3 s', async () => {
+describe('a gateway that drains', () => {
+  it('cuts each stream after a `retry` of 1 to 3 s', async () => {
     const gateway = await startWatching()
     gateway.say(pendingBody())
     const streams = [gateway.open(), gateway.open(manyEventsPath([REF]))]
@@ -24,8 +24,8 @@ describe('a gateway on its way out', () => {
     expect(endingsOf(gateway)).toEqual(['drained', 'drained'])
   })
 
-  it('cuts one that has not begun with the head of a stream', async () => {
-    // It got a 200 without a content type, which ends an EventSource for good.
+  it('sends the head of a stream before it cuts one that has not begun', async () => {
+    // Regression: the client got a 200 without a content type, which stops an EventSource for good.
     const gateway = await startWatching()
     const gate = Promise.withResolvers<void>()
     gateway.lemlist.script({}, { body: pendingBody(), gate: gate.promise })
@@ -44,7 +44,7 @@ describe('a gateway on its way out', () => {
     await closed
   })
 
-  it('cuts one that has not begun although it turns out to be unknown', async () => {
+  it('cuts a stream that has not begun even when its export proves to be unknown', async () => {
     const gateway = await startWatching()
     const gate = Promise.withResolvers<void>()
     gateway.lemlist.script({}, { status: 404, body: '{"ok":false}', gate: gate.promise })
@@ -58,7 +58,7 @@ describe('a gateway on its way out', () => {
     expect(gateway.logs()).not.toMatch(/"level":(50|60)/)
   })
 
-  it('turns away who comes on a connection that was open, after a retry', async () => {
+  it('turns a client away, after a `retry`, that asks on a connection that was open', async () => {
     const gateway = await startWatching()
     const { lemlist, app, say, open, url } = gateway
     const held = { campaignId: REF.campaignId, exportId: 'axp_Held' }
@@ -85,8 +85,8 @@ describe('a gateway on its way out', () => {
     await closed
   })
 
-  it('waits for nobody who does not take the last frame of his stream', async () => {
-    // It waited past the hard stop, and the process ended with a fault.
+  it('does not wait for a client that does not take the last frame of its stream', async () => {
+    // Regression: the gateway waited until after the hard stop, and the process ended as failed.
     const gateway = await startWatching()
     const { app, open, say } = gateway
     const refs = Array.from({ length: 100 }, (_, index) => ({

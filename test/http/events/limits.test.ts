@@ -4,7 +4,7 @@ import { doneBody, pendingBody, REF } from '../../helpers/status-bodies.ts'
 import { endingsOf, fieldsOf, named, namesOf, startWatching } from '../../helpers/watching.ts'
 import { ask, rawRequest } from '../../helpers/wire.ts'
 
-/** No look but those that somebody asks for. */
+/** With such long intervals no poll comes: lemlist is asked only when a client asks. */
 const NO_POLLS = {
   POLL_FIRST_MS: '60000',
   POLL_INTERVAL_MS: '60000',
@@ -39,7 +39,7 @@ describe('a stream over the cap', () => {
     },
   )
 
-  it('finds room again for each that has left, ended or been refused', async () => {
+  it('finds room again after others have left, ended or been refused', async () => {
     const gateway = await startWatching({ SSE_MAX_STREAMS: '2' })
     const { open, say, deny, url } = gateway
     const unknown = { campaignId: REF.campaignId, exportId: 'axp_Unknown' }
@@ -68,7 +68,7 @@ describe('a stream that grows old', () => {
     const openedAt = performance.now()
     const stream = gateway.open()
     expect(await stream.ended).toBe('abrupt')
-    // The end is looked for once a second.
+    // The gateway looks for streams that are too old once a second.
     expect(performance.now() - openedAt).toBeGreaterThanOrEqual(1_200)
     expect(performance.now() - openedAt).toBeLessThan(3_500)
     expect(namesOf(stream)).toEqual(['status'])
@@ -80,7 +80,7 @@ describe('a stream that grows old', () => {
 })
 
 describe('the heartbeat', () => {
-  it('is a comment that no parser takes for an event', async () => {
+  it('is a comment, which no parser reports as an event', async () => {
     const { open, say } = await startWatching({ ...NO_POLLS, SSE_HEARTBEAT_MS: '30' })
     say(pendingBody())
     const stream = open()
@@ -88,7 +88,7 @@ describe('the heartbeat', () => {
     expect(namesOf(stream)).toEqual(['status'])
   })
 
-  it('comes on a stream of many as well, and while nothing is known', async () => {
+  it('also comes on a many-exports stream, and while nothing is known', async () => {
     const { open, lemlist } = await startWatching({ ...NO_POLLS, SSE_HEARTBEAT_MS: '30' })
     lemlist.script({}, { hang: true })
     const stream = open(manyEventsPath([REF]))
@@ -113,7 +113,7 @@ describe('a client that leaves', () => {
     expect(await next.waitFor(named('status'))).toMatchObject({ data: pendingBody() })
   })
 
-  it('is the last to leave: its export is polled at the idle pace then', async () => {
+  it('as the last watcher leaves its export to the idle pace', async () => {
     const gateway = await startWatching({ POLL_IDLE_INTERVAL_MS: '60000', SSE_HEARTBEAT_MS: '20' })
     const { open, say, lemlist } = gateway
     const other = { campaignId: REF.campaignId, exportId: 'axp_Other' }
@@ -126,12 +126,13 @@ describe('a client that leaves', () => {
     await expect.poll(() => endingsOf(gateway), { interval: 5 }).toEqual(['left'])
     lemlist.clearCalls()
     await lemlist.waitForCalls(8, ({ exportId }) => exportId === other.exportId)
-    // The one that was planned while it was watched, and one that counts it as watched for two heartbeats.
+    // One poll was planned while the export was watched. A second one is possible, because the
+    // export counts as watched for two more heartbeats.
     const idle = lemlist.calls.filter(({ exportId }) => exportId === REF.exportId)
     expect(idle.length).toBeLessThanOrEqual(2)
   })
 
-  it('of an export that lemlist never answered for takes the asking with it', async () => {
+  it('ends the polling of an export for which lemlist has never answered', async () => {
     const gateway = await startWatching({ SSE_HEARTBEAT_MS: '20' })
     const { open, say, fail, lemlist } = gateway
     const other = { campaignId: REF.campaignId, exportId: 'axp_Other' }

@@ -12,7 +12,7 @@ const refs = (count: number): Ids[] => Array.from({ length: count }, (_, index) 
 const told = (data: string): Ids & { body: unknown } => JSON.parse(data)
 
 describe('a stream of many exports', () => {
-  it("tells each with its ids and lemlist's JSON verbatim, under an id for the state of all", async () => {
+  it("tells each export with its ids and lemlist's JSON verbatim, and an id for the state of all", async () => {
     const { open, say } = await startWatching()
     const [one, other] = [refOf(1), refOf(2)]
     const odd = pendingBody({ big: 1, unknown: 'ü' }, one).replace('"big":1', '"big": 1e400')
@@ -33,7 +33,7 @@ describe('a stream of many exports', () => {
     for (const id of ids) expect(id).toMatch(/^open\.[\w-]{22}$/)
   })
 
-  it('ends with complete when all are over, and only then', async () => {
+  it('ends with `complete` when all exports are over, and only then', async () => {
     const { open, say } = await startWatching()
     const [one, other] = [refOf(1), refOf(2)]
     say(doneBody({}, one), one)
@@ -47,7 +47,7 @@ describe('a stream of many exports', () => {
     expect(namesOf(stream)).toEqual(['status', 'status', 'status', 'end'])
   })
 
-  it('tells of an unknown export by gone, and goes on for the others', async () => {
+  it('tells an unknown export by `gone`, and goes on for the others', async () => {
     const { open, say, deny } = await startWatching()
     const [known, unknown] = [refOf(1), refOf(2)]
     say(pendingBody({}, known), known)
@@ -61,7 +61,7 @@ describe('a stream of many exports', () => {
     expect(stream.status()).toBe(200)
   })
 
-  it('of unknown exports only is a 200 as well, and complete', async () => {
+  it('of unknown exports only is also a 200, and ends as `complete`', async () => {
     const { open, deny } = await startWatching()
     for (const ref of refs(3)) deny(ref)
     const stream = open(manyEventsPath(refs(3)))
@@ -71,7 +71,7 @@ describe('a stream of many exports', () => {
     ])
   })
 
-  it('tells of the trouble of each, with its ids', async () => {
+  it('tells the trouble of each export, with its ids', async () => {
     const { open, fail, say } = await startWatching()
     const [one, other] = [refOf(1), refOf(2)]
     fail(500, one)
@@ -86,7 +86,7 @@ describe('a stream of many exports', () => {
     )
   })
 
-  it('names the same state by the same id, over streams and in another gateway', async () => {
+  it('names the same state by the same id, on another stream and in another gateway', async () => {
     const ids = await Promise.all(
       [startWatching(), startWatching()].map(async (starting) => {
         const { open, say } = await starting
@@ -101,7 +101,7 @@ describe('a stream of many exports', () => {
     expect(new Set(ids.flat()).size).toBe(1)
   })
 
-  it('takes one export named many times for one', async () => {
+  it('treats an export that is named many times as one', async () => {
     const { open, say, lemlist } = await startWatching()
     say(doneBody())
     const stream = open(manyEventsPath([REF, REF, REF]))
@@ -109,7 +109,7 @@ describe('a stream of many exports', () => {
     expect([namesOf(stream), lemlist.calls.length]).toEqual([['status', 'end'], 1])
   })
 
-  it('takes one, and names with a percent-encoded slash', async () => {
+  it('accepts a single export, and a percent-encoded slash', async () => {
     const { open, say } = await startWatching()
     say(doneBody())
     const stream = open(`/events?export=${REF.campaignId}%2F${REF.exportId}`)
@@ -117,7 +117,7 @@ describe('a stream of many exports', () => {
     expect(namesOf(stream)).toEqual(['status', 'end'])
   })
 
-  it('takes a hundred, whose URL is longer than others may be', async () => {
+  it('accepts a hundred exports, whose URL is longer than other routes allow', async () => {
     const { open, say } = await startWatching()
     const all = refs(100)
     for (const ref of all) say(doneBody({}, ref), ref)
@@ -130,7 +130,7 @@ describe('a stream of many exports', () => {
     expect(namesOf(stream)).toHaveLength(101)
   })
 
-  it('begins at once: it waits for no read', async () => {
+  it('begins at once, without waiting for a read', async () => {
     const { open, lemlist } = await startWatching()
     const gate = Promise.withResolvers<void>()
     lemlist.script({}, { body: pendingBody({}, refOf(1)), gate: gate.promise })
@@ -142,7 +142,7 @@ describe('a stream of many exports', () => {
     await stream.waitFor(named('status'))
   })
 
-  it('shares its looks with streams of one', async () => {
+  it('shares its looks with streams of one export', async () => {
     const { open, say, lemlist } = await startWatching({
       POLL_FIRST_MS: '60000',
       POLL_INTERVAL_MS: '60000',

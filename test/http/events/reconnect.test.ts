@@ -6,7 +6,7 @@ import { named, startWatching } from '../../helpers/watching.ts'
 const start = async () => {
   const gateway = await startWatching()
   const { url, open } = gateway
-  /** The last id of a stream that ends by itself. */
+  /** Opens a stream, waits until the gateway ends it, and returns the last id on it. */
   const lastIdOf = async (path = eventsPath(REF)): Promise<string> => {
     const stream = open(path)
     await stream.ended
@@ -32,7 +32,7 @@ describe('a client that comes back with the last id of a stream that is over', (
     expect(response.headers.get('content-type')).toBeNull()
   })
 
-  it('gets 204 for the id of an end that no status carries', async () => {
+  it('gets 204 for the id of an end without a final status', async () => {
     const { say, deny, open, lemlist, comeBack } = await start()
     say(pendingBody())
     const stream = open()
@@ -44,7 +44,7 @@ describe('a client that comes back with the last id of a stream that is over', (
     expect([(await comeBack(id)).status, lemlist.calls]).toEqual([204, []])
   })
 
-  it('gets 204 also for an end that is remembered nowhere', async () => {
+  it('gets 204 even for an end that the gateway does not remember', async () => {
     const { lemlist, comeBack } = await start()
     expect((await comeBack('gone.export-not-found')).status).toBe(204)
     expect((await comeBack('gone.campaign-not-found')).status).toBe(204)
@@ -76,16 +76,19 @@ describe('a client that comes back with another id', () => {
     '%00',
     '\u00ff\u0080',
     'over.AAAAAAAAAAAAAAAAAAAAAA',
-  ])('gets the status as if it had sent none when it cannot be ours (case %#)', async (id) => {
-    const { say, open } = await start()
-    say(pendingBody())
-    const stream = open(eventsPath(REF), { lastEventId: id })
-    const told = await stream.waitFor(named('status'))
-    expect([stream.status(), told.data]).toEqual([200, pendingBody()])
-    expect(stream.head() + stream.text()).not.toContain(id)
-  })
+  ])(
+    'gets the status as without an id when the id cannot be one of the gateway (case %#)',
+    async (id) => {
+      const { say, open } = await start()
+      say(pendingBody())
+      const stream = open(eventsPath(REF), { lastEventId: id })
+      const told = await stream.waitFor(named('status'))
+      expect([stream.status(), told.data]).toEqual([200, pendingBody()])
+      expect(stream.head() + stream.text()).not.toContain(id)
+    },
+  )
 
-  it('gets the status again when that is pending still', async () => {
+  it('gets the status again when it is still pending', async () => {
     const { say, open } = await start()
     say(pendingBody())
     const first = await open().waitFor(named('status'))
@@ -112,14 +115,14 @@ describe('a client of many exports that comes back', () => {
   }
 
   it('gets 204 when all are over, whatever the end of each, without a call to lemlist', async () => {
-    // One whose end had another code than export-not-found was told again at every reconnect, for ever.
+    // Regression: an end with a code other than export-not-found was told again at every reconnect.
     const { lemlist, lastIdOf, comeBack } = await startOver()
     const id = await lastIdOf(path)
     lemlist.clearCalls()
     expect([(await comeBack(id, path)).status, lemlist.calls]).toEqual([204, []])
   })
 
-  it('gets 204 when one of them timed out', async () => {
+  it('gets 204 when one of the exports has timed out', async () => {
     const { say, deny, open, comeBack } = await startOver()
     const two = manyEventsPath([REF, done])
     say(pendingBody())
@@ -138,7 +141,7 @@ describe('a client of many exports that comes back', () => {
     expect([await stream.ended, stream.status()]).toEqual(['clean', 200])
   })
 
-  it('gets a stream when one of them has a final status that it was not told', async () => {
+  it('gets a stream when one of the exports has a final status that it was not told', async () => {
     const { say, open, lastIdOf, url } = await startOver()
     const lastEventId = await lastIdOf(path)
     say(doneBody({}, unknown), unknown)

@@ -17,7 +17,7 @@ const TWO = 'export=cam_A/axp_A&export=cam_B/axp_B'
 const repeated = (count: number) =>
   Array.from({ length: count }, (_, index) => `export=cam_A/axp_${index}`).join('&')
 
-describe('what is refused before any stream, and before any call to lemlist', () => {
+describe('refused without a stream and without a call to lemlist:', () => {
   it.each([
     ['/campaigns/nope/export/axp_A/events', 'invalid-id'],
     ['/campaigns/cam_A/export/AXP_A/events', 'invalid-id'],
@@ -74,7 +74,7 @@ describe('what is refused before any stream, and before any call to lemlist', ()
   })
 })
 
-describe('what will not pass is a status at connect', () => {
+describe('refused by a status when a client connects:', () => {
   const notFound = { status: 404, body: '{"ok":false,"message":"not found"}' }
   const badTeam = { status: 400, body: 'Bad team', headers: { 'Content-Type': 'text/plain' } }
 
@@ -113,8 +113,8 @@ describe('what will not pass is a status at connect', () => {
     expect(lemlist.calls).toEqual([])
   })
 
-  it('an unknown export that a stream of many was told is gone', async () => {
-    // Whoever came while that stream was open got 200 and the old end.
+  it('an unknown export that is already told as gone on a many-exports stream', async () => {
+    // Regression: a client that came while that stream was open got a 200 and the old end.
     const { url, open, say, deny } = await startWatching()
     const unknown = { campaignId: REF.campaignId, exportId: 'axp_Unknown' }
     say(pendingBody())

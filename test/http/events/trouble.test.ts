@@ -6,7 +6,10 @@ import { named, namesOf, startWatching } from '../../helpers/watching.ts'
 
 const { campaignId, exportId } = REF
 
-/** A look that is answered late makes the observation before it too old to be told without another look. */
+/**
+ * Intervals shorter than a look of 30 ms. After such a look the observation before it is too old to
+ * be told without another look.
+ */
 const QUICKLY_OLD = {
   POLL_INTERVAL_MS: '10',
   POLL_MAX_INTERVAL_MS: '10',
@@ -26,7 +29,7 @@ const problem = (code: string, status: number, retryable: boolean) => ({
 })
 
 describe('trouble of lemlist that passes', () => {
-  it('is told once, whole and with the ids, and ended by a status', async () => {
+  it('is told once, with all members and the ids, and is ended by a status', async () => {
     const { open, say, fail, lemlist } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -43,7 +46,7 @@ describe('trouble of lemlist that passes', () => {
     expect(stream.events[2]).toMatchObject({ data: pendingBody(), id: stream.events[0]?.id })
   })
 
-  it('is told anew when it changes', async () => {
+  it('is told again when it changes', async () => {
     const { open, say, fail } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -74,8 +77,9 @@ describe('trouble of lemlist that passes', () => {
     expect(namesOf(stream)).toEqual(['problem', 'status', 'end'])
   })
 
-  it('comes with what is known, when that is young enough to stand in', async () => {
-    // It was told as if lemlist had just said it, and not looked at again until the idle look.
+  it('is told after the known status when that is young enough', async () => {
+    // Regression: the status was told as if lemlist had just said it, and the next look came only
+    // at the idle pace.
     const { open, say, fail, url, lemlist } = await startWatching(QUICKLY_OLD)
     say(pendingBody())
     await fetch(url + statusPath(REF))
@@ -91,7 +95,7 @@ describe('trouble of lemlist that passes', () => {
 })
 
 describe('an export that is over without a final status', () => {
-  it('is told by gone, whole and with the ids, then the stream ends cleanly', async () => {
+  it('is told by `gone`, with all members and the ids, and then the stream ends cleanly', async () => {
     const { open, say, deny } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -105,7 +109,7 @@ describe('an export that is over without a final status', () => {
     expect(await stream.ended).toBe('clean')
   })
 
-  it('is told so although it turned out only after the stream began', async () => {
+  it('is told by `gone` even when that is learned after the stream began', async () => {
     const { open, lemlist } = await startWatching()
     const gate = Promise.withResolvers<void>()
     lemlist.script(
@@ -123,7 +127,7 @@ describe('an export that is over without a final status', () => {
     expect(await stream.ended).toBe('clean')
   })
 
-  it('is not told by one look that finds it missing', async () => {
+  it('is not told as gone after two looks that find it missing', async () => {
     const { open, say, lemlist } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -137,7 +141,7 @@ describe('an export that is over without a final status', () => {
     expect(namesOf(stream)).toEqual(['status', 'status', 'end'])
   })
 
-  it('is told to a stream that came while one look had found it missing', async () => {
+  it('is told to a stream that began after a first look had found it missing', async () => {
     const { open, say, deny, url, lemlist } = await startWatching(QUICKLY_OLD)
     say(pendingBody())
     await fetch(url + statusPath(REF))
@@ -152,7 +156,7 @@ describe('an export that is over without a final status', () => {
 })
 
 describe("lemlist's Bad team", () => {
-  it('about an export that is followed is trouble, not an end', async () => {
+  it('about a followed export is trouble and not an end', async () => {
     const { open, say, lemlist } = await startWatching()
     say(pendingBody())
     const stream = open()
@@ -169,7 +173,7 @@ describe("lemlist's Bad team", () => {
 })
 
 describe('streams of different exports', () => {
-  it('do not hear of each other', async () => {
+  it('are not told of each other', async () => {
     const { open, say, fail } = await startWatching()
     const other = { campaignId, exportId: 'axp_Other' }
     say(pendingBody({}, other), other)

@@ -14,7 +14,7 @@ import { listenRaw } from '../../helpers/raw-upstream.ts'
 import { REF } from '../../helpers/status-bodies.ts'
 import { exchange } from '../../helpers/wire.ts'
 
-/** Files that lemlist does not give, or not to their end. */
+/** Files that lemlist does not send, or does not send to their end. */
 
 interface Fault {
   readonly name: string
@@ -38,11 +38,11 @@ const refusal = (status: number, body: string, code: ProblemCode, type = 'text/p
 
 const FAULTS: Fault[] = [
   inPlace('a page', { 'Content-Type': 'text/html; charset=utf-8' }),
-  inPlace('a page, shouted', { 'Content-Type': 'TEXT/HTML' }),
+  inPlace('a page, in upper case', { 'Content-Type': 'TEXT/HTML' }),
   inPlace('a page in XML', { 'Content-Type': 'application/xhtml+xml' }),
   inPlace('JSON', { 'Content-Type': 'application/json' }),
   inPlace('gzip', { 'Content-Type': 'text/csv', 'Content-Encoding': 'gzip' }),
-  // Two headers come as a list, which once passed for none.
+  // Regression: two headers come as a list, and the gateway treated a list as no encoding.
   inPlace('two encodings', { 'Content-Type': 'text/csv', 'Content-Encoding': ['gzip', 'br'] }),
   refusal(400, 'no api key provided', 'upstream-credentials'),
   refusal(401, 'The authentication you supplied is incorrect', 'upstream-credentials'),
@@ -62,20 +62,20 @@ const FAULTS: Fault[] = [
     retryAfter: true,
   },
   { name: 'no HTTP', answer: { raw: `${CANARY}\r\n\r\n` }, code: 'upstream-invalid' },
-  // These were once told as a lemlist that cannot be reached.
+  // Regression: these two were told as a lemlist that cannot be reached.
   { name: 'silence', answer: { hang: true }, code: 'upstream-timeout' },
   {
     name: 'half of its headers',
     answer: { raw: 'HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n', hang: true },
     code: 'upstream-timeout',
   },
-  // It once held its place in line for 30 s.
+  // Regression: this one held its place in line for 30 s.
   {
     name: 'half of a refusal',
     answer: { status: 404, headers: {}, body: CANARY, truncateAt: 5, hang: true },
     code: 'upstream-timeout',
   },
-  // These once answered 500, dressed as a CSV.
+  // Regression: these two were answered by a 500 with the headers of a CSV.
   {
     name: 'the head of a file, and a reset',
     answer: { ...csvAnswer(csv), truncateAt: 0, reset: 'mid-body' },
@@ -90,8 +90,8 @@ const FAULTS: Fault[] = [
   },
 ]
 
-describe('a file in whose place lemlist gives', () => {
-  it.each(FAULTS)('$name: $code', async (fault) => {
+describe('a file for which lemlist sends', () => {
+  it.each(FAULTS)('$name is told as $code', async (fault) => {
     const gateway = await startFileGateway({ LEMLIST_TIMEOUT_MS: '700' })
     scriptFile(gateway, spiked(fault.answer))
     const answer = await download(gateway)
@@ -112,7 +112,7 @@ describe('a file in whose place lemlist gives', () => {
     expect(evil.connections()).toBe(0)
   })
 
-  it('a reset on a socket used before is asked for once more', async () => {
+  it('a reset on a reused socket is asked for once more', async () => {
     const gateway = await startFileGateway()
     scriptFile(gateway, csvAnswer('a,b\n'))
     await download(gateway)
@@ -135,37 +135,40 @@ interface Break {
   readonly headers?: Readonly<Record<string, string>>
 }
 const BREAKS: Break[] = [
-  { name: 'closes before its length', answer: { ...csvAnswer(csv), truncateAt: 500 } },
   {
-    name: 'resets before its length',
+    name: 'closes the connection before the announced length',
+    answer: { ...csvAnswer(csv), truncateAt: 500 },
+  },
+  {
+    name: 'resets the connection before the announced length',
     answer: { ...csvAnswer(csv), truncateAt: 500, reset: 'mid-body' },
   },
   {
-    name: 'closes before the last chunk',
+    name: 'closes the connection before the last chunk',
     answer: { raw: `${head}Transfer-Encoding: chunked\r\n\r\n${chunk}` },
   },
   {
-    name: 'closes in a chunk',
+    name: 'closes the connection inside of a chunk',
     answer: { raw: `${head}Transfer-Encoding: chunked\r\n\r\nffff\r\n${csv}` },
   },
   {
-    name: 'sends a chunk that is none',
+    name: 'sends an invalid chunk',
     answer: { raw: `${head}Transfer-Encoding: chunked\r\n\r\n${chunk}oops\r\n` },
   },
   {
-    name: 'marks no end and closes before the size it told',
+    name: 'marks no end and closes the connection before the size that it told',
     answer: { raw: `${head}Connection: close\r\n\r\n${csv}` },
     fileSize: csv.length + 1,
   },
-  // The size told in the status says nothing of a part: that one once passed for whole.
+  // Regression: this part passed as whole. The file size in the status says nothing of a part.
   {
-    name: 'marks no end of a part and closes before it',
+    name: 'marks no end of a part and closes the connection before it',
     answer: { raw: `${part}Content-Range: bytes 0-4999/9999\r\n\r\n${csv}` },
     headers: RANGE,
   },
 ]
 
-describe('a file of which lemlist', () => {
+describe('a file for which lemlist', () => {
   it.each(BREAKS)(
     '$name is a broken transfer, every time',
     async ({ answer, fileSize, headers }) => {
@@ -180,7 +183,7 @@ describe('a file of which lemlist', () => {
     },
   )
 
-  it('marks no end and sends all is whole', async () => {
+  it('marks no end but sends every byte is whole', async () => {
     const gateway = await startFileGateway()
     const raw = `${head}Connection: close\r\n\r\n${csv}`
     scriptFile(gateway, { raw }, { fileSize: csv.length })
@@ -188,8 +191,9 @@ describe('a file of which lemlist', () => {
     expect([text, end]).toEqual([csv, 'whole'])
   })
 
-  // An end without a mark is all that HTTP/1.0 knows, and nginx speaks it by default: only a reset tells.
-  it('breaks off is a reset for a caller who speaks HTTP/1.0', async () => {
+  // HTTP/1.0, which nginx speaks by default, does not mark the end of a body. Only a reset tells
+  // the caller that the body is broken.
+  it('breaks the body off ends with a reset for a caller who speaks HTTP/1.0', async () => {
     const gateway = await startFileGateway()
     scriptFile(gateway, { raw: `${head}Transfer-Encoding: chunked\r\n\r\n${chunk}` })
     const path = `/campaigns/${REF.campaignId}/export/${REF.exportId}/file`
@@ -200,7 +204,7 @@ describe('a file of which lemlist', () => {
     expect(await reset.promise).toBe('ECONNRESET')
   })
 
-  it('breaks off is told in the log', async () => {
+  it('breaks the body off is reported in the log', async () => {
     const gateway = await startFileGateway()
     scriptFile(gateway, { ...csvAnswer(csv), truncateAt: 500 })
     await download(gateway)

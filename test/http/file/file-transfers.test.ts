@@ -16,9 +16,9 @@ import { expectProblem } from '../../helpers/faults.ts'
 import { listenForFiles } from '../../helpers/file-upstream.ts'
 import { logLines, memoryLogger } from '../../helpers/gateway.ts'
 
-/** Transfers that are under way: who leaves, who stalls, and how many there may be. */
+/** Transfers that are under way: callers who leave or stall, and how many transfers are allowed. */
 
-/** As many downloads as a gateway makes at once. */
+/** How many downloads a gateway makes at once. */
 const CAP = 32
 
 const startBefore = async (env: Readonly<Record<string, string>> = {}) => {
@@ -28,7 +28,7 @@ const startBefore = async (env: Readonly<Record<string, string>> = {}) => {
 }
 
 describe('a caller who leaves', () => {
-  it('before the head ends the call to lemlist, which is no trouble of lemlist’s', async () => {
+  it('before the head ends the call to lemlist, and is not logged as trouble of lemlist', async () => {
     const { upstream, gateway, url } = await startBefore()
     const call = request(url, { agent: false })
     call.on('error', () => {})
@@ -53,7 +53,7 @@ describe('a caller who leaves', () => {
     expect(response.writableFinished).toBe(false)
   })
 
-  it('while it is full ends the call to lemlist', async () => {
+  it('while his connection is full ends the call to lemlist', async () => {
     const { upstream, url } = await startBefore()
     const opening = openFile(url)
     const { closed, response } = await upstream.call(0)
@@ -86,11 +86,11 @@ const endless = function* (): Generator<Buffer> {
   for (;;) yield Buffer.alloc(64 * 1024)
 }
 
-describe('the cap', () => {
-  /** As many as fit, each with its head there and its end to come. */
+describe('the cap on downloads', () => {
+  /** Starts as many downloads as fit. Each caller has the head, and the end is still to come. */
   const fill = async ({ upstream, url }: Awaited<ReturnType<typeof startBefore>>, from: number) => {
     const running: { readonly answer: IncomingMessage; readonly end: () => void }[] = []
-    // One after the other, so that it is known which is whose.
+    // One after the other, so that each call to lemlist is known to belong to its download.
     while (running.length < CAP) {
       const opening = openFile(url)
       const { response } = await upstream.call(from + running.length)
@@ -119,17 +119,17 @@ describe('the cap', () => {
     expect((await readFile(await next)).text).toBe('c\n')
   })
 
-  it('leaves the status alone', async () => {
+  it('does not limit reads of the status', async () => {
     const begun = await startBefore()
     await fill(begun, 0)
     const status = await fetch(begun.url.replace(/file$/, 'status'))
     expect(status.status).toBe(200)
   })
 
-  it('counts each once, however it ended', async () => {
+  it('counts each download once, however it ended', async () => {
     const begun = await startBefore({ LEMLIST_TIMEOUT_MS: '400' })
     const { upstream, gateway, url } = begun
-    /** What lemlist does to one download, until it is over. */
+    /** The ways in which lemlist ends a download. */
     const ends: ((index: number) => Promise<unknown>)[] = [
       async (index) => (await upstream.call(index)).response.writeHead(500).end(),
       async (index) => (await upstream.call(index)).response.writeHead(404).end('gone'),
@@ -144,7 +144,7 @@ describe('the cap', () => {
         (await upstream.call(index)).response
           .writeHead(200, { 'Content-Length': 2 * 1024 ** 3 })
           .write('a'),
-      // Nothing at all.
+      // lemlist answers nothing at all.
       (index) => upstream.call(index),
     ]
     let index = 0
@@ -170,7 +170,7 @@ describe('the cap', () => {
 })
 
 describe('a caller who takes nothing', () => {
-  it('is cut, and what was sent to him ends', async () => {
+  it('is cut, and the body that was sent to him is closed', async () => {
     const body = Readable.from(endless())
     const ended = new Promise<void>((resolve) => body.once('close', resolve))
     const answer = { status: 200, length: undefined, framed: true, range: undefined, body } as const
@@ -196,7 +196,7 @@ it('a file is a call like any other: it waits for a slot of the budget', async (
     LEMLIST_TIMEOUT_MS: '400',
   })
   scriptFile(gateway, csvAnswer('a,b\n'))
-  // The status took the only slot.
+  // The look at the status took the only slot.
   expectProblem(await download(gateway), 'budget-exhausted')
   expect(gateway.lemlist.calls.map(({ operation }) => operation)).toEqual(['status'])
 })

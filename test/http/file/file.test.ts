@@ -13,7 +13,7 @@ import { CANARY, expectProblem } from '../../helpers/faults.ts'
 import { KEY } from '../../helpers/gateway.ts'
 import { pendingBody, REF, statusBody } from '../../helpers/status-bodies.ts'
 
-/** The file of an export that is done: what callers get of it. */
+/** What callers get when they ask for the file of an export. */
 
 const SIZE = 23_654
 
@@ -31,7 +31,7 @@ describe('the file of an export that is done', () => {
     expect(bytes.equals(file)).toBe(true)
   })
 
-  it('is saved under a name of ours, looked at as nothing but a table, and kept nowhere', async () => {
+  it('gets a name from the gateway, is treated as nothing but a table, and is not cached', async () => {
     const { gateway, ref } = await startWithFile()
     const { headers } = await download(gateway, ref)
     expect(Object.fromEntries(headers)).toMatchObject({
@@ -55,7 +55,7 @@ describe('the file of an export that is done', () => {
     ])
   })
 
-  it('brings no header of lemlist’s with it', async () => {
+  it('brings none of lemlist’s headers with it', async () => {
     const gateway = await startFileGateway()
     const spikes = { 'Set-Cookie': CANARY, Server: CANARY, 'Content-Disposition': CANARY }
     scriptFile(gateway, csvAnswer('a,b\n', { ...spikes, 'Content-Range': `bytes ${CANARY}` }))
@@ -64,7 +64,7 @@ describe('the file of an export that is done', () => {
     expect(JSON.stringify([...headers])).not.toContain(CANARY)
   })
 
-  it('needs no look at lemlist once its end is known', async () => {
+  it('needs no look at the status once the final one is known', async () => {
     const { gateway, ref } = await startWithFile()
     await download(gateway, ref)
     gateway.lemlist.clearCalls()
@@ -89,15 +89,15 @@ describe('HEAD', () => {
     expect(headers.get('content-disposition')).toContain(ref.exportId)
   })
 
-  it('says nothing of a length that lemlist does not tell', async () => {
+  it('tells no length when lemlist tells none', async () => {
     const gateway = await startFileGateway()
     scriptFile(gateway, csvAnswer('a,b\n', { 'Transfer-Encoding': 'chunked' }))
     const { status, headers } = await download(gateway, REF, { method: 'HEAD' })
     expect([status, headers.get('content-length')]).toEqual([200, null])
   })
 
-  // A range has no meaning there (RFC 9110, 14.2); it was once passed on.
-  it('knows no ranges', async () => {
+  // Regression: the range was passed on. It has no meaning in a HEAD (RFC 9110, 14.2).
+  it('ignores a range', async () => {
     const { gateway, ref } = await startWithFile()
     const asking = { method: 'HEAD', headers: { range: 'bytes=0-9' } } as const
     const { status, headers } = await download(gateway, ref, asking)
@@ -136,7 +136,7 @@ describe('a range', () => {
     },
   )
 
-  // We give no validator, so what a caller has a part of may be another file.
+  // The gateway gives no validator, so the caller may have a part of another file.
   it('with If-Range is ignored', async () => {
     const { gateway, ref } = await startWithFile()
     const headers = { range: 'bytes=0-9', 'if-range': '"abc"' }
@@ -148,15 +148,18 @@ describe('a range', () => {
     ['416 that nobody asked for', {}, { status: 416, range: 'bytes */8' }],
     ['206 that does not say which', { range: 'bytes=0-3' }, { status: 206, range: 'bytes' }],
     ['416 that says nonsense', { range: 'bytes=9-' }, { status: 416, range: 'bytes 0-1/8' }],
-  ])('a %s is no answer', async (_, headers, { status, range }) => {
-    const gateway = await startFileGateway()
-    scriptFile(gateway, { ...csvAnswer('a,b\n', { 'Content-Range': range }), status })
-    expectProblem(await download(gateway, REF, { headers }), 'upstream-invalid')
-  })
+  ])(
+    'is told as upstream-invalid when lemlist answers a %s',
+    async (_, headers, { status, range }) => {
+      const gateway = await startFileGateway()
+      scriptFile(gateway, { ...csvAnswer('a,b\n', { 'Content-Range': range }), status })
+      expectProblem(await download(gateway, REF, { headers }), 'upstream-invalid')
+    },
+  )
 })
 
 describe('there is no file', () => {
-  it('of a pending export: 409, with the time to come back', async () => {
+  it('of a pending export: 409, with a Retry-After', async () => {
     const gateway = await startFileGateway()
     gateway.lemlist.script({ operation: 'status' }, { body: pendingBody() })
     const answer = await download(gateway)
@@ -171,7 +174,7 @@ describe('there is no file', () => {
     expectProblem(await download(gateway), 'export-not-ready')
   })
 
-  it('of a failed export, be there a link or not', async () => {
+  it('of a failed export, even if it has a link', async () => {
     const gateway = await startFileGateway()
     const url = `https://api.lemlist.com/api/files/exports/fil_${REF.exportId}.csv`
     gateway.lemlist.script({ operation: 'status' }, { body: statusBody('error', { url }) })
@@ -184,7 +187,7 @@ describe('there is no file', () => {
     expectProblem(await download(gateway), 'campaign-not-found')
   })
 
-  it('once its 24 h are over by our clock: 410 without a call', async () => {
+  it('once its 24 h are over by the clock of the gateway: 410 without a call', async () => {
     const gateway = await startFileGateway({ FILE_TTL_MS: '1500' })
     const endedAt = new Date(Date.now() - 1_000).toISOString()
     scriptFile(gateway, csvAnswer('a,b\n'), { endedAt })
@@ -202,7 +205,7 @@ describe('there is no file', () => {
     expectProblem(await download(gateway), 'export-expired')
   })
 
-  it('by the name of something that is no id', async () => {
+  it('under an invalid id', async () => {
     const gateway = await startFileGateway()
     const response = await openFile(`${gateway.url}${filePath({ ...REF, exportId: 'axp-1' })}`)
     expect(response.statusCode).toBe(400)

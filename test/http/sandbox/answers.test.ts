@@ -109,7 +109,7 @@ describe('the emulator answers as lemlist documents', () => {
     expect(rateHeaders.safeParse(Object.fromEntries(answer.headers)).error).toBeUndefined()
   })
 
-  it('to a key in base64url as to a wrong one, since the two differ', async () => {
+  it('to a key in base64url as to a wrong key, since base64url differs from base64', async () => {
     const key = '>>>???'
     const { ask } = await begin({ apiKeys: [key] })
     const url = `Basic ${Buffer.from(`:${key}`).toString('base64url')}`
@@ -187,7 +187,7 @@ describe('the rate limit', () => {
     expect((await ask(STATUS)).headers.get('x-ratelimit-remaining')).toBe('19')
   })
 
-  it('counts each key for itself, a wrong one too, and none without a key', async () => {
+  it('counts each key by itself, also a wrong one, and no calls without a key', async () => {
     const { ask } = await used(20)
     expect((await ask(STATUS)).status).toBe(429)
     expect((await ask(STATUS, basic('other-key'))).status).toBe(400)

@@ -27,7 +27,7 @@ const begin = async (options: LemlistOptions = {}) => {
   const base = await opened.listen()
   const get = (exportId = EXPORT) => fetch(base + pathOf(exportId), { headers: { authorization } })
 
-  /** What comes over a plain socket, to the end, and how it ends. */
+  /** Opens a plain socket, sends a request and notes what arrives and how the connection ends. */
   const open = () => {
     const socket = connect(Number(new URL(base).port), '127.0.0.1')
     let received = ''
@@ -87,7 +87,7 @@ describe('a scripted answer', () => {
     expect(await answer.json()).toMatchObject({ ok: true })
   })
 
-  it('is for the next so many requests that match, then lemlist answers itself', async () => {
+  it('is given to the next `times` requests that match; then lemlist answers itself again', async () => {
     const { lemlist, get } = await begin()
     lemlist.script({ exportId: EXPORT, operation: 'status', times: 2 }, { status: 500 })
     lemlist.script({ operation: 'start' }, { status: 501 })
@@ -96,7 +96,7 @@ describe('a scripted answer', () => {
     expect(statuses).toEqual([200, 500, 500, 200])
   })
 
-  it('that stands is replaced by a later one, and comes after those that are counted', async () => {
+  it('without `times` is replaced by a later one, and comes after those with `times`', async () => {
     const { lemlist, get } = await begin()
     lemlist.script({}, { status: 500 })
     lemlist.script({}, { status: 503 })
@@ -106,7 +106,7 @@ describe('a scripted answer', () => {
     expect([...statuses, (await get()).status]).toEqual([429, 503, 200])
   })
 
-  it('is held by a gate, and says then what was true when it was asked', async () => {
+  it('can be held by a gate, and then tells what was true when the request arrived', async () => {
     const { lemlist, get } = await begin()
     const gate = Promise.withResolvers<void>()
     lemlist.script({ times: 1 }, { gate: gate.promise })
@@ -118,7 +118,7 @@ describe('a scripted answer', () => {
     expect(await (await held).json()).toMatchObject({ status: { status: 'pending' } })
   })
 
-  it('is delayed', async () => {
+  it('can be delayed', async () => {
     const { lemlist, get } = await begin()
     lemlist.script({}, { delayMs: 60 })
     const before = performance.now()
@@ -126,7 +126,7 @@ describe('a scripted answer', () => {
     expect(performance.now() - before).toBeGreaterThan(55)
   })
 
-  it('that cannot be sent says so to its test', async () => {
+  it('that cannot be sent becomes a 500 that tells the test the reason', async () => {
     const { lemlist, get } = await begin()
     lemlist.script({}, { status: 200, headers: { 'X-Bad': 'a\nb' } })
     const answer = await get()
@@ -179,7 +179,7 @@ describe('a scripted fault', () => {
     const client = open()
     await lemlist.waitForCalls(1)
     await client.shows(bytes)
-    // Time enough for an end to arrive, if one was sent.
+    // This takes long enough for an end to arrive, if one was sent.
     await get(OTHER)
     expect(client.socket.readyState).toBe('open')
     await lemlist.close()
@@ -203,14 +203,14 @@ describe('a scripted fault', () => {
     expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2)
   })
 
-  it('spares the answers after it', async () => {
+  it('does not disturb the answers after it', async () => {
     const { lemlist, get } = await begin()
     lemlist.script({ times: 1 }, { reset: 'before-headers' })
     await expect(get()).rejects.toThrow('fetch failed')
     expect((await get()).status).toBe(200)
   })
 
-  it('is a socket that is closed when idle, unannounced', async () => {
+  it('is an idle socket that lemlist closes without announcing it', async () => {
     const { open } = await begin({ keepAliveTimeoutMs: 40 })
     const client = open()
     await client.shows(/"total":\d+}}$/)
@@ -219,7 +219,7 @@ describe('a scripted fault', () => {
     expect(client.text()).not.toContain('Keep-Alive: timeout')
   })
 
-  it('is a socket that the test closes when it is idle', async () => {
+  it('is an idle socket that the test closes', async () => {
     const { lemlist, open } = await begin()
     const client = open()
     await client.shows(/}}$/)
@@ -229,7 +229,7 @@ describe('a scripted fault', () => {
 })
 
 describe('the call log', () => {
-  it('holds each request as it arrived, the reused connections told apart', async () => {
+  it('contains each request as it arrived, with the number of its connection', async () => {
     const { lemlist, open } = await begin()
     const client = open()
     await client.shows(/}}$/)
@@ -250,7 +250,7 @@ describe('the call log', () => {
     expect(first?.at).toBeLessThanOrEqual(performance.now())
   })
 
-  it('tells when enough calls have arrived, though none is answered', async () => {
+  it('tells when enough calls have arrived, even if none is answered', async () => {
     const { lemlist, open } = await begin()
     lemlist.script({}, { hang: true })
     const both = lemlist.waitForCalls(2, ({ exportId }) => exportId === EXPORT)

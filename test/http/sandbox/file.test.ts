@@ -14,7 +14,7 @@ const headers = basic('sandbox-key')
 let lemlist: Lemlist | undefined
 afterEach(() => lemlist?.close())
 
-/** An emulator with one done export; resolves to what its status says. */
+/** Starts an emulator with one done export and resolves to the fields of its status. */
 const done = async (fileBytes: number, options: LemlistOptions = {}) => {
   const campaign = { campaignId: CAMPAIGN, campaignName: 'Été 2024: A/B-Test' }
   lemlist = createLemlist({
@@ -24,7 +24,7 @@ const done = async (fileBytes: number, options: LemlistOptions = {}) => {
   })
   const base = await lemlist.listen()
   const answer = await fetch(`${base}/campaigns/${CAMPAIGN}/export/${EXPORT}/status`, { headers })
-  // The emulator's own answer, whose shape sandbox-answers.test.ts checks.
+  // This is the emulator's own answer. answers.test.ts checks its shape.
   const { status } = (await answer.json()) as { status: { url: string; fileSize: number } }
   return { ...status, base }
 }
@@ -42,7 +42,7 @@ describe('the file of a done export', () => {
     },
   )
 
-  it('has the name of lemlist’s links', async () => {
+  it('has a name of the form that lemlist’s links have', async () => {
     const { url, base } = await done(626)
     expect(url).toBe(`${base}/files/exports/fil_${EXPORT}__t_2024_a_b-test.csv`)
   })
@@ -131,7 +131,8 @@ describe('the file of a done export', () => {
     call.on('error', () => undefined)
     call.end()
     expect(await promise).toBeGreaterThan(0)
-    // Answered after those first bytes: an emulator that makes the whole file first comes too late.
+    // The emulator answers this after those first bytes. If it made the whole file at once, its
+    // memory would have grown by now.
     expect((await fetch(url, { headers: { ...headers, range: 'bytes=0-0' } })).status).toBe(206)
     expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1024 * 1024)
     call.destroy()

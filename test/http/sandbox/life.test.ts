@@ -13,7 +13,7 @@ const headers = { authorization: `Basic ${Buffer.from(':sandbox-key').toString('
 let lemlist: Lemlist | undefined
 afterEach(() => lemlist?.close())
 
-/** An emulator whose clock the test moves, with one export unless it brings its own. */
+/** An emulator whose clock the test moves, with the ready-made exports and one of this script. */
 const begin = async (script: ExportScript = {}, timeScale = 1) => {
   let at = BEGIN
   const opened = createLemlist({
@@ -142,7 +142,7 @@ describe('the life of an export', () => {
     expect(await get(url)).toMatchObject({ status: 404 })
   })
 
-  it('goes faster on a faster clock, both lives and the run', async () => {
+  it('goes faster with a time scale: the run, the life of the export and the life of its file', async () => {
     const { get, look, pass } = await begin({ durationMs: 6000 }, 100)
     await look()
     pass(60)
@@ -155,7 +155,7 @@ describe('the life of an export', () => {
   })
 })
 
-describe('a clock that divides no duration evenly', () => {
+describe('a time scale that divides no duration evenly', () => {
   it('still gives whole milliseconds', async () => {
     const { look, pass } = await begin({ durationMs: 1000, startedBeforeMs: 100 }, 7)
     for (const state of ['pending', 'pending', 'done']) {
@@ -175,7 +175,7 @@ describe('the ready-made exports', () => {
     }
   })
 
-  it('go each its own way from their first look, however late that is', async () => {
+  it('each follow their own script from their first look on, however late that is', async () => {
     const { look, pass } = await begin()
     pass(30 * HOUR)
     const states = async () =>
@@ -233,12 +233,12 @@ describe('an export driven by hand', () => {
     expect((await get(`/campaigns/${CAMPAIGN}/export/${exportId}/status`)).status).toBe(404)
   })
 
-  it('must be known', async () => {
+  it('must be one that the emulator knows', async () => {
     const { lemlist } = await begin()
     expect(() => lemlist.finish('axp_Nobody')).toThrow('axp_Nobody')
   })
 
-  it('can be started in a campaign that has none yet', async () => {
+  it('can be started in a campaign that has no export yet', async () => {
     const { lemlist, get } = await begin()
     lemlist.addCampaign('cam_Empty', 'Empty one')
     const answer = await get('/campaigns/cam_Empty/export/start')

@@ -12,11 +12,11 @@ import {
   startGatewayWithCampaign,
 } from '../../helpers/starts.ts'
 
-/** `Idempotency-Key`: a repeated start is answered, not made. */
+/** `Idempotency-Key`: the gateway answers a repeated start and does not start again. */
 
 const key = '8e03978e-40d5-43e8-bc93-6894a57f9324'
 
-/** The URL of a Redis where nobody listens. */
+/** The URL of a Redis at a port where nobody listens. */
 const nowhere = async (): Promise<string> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -28,7 +28,7 @@ const nowhere = async (): Promise<string> => {
 }
 
 describe('a start with the same Idempotency-Key', () => {
-  it('once more has the first answer, to the byte', async () => {
+  it('gets the first answer again, byte for byte', async () => {
     const gateway = await startGatewayWithCampaign()
     const first = await start(gateway, { key })
     const second = await start(gateway, { key })
@@ -39,7 +39,7 @@ describe('a start with the same Idempotency-Key', () => {
     expect(gateway.lemlist.calls.filter(isStart)).toHaveLength(1)
   })
 
-  it('while the first is under way is in progress, with the time to come back', async () => {
+  it('is refused as in progress, with a Retry-After, while the first is under way', async () => {
     const gateway = await startGatewayWithCampaign()
     const gate = Promise.withResolvers<void>()
     gateway.lemlist.script({ operation: 'start' }, { gate: gate.promise })
@@ -88,7 +88,7 @@ describe('after a start that failed, the same Idempotency-Key', () => {
     expect((await start(gateway, { key })).status).toBe(201)
   })
 
-  it('is free, since nobody heard of it', async () => {
+  it('is free, since the start never reached lemlist', async () => {
     const lemlist = createLemlist({ apiKeys: [KEY] })
     lemlist.addCampaign(CAMPAIGN)
     const url = await lemlist.listen()
@@ -106,16 +106,19 @@ describe('after a start that failed, the same Idempotency-Key', () => {
     ['half an answer', { truncateAt: 30 }],
     ['an answer that cannot be used', { body: '{}' }],
     ['silence', { hang: true }],
-  ] as const)('is taken, since after %s nobody knows', async (_, answer) => {
-    const gateway = await startGatewayWithCampaign({ LEMLIST_TIMEOUT_MS: '300' })
-    gateway.lemlist.script({ operation: 'start', times: 1 }, answer)
-    expect((await start(gateway, { key })).status).toBeGreaterThan(500)
-    const again = await start(gateway, { key })
-    expectProblem(again, 'start-outcome-unknown')
-    expect(again.headers.get('retry-after')).toBeNull()
-    expect(gateway.lemlist.calls.filter(isStart)).toHaveLength(1)
-    expect((await start(gateway, { key: 'a-new-one' })).status).toBe(201)
-  })
+  ] as const)(
+    'stays taken, since after %s nobody knows whether an export began',
+    async (_, answer) => {
+      const gateway = await startGatewayWithCampaign({ LEMLIST_TIMEOUT_MS: '300' })
+      gateway.lemlist.script({ operation: 'start', times: 1 }, answer)
+      expect((await start(gateway, { key })).status).toBeGreaterThan(500)
+      const again = await start(gateway, { key })
+      expectProblem(again, 'start-outcome-unknown')
+      expect(again.headers.get('retry-after')).toBeNull()
+      expect(gateway.lemlist.calls.filter(isStart)).toHaveLength(1)
+      expect((await start(gateway, { key: 'a-new-one' })).status).toBe(201)
+    },
+  )
 })
 
 describe('an Idempotency-Key', () => {
@@ -149,7 +152,7 @@ describe('an Idempotency-Key', () => {
 })
 
 describe('while the store is away', () => {
-  it('a start with a key is refused, and lemlist hears nothing', async () => {
+  it('a start with a key is refused, and lemlist is not called', async () => {
     const gateway = await startGatewayWithCampaign({ STORE_URL: await nowhere() })
     const answer = await start(gateway, { key })
     expectProblem(answer, 'store-unavailable')

@@ -6,7 +6,7 @@ import { CANARY, expectProblem, spiked } from '../../helpers/faults.ts'
 import { statusPath } from '../../helpers/gateway.ts'
 import { CAMPAIGN, isStart, start, startGatewayWithCampaign } from '../../helpers/starts.ts'
 
-/** A start that lemlist does not answer well: one call, whatever happens, and a problem. */
+/** Starts that lemlist does not answer well. The gateway makes one call and answers a problem. */
 
 interface Fault {
   readonly name: string
@@ -70,8 +70,8 @@ const GARBAGE: Fault[] = [
   garbage('more than 16 KiB', started({ note: CANARY.repeat(1_500) })),
 ]
 
-describe('a start that lemlist answers', () => {
-  it.each([...REFUSALS, ...GARBAGE])('$name: $code, after one call', async (fault) => {
+describe('a start that lemlist answers with', () => {
+  it.each([...REFUSALS, ...GARBAGE])('$name is told as $code, after one call', async (fault) => {
     const gateway = await startGatewayWithCampaign()
     gateway.lemlist.script({ operation: 'start' }, spiked(fault.answer))
     const answer = await start(gateway)
@@ -101,11 +101,12 @@ describe.each([
   ['new', false],
   ['used before', true],
 ])('on a socket that is %s, a start that is answered by', (_, reused) => {
-  it.each(BROKEN)('$name: $code, and never a second call', async ({ answer, code }) => {
+  it.each(BROKEN)('$name is told as $code, without a second call', async ({ answer, code }) => {
     const gateway = await startGatewayWithCampaign({ LEMLIST_TIMEOUT_MS: '400' })
     const { lemlist, url } = gateway
     const ref = lemlist.add({ campaignId: CAMPAIGN })
-    // A status is tried again on another socket when a used one was reset.
+    // This makes the socket a used one. A status call would be repeated after a reset of such a
+    // socket.
     if (reused) await (await fetch(url + statusPath(ref))).text()
     lemlist.script({ operation: 'start' }, answer)
     expectProblem(await start(gateway), code)

@@ -18,7 +18,7 @@ import {
 import { ask, rawRequest } from '../../helpers/wire.ts'
 
 describe('a start', () => {
-  it('answers 201 with the bytes of lemlist, and with where to look', async () => {
+  it('answers 201 with the bytes of lemlist and the links to the status and the events', async () => {
     const gateway = await startGatewayWithCampaign()
     const campaignId = 'cam_v8cz524NPmtnidwkq'
     gateway.lemlist.script({ operation: 'start' }, { body: START_EXAMPLE })
@@ -43,7 +43,7 @@ describe('a start', () => {
     ])
   })
 
-  it('passes on what lemlist has not documented, spelt as it is', async () => {
+  it('passes on what lemlist has not documented, byte for byte', async () => {
     const gateway = await startGatewayWithCampaign()
     const body = `\t{ "new" : 12345678901234567890, "name":"\\u00e9 é \u2028", "_id": "axp_Odd1","progress":1.0e0}\n`
     gateway.lemlist.script({ operation: 'start' }, { body })
@@ -51,7 +51,7 @@ describe('a start', () => {
   })
 
   it.each(['GET', 'HEAD', 'PUT', 'DELETE', 'PATCH'])(
-    'by %s is none: 405, and lemlist hears nothing',
+    'by %s is refused with 405, and lemlist is not called',
     async (method) => {
       const { url, lemlist } = await startGatewayWithCampaign()
       const answer = await fetch(url + startPath(), { method })
@@ -83,7 +83,7 @@ describe('a start', () => {
 })
 
 describe('a started export', () => {
-  it('is followed to its end though nobody is connected', async () => {
+  it('is followed to its end even when nobody is connected', async () => {
     const gateway = await startGatewayWithCampaign(FAST)
     const { lemlist } = gateway
     const ref = startedIn(await start(gateway))
@@ -97,7 +97,7 @@ describe('a started export', () => {
     expect(await answer.text()).toContain('"status":"done"')
   })
 
-  it('is followed though its caller hung up before the answer', async () => {
+  it('is followed even when its caller hung up before the answer', async () => {
     const { url, lemlist } = await startGatewayWithCampaign(FAST)
     const gate = Promise.withResolvers<void>()
     lemlist.script({ operation: 'start' }, { gate: gate.promise })
@@ -111,7 +111,7 @@ describe('a started export', () => {
     expect(lemlist.calls.filter(isStart)).toHaveLength(1)
   })
 
-  it('that lemlist does not know yet is looked at again, however often', async () => {
+  it('that lemlist does not know yet is looked at again and again', async () => {
     const gateway = await startGatewayWithCampaign(FAST)
     const { url, lemlist } = gateway
     const body = '{"ok":false,"message":"Export with id not found"}'
@@ -140,7 +140,7 @@ describe('a request that starts nothing', () => {
     'cam_A%00',
   ])('has the campaign id %s: invalid-id', async (campaignId) => {
     const gateway = await startGatewayWithCampaign()
-    // As bytes: a client library would make other paths of some of these.
+    // The request is sent as bytes, because a client library would change some of these paths.
     const bytes = rawRequest(startPath(campaignId), { method: 'POST' })
     expectWireProblem(await ask(gateway.url, bytes), 'invalid-id')
     expect(gateway.lemlist.calls).toEqual([])
@@ -160,7 +160,7 @@ describe('a request that starts nothing', () => {
 it.each([
   ['JSON', 'application/json', '{"ignored":true}'],
   ['text', 'text/plain', 'ignored'],
-])('a start may come with a body of %s, which says nothing', async (_, type, body) => {
+])('a start may come with a body of %s, which is ignored', async (_, type, body) => {
   const gateway = await startGatewayWithCampaign()
   const answer = await start(gateway, { headers: { 'content-type': type }, body })
   expect(startedIn(answer).campaignId).toBe(CAMPAIGN)

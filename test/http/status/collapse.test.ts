@@ -39,7 +39,7 @@ const start = async () => {
     arrived += 1
     wake()
   })
-  /** Resolves once the gateway has read so many requests in all. */
+  /** Resolves when the gateway has read so many requests in all. */
   const arrivals = async (count: number) => {
     while (arrived < count) {
       const next = Promise.withResolvers<void>()
@@ -53,7 +53,7 @@ const start = async () => {
 const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make)
 
 describe('reads of one export at the same time', () => {
-  it('share one call: 200 of a pending one cost 1', async () => {
+  it('share one call: 200 reads of a pending export cost one', async () => {
     const { get, lemlist, arrivals } = await start()
     const gate = Promise.withResolvers<void>()
     lemlist.script({ times: 1 }, { body: pendingBody(), gate: gate.promise })
@@ -78,7 +78,7 @@ describe('reads of one export at the same time', () => {
     expect(lemlist.calls).toHaveLength(1)
   })
 
-  it('cost nothing when it is done: 1 000 are answered without lemlist', async () => {
+  it('cost no call when the export is done: 1 000 reads are answered without lemlist', async () => {
     const { get, lemlist } = await start()
     lemlist.script({ times: 1 }, { body: doneBody() })
     await get()
@@ -89,7 +89,7 @@ describe('reads of one export at the same time', () => {
     expect(lemlist.calls).toEqual([])
   })
 
-  it('are not cancelled for the others when the one who asked first goes away', async () => {
+  it('are not cancelled for the others when the first caller goes away', async () => {
     const { get, lemlist, arrivals } = await start()
     const gate = Promise.withResolvers<void>()
     lemlist.script({ times: 1 }, { body: pendingBody(), gate: gate.promise })
@@ -105,7 +105,7 @@ describe('reads of one export at the same time', () => {
     expect(lemlist.calls).toHaveLength(1)
   })
 
-  it('keep a final answer although nobody waits for it any more', async () => {
+  it('keep a final answer even when its caller has gone away', async () => {
     const { get, lemlist } = await start()
     const gate = Promise.withResolvers<void>()
     const body = doneBody()

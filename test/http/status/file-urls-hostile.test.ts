@@ -14,7 +14,7 @@ import { UNLIMITED } from '../../helpers/pace.ts'
 import { listenRaw } from '../../helpers/raw-upstream.ts'
 import { doneBody } from '../../helpers/status-bodies.ts'
 
-/** Links that lead elsewhere: nothing is fetched, and nobody else ever hears of the key. */
+/** Links that lead elsewhere. The gateway fetches none of them, and only lemlist gets the key. */
 
 const authorization = `Basic ${Buffer.from(`:${KEY}`).toString('base64')}`
 
@@ -27,7 +27,7 @@ describe('a status whose file is', () => {
   })
 
   it.each(HOSTILE_URLS.map((url, index) => ({ url, index, shown: JSON.stringify(url) })))(
-    '$shown: 502, nothing fetched',
+    '$shown is a 502, and nothing is fetched',
     async ({ url, index }) => {
       const evil = await listenRaw((socket) => socket.destroy())
       const { lemlist } = gateway()
@@ -37,7 +37,7 @@ describe('a status whose file is', () => {
       lemlist.script({ exportId: ref.exportId }, { body: doneBody({ url: link }, ref) })
       expectProblem(await download(gateway(), ref), 'upstream-invalid')
       expect((await download(gateway(), ref, { method: 'HEAD' })).status).toBe(502)
-      // One look at its status, at the only place that ever hears the key.
+      // The only call is the look at the status, and lemlist is the only one that gets the key.
       const path = `/api/campaigns/${ref.campaignId}/export/${ref.exportId}/status`
       expect(lemlist.calls).toMatchObject([{ path, authorization }])
       expect(evil.connections()).toBe(0)
@@ -45,8 +45,8 @@ describe('a status whose file is', () => {
   )
 })
 
-describe('a status whose file is below', () => {
-  it.each(['the base URL', 'lemlist’s own'])('%s has it fetched, with the key', async (whose) => {
+describe('the file of a status whose link is below', () => {
+  it.each(['the base URL', 'lemlist’s own URL'])('%s is fetched, with the key', async (whose) => {
     const gateway = await startFileGateway()
     const base =
       whose === 'the base URL' ? await lemlistBase(gateway) : 'https://api.lemlist.com/api'
@@ -63,7 +63,7 @@ describe('a status whose file is below', () => {
       gateway.lemlist.script({ exportId: ref.exportId }, { body: doneBody({ url }, ref) })
       gateway.lemlist.clearCalls()
       expect((await download(gateway, ref)).text).toBe('a,b\n')
-      // Byte for byte as it was written in the link.
+      // The path is byte for byte that of the link.
       const path = `/api/files/exports/${encodeURIComponent(name)}`
       expect(gateway.lemlist.calls.slice(-1)).toMatchObject([{ path, authorization }])
       expect(gateway.lemlist.calls).toHaveLength(2)

@@ -7,7 +7,7 @@ import { eventsPath, manyEventsPath, startGateway, statusPath } from '../../help
 import { UNLIMITED } from '../../helpers/pace.ts'
 import { doneBody, pendingBody, REF, statusBody } from '../../helpers/status-bodies.ts'
 
-/** `FILE_URLS`: whose link `status.url` is. */
+/** `FILE_URLS` says whether `status.url` is lemlist's link or the gateway's. */
 
 const PUBLIC = 'https://exports.example.com'
 const OURS = `${PUBLIC}${filePath()}`
@@ -42,7 +42,7 @@ describe('with FILE_URLS=gateway', () => {
     expect(url).toBe(`http://gateway.test:8443${filePath()}`)
   })
 
-  it('events show it too, of one export and of many', async () => {
+  it('events of one export and of many show that link, too', async () => {
     const { url } = await start(doneBody())
     for (const path of [eventsPath(REF), manyEventsPath([REF])]) {
       const stream = openEvents(url + path)
@@ -54,7 +54,7 @@ describe('with FILE_URLS=gateway', () => {
     }
   })
 
-  it('a link that is repeated elsewhere is nowhere', async () => {
+  it('lemlist’s link is replaced wherever the status repeats it', async () => {
     const body = doneBody({
       email: { links: [THEIRS], text: `Your file: ${THEIRS}, for a day` },
       'a key': { url: THEIRS },
@@ -63,12 +63,15 @@ describe('with FILE_URLS=gateway', () => {
     expect((await read()).text).toBe(body.replaceAll(THEIRS, OURS))
   })
 
-  // A link that was no link once took every equal word with it, the state first.
-  it.each(['done', '', 'Scripted'])('a link that is the word %j changes no other', async (url) => {
-    const { read } = await start(doneBody({ url }))
-    const { status } = JSON.parse((await read()).text)
-    expect(status).toMatchObject({ status: 'done', campaignName: 'Scripted', url: OURS })
-  })
+  // Regression: when `url` was no link but a word, every equal word was replaced, even the state.
+  it.each(['done', '', 'Scripted'])(
+    'a link that is the word %j changes no other word',
+    async (url) => {
+      const { read } = await start(doneBody({ url }))
+      const { status } = JSON.parse((await read()).text)
+      expect(status).toMatchObject({ status: 'done', campaignName: 'Scripted', url: OURS })
+    },
+  )
 
   it.each([[['https://api.lemlist.com/a']], [{ href: THEIRS }], [7]])(
     'a link that is %j is replaced as well',
@@ -85,7 +88,7 @@ describe('with FILE_URLS=gateway', () => {
     expect((await read()).text).toBe(body.replace(THEIRS, OURS))
   })
 
-  it('keys that mean something to JavaScript are keys like others', async () => {
+  it('keys that mean something to JavaScript are treated like others', async () => {
     const odd = '"__proto__":{"url":1},"constructor":"x","toString":null'
     const body = doneBody().replace('"ok":true', `"ok":true,${odd}`)
     const { read } = await start(body)
@@ -96,13 +99,13 @@ describe('with FILE_URLS=gateway', () => {
     ['pending', pendingBody()],
     ['failed', statusBody('error')],
     ['done without a link', doneBody({ url: null })],
-  ])('what is %s has no link, and is lemlist’s to the byte', async (_, body) => {
+  ])('a status that is %s has no link, and is lemlist’s byte for byte', async (_, body) => {
     const spaced = body.replace('{', '{ \n')
     const { read } = await start(spaced)
     expect((await read()).text).toBe(spaced)
   })
 
-  it('the ETag is another than that of lemlist’s bytes, and of another public URL', async () => {
+  it('the ETag differs from that of lemlist’s bytes, and from that with another public URL', async () => {
     const body = doneBody()
     const tags = new Set<string | null>()
     for (const env of [
@@ -119,7 +122,7 @@ describe('with FILE_URLS=gateway', () => {
     expect(tags.size).toBe(3)
   })
 
-  it('the file is fetched from lemlist all the same', async () => {
+  it('the file is still fetched from lemlist', async () => {
     const gateway = await start(doneBody())
     const csv = { headers: { 'Content-Type': 'text/csv' }, body: 'a,b\n' }
     gateway.lemlist.script({ operation: 'file' }, csv)
@@ -146,7 +149,7 @@ describe('the configuration', () => {
       loadConfig({ LEMLIST_API_KEY: 'key', ...env })
       return []
     } catch (error) {
-      // Nothing else is thrown.
+      // `loadConfig` throws no other error.
       return (error as ConfigError).faults
     }
   }
@@ -159,7 +162,7 @@ describe('the configuration', () => {
     expect(faultsOf({ FILE_URLS: 'upstream' })).toEqual([])
   })
 
-  it('knows two kinds of links', () => {
+  it('allows two kinds of links', () => {
     expect(faultsOf({ FILE_URLS: 'both' })).toEqual(['FILE_URLS: must be upstream or gateway'])
   })
 })

@@ -3,7 +3,7 @@ import { logLines, sharedGateway, startGateway } from '../../helpers/gateway.ts'
 import { expectProblem } from '../../helpers/problem.ts'
 import { ask, rawRequest } from '../../helpers/wire.ts'
 
-/** Bytes as they are, since every client library would tidy such paths up before it sends them. */
+/** The paths are sent as bytes, because every client library would change such paths first. */
 
 const CAMPAIGN = 'cam_A1B2C3'
 const EXPORT = 'axp_D4E5F6'
@@ -82,10 +82,10 @@ const tellable = (id: string): string =>
 describe.each([
   { place: 'campaign', pathOf: (id: string) => `/campaigns/${id}/export/${EXPORT}/status` },
   { place: 'export', pathOf: (id: string) => `/campaigns/${CAMPAIGN}/export/${id}/status` },
-])('what cannot be the id of a $place', ({ pathOf }) => {
+])('a text that cannot be the id of a $place', ({ pathOf }) => {
   const gateway = sharedGateway()
   it.each(NO_IDS.map((id) => ({ id, name: tellable(id) })))(
-    'is refused before anybody is asked: $name',
+    'is refused without a call to lemlist, and repeated nowhere: $name',
     async ({ id }) => {
       const { url, lemlist, logs } = gateway()
       const answer = await ask(url, rawRequest(pathOf(id)))
@@ -102,7 +102,7 @@ describe.each([
   )
 })
 
-it('a campaign id of another kind of thing is refused as one', async () => {
+it('the id of a team is refused as a campaign id', async () => {
   const { url, lemlist } = await startGateway()
   const answer = await ask(url, rawRequest(`/campaigns/tea_A1B2C3/export/${EXPORT}/status`))
   const { errors } = expectProblem(answer, 'invalid-id')
@@ -110,7 +110,7 @@ it('a campaign id of another kind of thing is refused as one', async () => {
   expect(lemlist.calls).toEqual([])
 })
 
-it('a HEAD of what cannot be an id is refused without a body', async () => {
+it('a HEAD with an invalid id is refused without a body', async () => {
   const { url, lemlist } = await startGateway()
   const answer = await ask(
     url,
@@ -121,7 +121,7 @@ it('a HEAD of what cannot be an id is refused without a body', async () => {
   expect(lemlist.calls).toEqual([])
 })
 
-it('an id of 64 characters behind its prefix is asked for as it is', async () => {
+it('an id of 64 characters after its prefix is sent to lemlist unchanged', async () => {
   const campaignId = `cam_${'c'.repeat(64)}`
   const exportId = `axp_${'E'.repeat(64)}`
   const { url, lemlist } = await startGateway({
@@ -136,7 +136,7 @@ it('an id of 64 characters behind its prefix is asked for as it is', async () =>
 
 const PATH = `/campaigns/${CAMPAIGN}/export/${EXPORT}/status`
 
-describe('a path has one form', () => {
+describe('a path has one form:', () => {
   const gateway = sharedGateway()
   it.each([
     ['a doubled slash in front', `/${PATH}`],
@@ -154,7 +154,7 @@ describe('a path has one form', () => {
     ['encoded dot segments', `/x/%2e%2e${PATH}`],
     ['a segment more', `${PATH}/more`],
     ['a segment less', PATH.replace('/status', '')],
-  ])('%s is no such route', async (_, path) => {
+  ])('%s is not found', async (_, path) => {
     const { url, lemlist, logs } = gateway()
     const { instance } = expectProblem(await ask(url, rawRequest(path)), 'not-found')
     expect(lemlist.calls).toEqual([])

@@ -6,7 +6,7 @@ import { BOUNDLESS } from '../../helpers/faults.ts'
 import { startGateway, statusPath, type TestGateway } from '../../helpers/gateway.ts'
 import { doneBody, pendingBody, REF } from '../../helpers/status-bodies.ts'
 
-/** The page this project started from, with the spaces of its example. */
+/** The example on the page of lemlist's documentation that this project started from. */
 const SEED_EXAMPLE =
   '{ "ok": true, "status": { "_id": "axp_7guBefTBQGqFfps87", "id": "axp_7guBefTBQGqFfps87", "teamId": "tea_b4rMsi2trB42WyuWP", "campaignId": "cam_DqHpWfjd67n2KTj2W", "campaignName": "lemstage", "status": "done", "startedAt": "2025-10-27T07:53:16.267Z", "progressIndex": 6, "progressTime": 1761551597286, "progressLastStepDuration": 0, "progressType": "done", "progress": 0, "total": 0, "fileSize": 23654, "endedAt": "2025-10-27T07:53:17.286Z", "url": "https://api.lemlist.com/api/files/exports/fil_axp_7guBefhehehe.csv" } }'
 
@@ -15,7 +15,7 @@ const idsIn = (body: string) => {
   return { exportId: String(id), campaignId: String(campaignId) }
 }
 
-/** The bytes of one answer as they come over a socket: `fetch` would decode and tidy them. */
+/** Reads the bytes of one answer from the socket. `fetch` would decode and change them. */
 const bytesOf = (url: string, method = 'GET') =>
   new Promise<{ status: number; headers: Record<string, unknown>; body: Buffer }>(
     (resolve, reject) => {
@@ -37,7 +37,7 @@ const bytesOf = (url: string, method = 'GET') =>
 
 const start = () => startGateway({ env: BOUNDLESS })
 
-/** The status of the export as the gateway gives it when lemlist gives these bytes. */
+/** Reads the status from the gateway, for which lemlist answers these bytes once. */
 const mirrored = async (
   { url, lemlist }: TestGateway,
   body: string | Buffer,
@@ -49,10 +49,10 @@ const mirrored = async (
 
 describe('lemlist’s documented examples', () => {
   it.each([
-    ['the seed page’s, with its spaces', SEED_EXAMPLE],
-    ['the done one of the OpenAPI document', DONE_EXAMPLE],
-    ['the pending one of the OpenAPI document', PENDING_EXAMPLE],
-  ])('go through byte for byte, and once more: %s', async (_, example) => {
+    ['the one that the project started from, with its spaces', SEED_EXAMPLE],
+    ['the done one of lemlist’s OpenAPI document', DONE_EXAMPLE],
+    ['the pending one of lemlist’s OpenAPI document', PENDING_EXAMPLE],
+  ])('are mirrored byte for byte, and again the second time: %s', async (_, example) => {
     const gateway = await start()
     const ids = idsIn(example)
     const first = await mirrored(gateway, example, ids)
@@ -63,7 +63,7 @@ describe('lemlist’s documented examples', () => {
   })
 })
 
-describe('bytes out are bytes in', () => {
+describe('the mirrored bytes are lemlist’s', () => {
   it('for unknown fields, odd key order, unicode and integers beyond 2^53', async () => {
     const gateway = await start()
     const odd = `{"zebra":[1e400,-0,1.0,9007199254740993,18446744073709551616],\n\t"status" : {"url":"\\u0068\\/x","status":"done","名前":"Zoë 🍋 \\ud83c\\udf4b \u2028","campaignName":"é","campaignId":"${REF.campaignId}","a":{"b":{"c":null}},"id":"${REF.exportId}"},"ok":true,"10":1,"2":2}`
@@ -110,7 +110,7 @@ describe('HEAD', () => {
   ])('of a %s export has the headers of GET and no body', async (_, body) => {
     const gateway = await start()
     gateway.lemlist.script({}, { body })
-    // Whatever the state, both come the same way: the first look is over.
+    // After a first read, GET and HEAD are answered in the same way, whatever the state is.
     await bytesOf(gateway.url + statusPath(REF))
     const get = await bytesOf(gateway.url + statusPath(REF))
     const head = await bytesOf(gateway.url + statusPath(REF), 'HEAD')

@@ -14,7 +14,7 @@ const base = `/campaigns/${REF.campaignId}/export/${REF.exportId}`
 const monitor = `<${base}/events>; rel="monitor"; type="text/event-stream"`
 
 describe('the headers of a pending status', () => {
-  it('say that nothing is kept and when to come again', async () => {
+  it('say that the answer must not be kept and when to come back', async () => {
     const { headers } = await (await start(pendingBody())).get()
     expect(Object.fromEntries(headers)).toMatchObject({
       'cache-control': 'no-store',
@@ -52,7 +52,7 @@ describe('the headers of a final status', () => {
     expect(headers.get('age')).toMatch(/^\d$/)
   })
 
-  it('let others keep it no longer than it lives', async () => {
+  it('let caches keep it no longer than it lives', async () => {
     const endedAt = new Date(Date.now() - 86_400_000 + 60_000).toISOString()
     const { headers } = await (await start(doneBody({ endedAt }))).get()
     expect(headers.get('cache-control')).toMatch(/^private, max-age=(5\d|60)$/)
@@ -65,7 +65,7 @@ describe('the headers of a final status', () => {
 })
 
 describe('Cache-Status', () => {
-  it('tells when lemlist is in trouble and its last word is shown', async () => {
+  it('tells when an old observation is shown because lemlist is in trouble', async () => {
     const gateway = await start(pendingBody())
     await gateway.get()
     gateway.lemlist.script({}, { status: 500 })
@@ -91,7 +91,7 @@ describe('ETag and If-None-Match', () => {
     expect(answer.headers.get('cache-status')).toMatch(/; hit; /)
   })
 
-  it('answer 304 to a pending status that has not changed, and ask lemlist all the same', async () => {
+  it('answer 304 to a pending status that has not changed, after asking lemlist', async () => {
     const { get, lemlist } = await start(pendingBody())
     const etag = (await get()).headers.get('etag') ?? ''
     const answer = await get({ 'If-None-Match': etag })
@@ -114,9 +114,12 @@ describe('X-Request-Id', () => {
     await expect.poll(logs).toContain(`"requestId":"${id}"`)
   })
 
-  it.each(['a'.repeat(65), 'a b', '<script>', '"', 'a,b'])('is a new one for %s', async (id) => {
-    const { get } = await start(pendingBody())
-    const answered = (await get({ 'X-Request-Id': id })).headers.get('x-request-id')
-    expect(answered).toMatch(/^[0-9a-f-]{36}$/)
-  })
+  it.each(['a'.repeat(65), 'a b', '<script>', '"', 'a,b'])(
+    'is a new one in place of %s',
+    async (id) => {
+      const { get } = await start(pendingBody())
+      const answered = (await get({ 'X-Request-Id': id })).headers.get('x-request-id')
+      expect(answered).toMatch(/^[0-9a-f-]{36}$/)
+    },
+  )
 })

@@ -28,7 +28,7 @@ const read = async ({ url }: Pick<TestGateway, 'url'>, prefer?: string, signal?:
 }
 
 describe('a GET that prefers to wait', () => {
-  it('is held until the export is final, and answers what a read then gives', async () => {
+  it('is held until the export is final, and is then answered as a read is', async () => {
     const gateway = await startWatching()
     const { say, lemlist } = gateway
     say(pendingBody())
@@ -40,7 +40,7 @@ describe('a GET that prefers to wait', () => {
     expect((await held).cacheStatus).toMatch(/^lemlist-gateway; hit; ttl=\d+$/)
   })
 
-  it('is answered after N seconds with what is pending then', async () => {
+  it('is answered after N seconds with the pending status of that moment', async () => {
     const gateway = await startWatching(SLOW_POLLS)
     gateway.say(pendingBody())
     const answer = await read(gateway, 'wait=1')
@@ -51,7 +51,7 @@ describe('a GET that prefers to wait', () => {
     expect(gateway.lemlist.calls).toHaveLength(1)
   })
 
-  it('is answered with the newest that is pending, not with what it found first', async () => {
+  it('is answered with the newest pending status, not with the first one', async () => {
     const gateway = await startWatching({
       POLL_FIRST_MS: '50',
       POLL_INTERVAL_MS: '5000',
@@ -74,7 +74,7 @@ describe('a GET that prefers to wait', () => {
   })
 
   it.each([undefined, 'wait', 'wait=', 'wait=-1', 'wait=abc', 'wait=1.5', 'respond-async'])(
-    'is an ordinary one when it says %j',
+    'is an ordinary read when it says %j',
     async (prefer) => {
       const gateway = await startWatching(SLOW_POLLS)
       gateway.say(pendingBody())
@@ -138,7 +138,7 @@ describe('a GET that prefers to wait', () => {
     expect([status, JSON.parse(body).code]).toEqual([503, 'upstream-unavailable'])
   })
 
-  it('is answered when the gateway stops, with what is pending', async () => {
+  it('is answered with the pending status when the gateway stops', async () => {
     const gateway = await startWatching(SLOW_POLLS)
     gateway.say(pendingBody())
     const arrived = countArrivals(gateway.app)
@@ -166,14 +166,14 @@ describe('a GET that prefers to wait', () => {
     await expect(held).rejects.toThrow()
     const requests = () => logLines(gateway.logs()).filter(({ msg }) => msg === 'request')
     await expect.poll(requests, { interval: 5 }).toMatchObject([{ aborted: true }])
-    // As many may wait as may stream: this one finds the only place free.
+    // As many callers may wait as streams may be open, here one. So the place was free again.
     const body = doneBody()
     const next = read(gateway, 'wait=60')
     say(body)
     expect(await next).toMatchObject({ applied: 'wait=60' })
   })
 
-  it('is an ordinary one when as many wait already as may', async () => {
+  it('is an ordinary read when the greatest number of callers waits already', async () => {
     const gateway = await startWatching({ ...SLOW_POLLS, SSE_MAX_STREAMS: '1' })
     const { say, lemlist } = gateway
     say(pendingBody())

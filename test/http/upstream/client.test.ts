@@ -7,10 +7,10 @@ import { createLemlist } from '../../../src/sandbox/lemlist.ts'
 import { DAY } from '../../helpers/fakes.ts'
 import { pendingBody } from '../../helpers/status-bodies.ts'
 
-/** As many calls as the client has sockets. */
+/** How many sockets the client has. */
 const SOCKETS = 32
 
-/** A budget that is boundless until it is paused. */
+/** A budget that gives every call until it is paused, and then none. */
 const fakeBudget = (): Budget & { paused: number; readonly taken: () => number } => {
   let taken = 0
   const budget = {
@@ -61,7 +61,7 @@ const start = async ({ keepAliveTimeoutMs = 65_000 } = {}) => {
 }
 
 describe('the client', () => {
-  it('has no more calls under way than sockets', async () => {
+  it('has no more calls under way than it has sockets', async () => {
     const { lemlist, look, budget } = await start()
     const gate = Promise.withResolvers<void>()
     lemlist.script({}, { status: 500, gate: gate.promise })
@@ -74,7 +74,7 @@ describe('the client', () => {
     expect(new Set(lemlist.calls.map(({ connection }) => connection)).size).toBe(SOCKETS)
   })
 
-  // Freed before its answer is looked at, a place would be taken by a call that leaves into the pause.
+  // If a place became free before its answer was read, the next call would leave during the pause.
   it('lets nobody go between a 429 and its pause', async () => {
     const { lemlist, look, budget } = await start()
     const gate = Promise.withResolvers<void>()
@@ -96,7 +96,7 @@ describe('the client', () => {
     const { lemlist, look, budget, ids } = await start()
     lemlist.script({ times: 1 }, { body: pendingBody({}, ids('axp_1')) })
     expect(await look('axp_1').outcome).toBe('pending')
-    // A turn of the loop, in which undici takes the socket back.
+    // undici needs a turn of the event loop to take the socket back.
     await setImmediate()
     lemlist.script({}, { reset: 'before-headers' })
     expect(await look('axp_1').outcome).toBe('upstream-unavailable')
@@ -111,7 +111,7 @@ describe('the client', () => {
     expect(lemlist.calls).toHaveLength(1)
   })
 
-  it('never meets a socket that lemlist is about to close: 100 calls, 100 answers', async () => {
+  it('never uses a socket that lemlist is about to close: 100 calls, 100 answers', async () => {
     const { lemlist, look, ids } = await start({ keepAliveTimeoutMs: 5 })
     for (let number = 0; number < 100; number += 1) {
       const exportId = `axp_${number}`
@@ -120,7 +120,7 @@ describe('the client', () => {
     }
   })
 
-  it('asks for the key at every call, so that it can change', async () => {
+  it('reads the key at every call, so that it can change', async () => {
     const { lemlist, look, changeKey } = await start()
     lemlist.script({}, { status: 401 })
     expect(await look('axp_1').outcome).toBe('upstream-credentials')
@@ -133,7 +133,7 @@ describe('the client', () => {
     )
   })
 
-  it('that is closed ends what is under way and whoever waits, as trouble that passes', async () => {
+  it('that is closed ends all calls, those under way and those in line, as trouble that passes', async () => {
     const { lemlist, look, client } = await start()
     lemlist.script({}, { hang: true })
     const looks = Array.from({ length: SOCKETS + 1 }, (_, number) => look(`axp_${number}`))

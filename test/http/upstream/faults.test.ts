@@ -51,7 +51,7 @@ const campaign = (name: string, answer: Fault['answer']): Fault => ({
 })
 const unknownExport = (name: string, answer: Fault['answer']): Fault =>
   timedOut({ name, answer, code: 'export-not-found' })
-/** Whatever a 404 says: what was pending before is no more. */
+/** Whatever a 404 says, an export that was seen pending before has timed out. */
 const timedOut = (fault: Fault): Fault => ({ ...fault, codeAfterPending: 'export-timed-out' })
 const NOT_FOUND: Fault[] = [
   campaign('400 Bad team', text(400, 'Bad team')),
@@ -96,8 +96,12 @@ const UNUSABLE: Fault[] = [
   ),
   unusable('304', { status: 304, headers: { ETag: '"1"' } }),
   unusable('400 of another kind', text(400, `Bad request ${CANARY}`)),
-  unusable('400 with a page that names our words', { ...html(400), body: '<p>Bad params</p>' }),
-  // A proxy's short text or page behind a BOM was once taken for lemlist's "no such export".
+  unusable('400 with a page that contains lemlist’s words', {
+    ...html(400),
+    body: '<p>Bad params</p>',
+  }),
+  // Regression: a proxy's short text, or its page after a byte order mark, was taken for lemlist's
+  // "no such export".
   unusable('404 with a page', html(404)),
   unusable('404 with text that calls itself a page', {
     ...html(404),
@@ -154,7 +158,7 @@ const UNUSABLE: Fault[] = [
     body: gzipSync(whole),
   }),
   unusable('200 in gzip that does not say so', { body: gzipSync(whole) }),
-  unusable('200 that only says it is in Brotli', {
+  unusable('200 that says it is in Brotli but is not', {
     headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'br' },
     body: whole,
   }),
@@ -181,16 +185,19 @@ describe('an export that nobody has seen, when lemlist answers', () => {
 })
 
 describe('an export that was seen pending, when lemlist answers', () => {
-  it.each(FAULTS)('$name: the last word if it passes, else a problem', async (fault) => {
-    const gateway = await startIn('pending')
-    gateway.lemlist.script({ times: 1 }, spiked(fault.answer))
-    const answer = await read(gateway)
-    if (fault.passing) expectStale(answer)
-    else expectProblem(answer, fault.codeAfterPending ?? fault.code)
-    gateway.lemlist.script({ times: 1 }, { body: doneBody() })
-    expect(JSON.parse((await read(gateway)).text)).toMatchObject({ status: { status: 'done' } })
-    expect(gateway.lemlist.calls).toHaveLength(2)
-  })
+  it.each(FAULTS)(
+    '$name: the old observation when the trouble passes, else a problem',
+    async (fault) => {
+      const gateway = await startIn('pending')
+      gateway.lemlist.script({ times: 1 }, spiked(fault.answer))
+      const answer = await read(gateway)
+      if (fault.passing) expectStale(answer)
+      else expectProblem(answer, fault.codeAfterPending ?? fault.code)
+      gateway.lemlist.script({ times: 1 }, { body: doneBody() })
+      expect(JSON.parse((await read(gateway)).text)).toMatchObject({ status: { status: 'done' } })
+      expect(gateway.lemlist.calls).toHaveLength(2)
+    },
+  )
 })
 
 describe('an export that was seen done, when lemlist would answer', () => {

@@ -6,7 +6,7 @@ import { FILE_NAME } from '../../helpers/downloads.ts'
 import { DAY } from '../../helpers/fakes.ts'
 import { listenForFiles } from '../../helpers/file-upstream.ts'
 
-/** What the client of lemlist does with a file that takes too long. */
+/** How the client of lemlist treats a file that takes too long. */
 
 const start = async (limits: { readonly fileIdleMs?: number; readonly longestFileMs?: number }) => {
   const upstream = await listenForFiles()
@@ -47,33 +47,33 @@ describe('a file', () => {
     expect(taken()).toBe(1)
   })
 
-  it('of which no byte comes for too long has broken off', async () => {
+  it('breaks off when no byte comes for too long', async () => {
     const { open, call } = await start({ fileIdleMs: 100 })
     call.response.writeHead(200, HEAD).write('a')
     await expect(text((await open).body)).rejects.toMatchObject({ name: 'BodyTimeoutError' })
     await call.closed
   })
 
-  it('of which not even the first byte comes is a time-out', async () => {
+  it('is a time-out when not even its first byte comes', async () => {
     const { open, call } = await start({ fileIdleMs: 100 })
     call.response.writeHead(200, HEAD).flushHeaders()
     await expect(open).rejects.toMatchObject({ code: 'upstream-timeout' })
     await call.closed
   })
 
-  it('that its caller does not read for longer than that has not', async () => {
+  it('does not break off when its caller does not read for longer than that', async () => {
     const { open, call } = await start({ fileIdleMs: 100 })
     const size = 16 * 1024 * 1024
     call.response.writeHead(200, { ...HEAD, 'Content-Length': size }).end(Buffer.alloc(size))
     const { body } = await open
-    // Several times as long as it may be idle: that nothing comes in this time is what is shown.
+    // This is several times `fileIdleMs`. The file must not break off meanwhile.
     await new Promise((resolve) => setTimeout(resolve, 500))
     let bytes = 0
     for await (const chunk of body) bytes += chunk.length
     expect(bytes).toBe(size)
   })
 
-  it('that comes for too long is cut, though it comes', async () => {
+  it('is cut when it takes too long, even while bytes come', async () => {
     const { open, call } = await start({ longestFileMs: 300 })
     call.response.writeHead(200, { 'Content-Type': 'text/csv' })
     const drip = setInterval(() => call.response.write('a'), 10)

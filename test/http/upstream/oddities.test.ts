@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CANARY, read, spiked, startIn } from '../../helpers/faults.ts'
 import { doneBody, pendingBody, REF, statusBody } from '../../helpers/status-bodies.ts'
 
-/** What lemlist has not documented and is mirrored all the same. */
+/** Bodies that lemlist has not documented. The gateway mirrors them all the same. */
 
 const inStatus = (body: string, json: string) =>
   body.replace('"progress":50', `${json},"progress":50`)
@@ -54,7 +54,7 @@ describe('a final status', () => {
     ['done with a url elsewhere', doneBody({ url: 'https://evil.example/x.csv' })],
     ['done with an end in the future', statusBody('done', { endedAt: '2999-01-01T00:00:00.000Z' })],
     ['done with an end in 1970', statusBody('done', { endedAt: '1970-01-01T00:00:00.000Z' })],
-    // Date.parse finds a year in it, so it once counted as the end of 2023, and the file as deleted.
+    // Regression: Date.parse finds a year in it, so the export counted as ended in 2023.
     ['done with an end that is no date', statusBody('done', { endedAt: 'export 2023' })],
   ]
   it.each(final)('%s is asked for once and stays, whatever lemlist says later', async (_, body) => {
@@ -69,7 +69,7 @@ describe('a final status', () => {
     expect(gateway.lemlist.calls).toHaveLength(1)
   })
 
-  it('ends what was pending', async () => {
+  it('replaces a pending one and is kept', async () => {
     const gateway = await startIn('pending')
     gateway.lemlist.script({ times: 1 }, { body: doneBody() })
     expect((await read(gateway)).text).toContain('"status":"done"')
@@ -77,7 +77,7 @@ describe('a final status', () => {
     expect(gateway.lemlist.calls).toHaveLength(1)
   })
 
-  it('that is past its life by our arithmetic is passed on and repeated for a minute', async () => {
+  it('that is past its end of life when lemlist gives it is passed on and repeated for a minute', async () => {
     const gateway = await startIn('unknown')
     const body = doneBody({ endedAt: '2025-10-27T07:53:17.286Z' })
     gateway.lemlist.script({}, { body })
@@ -109,9 +109,9 @@ describe('a pending status', () => {
   })
 })
 
-describe('a word for a state that lemlist has not documented', () => {
+describe('a state that lemlist has not documented', () => {
   it.each(['queued', 'Done', 'cancelled', 'PENDING', '', '__proto__'])(
-    '%j is mirrored, repeated for a minute and told to the operator',
+    '(%j) is mirrored, repeated for a minute and told to the operator',
     async (word) => {
       const gateway = await startIn('unknown')
       gateway.lemlist.script({}, { body: statusBody(word) })
@@ -128,7 +128,7 @@ describe('a word for a state that lemlist has not documented', () => {
 })
 
 describe('the headers of lemlist', () => {
-  it('stay behind: cookies, limits, server, Retry-After on a 200', async () => {
+  it('are not passed on: cookies, limits, server, Retry-After on a 200', async () => {
     const gateway = await startIn('unknown')
     const theirs = {
       'X-RateLimit-Limit': CANARY,
@@ -149,8 +149,8 @@ describe('the headers of lemlist', () => {
   })
 })
 
-describe('what lemlist is sent', () => {
-  it('is the key as the password of nobody, no caller’s header, and the documented path', async () => {
+describe('a call to lemlist', () => {
+  it('has the documented path, and the key as the password of an empty user name', async () => {
     const gateway = await startIn('unknown')
     gateway.lemlist.script({}, { body: pendingBody() })
     await read(gateway)

@@ -3,9 +3,12 @@ import { CANARY, expectProblem, expectStale, read, spiked, startIn } from '../..
 import { statusPath } from '../../helpers/gateway.ts'
 import { pendingBody } from '../../helpers/status-bodies.ts'
 
-/** 429 and 503 as a request to wait, in every form. A refused read says how long the key still rests. */
+/**
+ * A 429 or 503 that asks the gateway to wait, in every form of the time. A read that is refused
+ * meanwhile tells how long the key still rests.
+ */
 
-/** Dates are compared with lemlist's own clock: here it is years behind ours. */
+/** lemlist's dates are compared with its own clock, which is years behind the gateway's here. */
 const theirs = { Date: 'Thu, 25 Jul 2024 12:43:46 GMT' }
 const THEIR_NOW_S = Date.UTC(2024, 6, 25, 12, 43, 46) / 1_000
 
@@ -34,14 +37,14 @@ const FORMS: [string, Headers, number][] = [
     5,
   ],
 ]
-/** A read that has to wait is refused after 95 ms, so that its answer tells of the pause. */
+/** A read that has to wait is refused after 85 ms, so that its answer tells the pause. */
 const IMPATIENT = { LEMLIST_TIMEOUT_MS: '200' }
 
 describe.each([
   [429, 'budget-exhausted'],
   [503, 'upstream-unavailable'],
 ] as const)('a %i with a Retry-After', (status, code) => {
-  it.each(FORMS)('in %s rests the key for so long', async (_, headers, seconds) => {
+  it.each(FORMS)('in %s makes the key rest for so long', async (_, headers, seconds) => {
     const gateway = await startIn('unknown', IMPATIENT)
     const body = `{ error: ${CANARY} }`
     gateway.lemlist.script({}, spiked({ status, headers, body }))
@@ -50,7 +53,8 @@ describe.each([
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
     const refused = await read(gateway)
     expectProblem(refused, 'budget-exhausted')
-    // Up to a second is added, so that replicas do not come back as one; a slow machine takes one off.
+    // The gateway adds up to a second, so that replicas do not all come back at once. On a slow
+    // machine up to a second has passed already.
     const said = Number(refused.headers.get('retry-after'))
     expect(said).toBeGreaterThanOrEqual(Math.max(1, Math.floor(seconds) - 1))
     expect(said).toBeLessThanOrEqual(Math.ceil(seconds) + 1)
@@ -65,7 +69,7 @@ describe('a 429 that names no usable time', () => {
     ['a word', { 'Retry-After': 'soon' }],
     ['two values', { 'Retry-After': ['3', '4'] }],
     ['a list', { 'Retry-After': '3, 4' }],
-  ])('but %s is a rest of at most two seconds', async (_, headers) => {
+  ])('but %s makes the key rest for at most two seconds', async (_, headers) => {
     const gateway = await startIn('unknown', IMPATIENT)
     gateway.lemlist.script({ times: 1 }, spiked({ status: 429, headers, body: CANARY }))
     gateway.lemlist.script({}, { body: pendingBody() })
@@ -76,8 +80,8 @@ describe('a 429 that names no usable time', () => {
   })
 })
 
-describe('a rest that lemlist asked for', () => {
-  it('shows what was pending before it, for every answer of it', async () => {
+describe('a rest of the key', () => {
+  it('shows the pending observation from before at every read', async () => {
     const gateway = await startIn('pending', IMPATIENT)
     gateway.lemlist.script({}, spiked({ status: 429, headers: { 'Retry-After': '30' } }))
     expectStale(await read(gateway))
@@ -85,7 +89,7 @@ describe('a rest that lemlist asked for', () => {
     expect(gateway.lemlist.calls).toHaveLength(1)
   })
 
-  it('is for the whole key, and over when it is over', async () => {
+  it('holds for every export, and ends in time', async () => {
     const gateway = await startIn('unknown')
     const other = { campaignId: 'cam_Other', exportId: 'axp_Other' }
     gateway.lemlist.script({ times: 1 }, { status: 429, headers: { 'Retry-After': '0' } })

@@ -9,10 +9,10 @@ import { listenRaw } from '../../helpers/raw-upstream.ts'
 import { pendingBody } from '../../helpers/status-bodies.ts'
 
 interface TlsUpstream {
-  /** What came through the encryption: nothing may, unless the certificate is right. */
+  /** The request heads that arrived through TLS. Without a valid certificate there must be none. */
   readonly heads: string[]
   readonly gateway: { readonly url: string }
-  /** Resolves once a handshake has failed. */
+  /** Resolves when a handshake has failed. */
   readonly refused: Promise<unknown>
 }
 
@@ -22,7 +22,7 @@ const portOf = (server: Server): number => {
   return address.port
 }
 
-/** A gateway that speaks TLS with an upstream of these options. */
+/** Starts an upstream with these options, and a gateway that calls it by TLS. */
 const startWith = async (options: ServerOptions): Promise<TlsUpstream> => {
   const heads: string[] = []
   const server = createServer(options, (req, res) => {
@@ -42,7 +42,7 @@ const startWith = async (options: ServerOptions): Promise<TlsUpstream> => {
   return { heads, gateway, refused }
 }
 
-/** This process trusts the certificate as if an authority had signed it, until the test ends. */
+/** Until the test ends, this process trusts the certificate as if an authority had signed it. */
 const trust = (cert: Buffer): void => {
   const before = getCACertificates('default')
   setDefaultCACertificates([cert.toString()])
@@ -50,7 +50,7 @@ const trust = (cert: Buffer): void => {
 }
 
 describe.skipIf(!hasOpenssl())('a lemlist over TLS', () => {
-  it('with a certificate that can be verified is served from', async () => {
+  it('with a certificate that can be verified is used', async () => {
     const certificate = makeCertificate('IP:127.0.0.1')
     trust(certificate.cert)
     const { gateway, heads } = await startWith(certificate)
@@ -58,7 +58,7 @@ describe.skipIf(!hasOpenssl())('a lemlist over TLS', () => {
     expect(heads.join()).toMatch(/authorization\nBasic /i)
   })
 
-  it('that signed its own certificate is unavailable, and never sent the key', async () => {
+  it('that signed its own certificate is unavailable, and is never sent the key', async () => {
     const { gateway, heads } = await startWith(makeCertificate('IP:127.0.0.1'))
     const answer = await read(gateway)
     expectProblem(answer, 'upstream-unavailable')
@@ -66,7 +66,7 @@ describe.skipIf(!hasOpenssl())('a lemlist over TLS', () => {
     expect(heads).toEqual([])
   })
 
-  it('with a certificate for another name is unavailable, and never sent the key', async () => {
+  it('with a certificate for another name is unavailable, and is never sent the key', async () => {
     const certificate = makeCertificate('DNS:evil.example,IP:127.0.0.2')
     trust(certificate.cert)
     const { gateway, heads } = await startWith(certificate)
@@ -74,7 +74,7 @@ describe.skipIf(!hasOpenssl())('a lemlist over TLS', () => {
     expect(heads).toEqual([])
   })
 
-  it('that speaks only TLS 1.1 is unavailable, and never sent the key', async () => {
+  it('that speaks only TLS 1.1 is unavailable, and is never sent the key', async () => {
     const certificate = makeCertificate('IP:127.0.0.1')
     trust(certificate.cert)
     const { gateway, heads, refused } = await startWith({
@@ -98,7 +98,7 @@ describe('a handshake', () => {
     expect(upstream.connections()).toBe(1)
   })
 
-  // The deadline was once seen only when the 3 s for a connection were over.
+  // Regression: the gateway noticed the deadline only when the 3 s for a connection were over.
   it('that lemlist never answers is told as a time-out, in time', async () => {
     const upstream = await listenRaw(() => {})
     const LEMLIST_BASE_URL = upstream.url.replace('http:', 'https:')
@@ -110,7 +110,7 @@ describe('a handshake', () => {
     expect(performance.now() - before).toBeLessThan(2_000)
   })
 
-  it('that is answered in plain HTTP is told as unavailable, and the key stays here', async () => {
+  it('that is answered in plain HTTP is told as unavailable, and the key is not sent', async () => {
     const received: Buffer[] = []
     const upstream = await listenRaw((socket) => {
       socket.on('data', (bytes) => {
