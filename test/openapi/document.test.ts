@@ -13,20 +13,20 @@ const operationOf = (name: string) => {
   return found
 }
 
-/** lemlist's documentation of the status, its example of a finished export, byte for byte but for spaces. */
+/** lemlist's documented example of a finished export, byte for byte but for its spaces. */
 const DONE =
   '{"ok":true,"status":{"_id":"axp_7guBefTBQGqFfps87","id":"axp_7guBefTBQGqFfps87","teamId":"tea_b4rMsi2trB42WyuWP","campaignId":"cam_DqHpWfjd67n2KTj2W","campaignName":"lemstage","status":"done","startedAt":"2025-10-27T07:53:16.267Z","progressIndex":6,"progressTime":1761551597286,"progressLastStepDuration":0,"progressType":"done","progress":0,"total":0,"fileSize":23654,"endedAt":"2025-10-27T07:53:17.286Z","url":"https://api.lemlist.com/api/files/exports/fil_axp_7guBefhehehe.csv"}}'
 
 describe('the committed document', () => {
-  it('is what the gateway serves: `npm run openapi` would change nothing', async () => {
+  it('is what `npm run openapi` writes', async () => {
     expect(await openApiDocument()).toBe(COMMITTED)
   })
 
-  it('is of OpenAPI 3.1', () => {
+  it('has the version OpenAPI 3.1', () => {
     expect(DOCUMENT.openapi).toMatch(/^3\.1\.\d$/)
   })
 
-  it('names its parts, and has none that is not used', () => {
+  it('has named schemas, and none that is not used', () => {
     const names = Object.keys(DOCUMENT.components.schemas)
     expect(names).toEqual(expect.arrayContaining(['ExportStatus', 'Problem']))
     for (const name of names) expect(COMMITTED).toContain(`"#/components/schemas/${name}"`)
@@ -45,7 +45,7 @@ describe('the committed document', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  it('uses the tags that it explains, and explains those that it uses', () => {
+  it('explains exactly the tags that it uses', () => {
     const used = new Set(OPERATIONS.flatMap(({ operation }) => operation.tags))
     expect([...used].toSorted()).toEqual(DOCUMENT.tags.map(({ name }) => name).toSorted())
   })
@@ -55,7 +55,7 @@ describe.each(OPERATIONS)('$name', ({ operation }) => {
   const responses = Object.entries(operation.responses)
   const codes = problemCodes(operation)
 
-  it('says of every answer what it means and which headers it has', () => {
+  it('describes every answer and its headers', () => {
     expect(responses.length).toBeGreaterThan(1)
     for (const [status, { description, headers }] of responses) {
       expect(description, status).toMatch(/^.{6,}\.$/s)
@@ -63,7 +63,7 @@ describe.each(OPERATIONS)('$name', ({ operation }) => {
     }
   })
 
-  it('answers every refusal with a problem that is documented by an example', () => {
+  it('documents every refusal by an example of a promised problem', () => {
     expect(codes.length).toBeGreaterThan(3)
     for (const { status, code } of codes) expect(PROMISED_PROBLEMS[code], code).toBe(Number(status))
     for (const [status, { content }] of responses) {
@@ -75,30 +75,30 @@ describe.each(OPERATIONS)('$name', ({ operation }) => {
     }
   })
 
-  it('refers to the named Problem wherever it answers one', () => {
+  it('refers to the schema Problem wherever it answers a problem', () => {
     for (const { status } of codes) {
       const { schema } = operation.responses[status]?.content?.['application/problem+json'] ?? {}
       expect(schema).toEqual({ $ref: '#/components/schemas/Problem' })
     }
   })
 
-  it('knows what any request may be refused for', () => {
+  it('documents the problems that any request may get', () => {
     const common = ['invalid-request', 'method-not-allowed', 'request-timeout', 'uri-too-long']
     const more = ['misdirected-request', 'header-too-large', 'internal']
     expect(codes.map(({ code }) => code)).toEqual(expect.arrayContaining([...common, ...more]))
   })
 
-  it('promises Allow with 405, and Retry-After with a problem of 503', () => {
+  it('promises Allow with a 405, and Retry-After with a problem of 503', () => {
     expect(operation.responses['405']?.headers).toHaveProperty('Allow')
     const unavailable = operation.responses['503']
     if (unavailable?.content?.['application/problem+json'] === undefined) return
     expect(unavailable.headers).toHaveProperty('Retry-After')
   })
 
-  // 204 and 304 once came with a body of JSON that could not exist.
-  it('has no content where HTTP has none', () => {
+  // Regression: 204 and 304 were documented with a JSON body, which they cannot have.
+  it('documents no content for an answer that has none', () => {
     for (const [status, { content }] of responses) {
-      // HTTP lets a 416 have content; ours says all in its header.
+      // HTTP lets a 416 have content. The gateway's 416 says everything in its headers.
       if (['204', '304', '416'].includes(status)) expect(content, status).toBeUndefined()
       else expect(Object.keys(content ?? {}), status).not.toEqual([])
     }
@@ -120,7 +120,7 @@ describe('the status', () => {
     )
   })
 
-  it('documents every problem that lemlist can be the reason of', () => {
+  it('documents every problem that lemlist can cause', () => {
     expect(problemCodes(operationOf(STATUS)).map(({ code }) => code)).toEqual(
       expect.arrayContaining([
         ...['invalid-id', 'export-not-found', 'campaign-not-found', 'export-timed-out'],
@@ -130,7 +130,7 @@ describe('the status', () => {
     )
   })
 
-  it('asks for the ids that it takes', () => {
+  it('has patterns that allow exactly the valid ids', () => {
     const parameters = operationOf(STATUS).parameters ?? []
     const patterns = parameters
       .filter((parameter) => parameter.in === 'path')

@@ -6,7 +6,7 @@ import { PROBLEMS } from '../../src/problems.ts'
 import { OPERATIONS, problemCodes } from '../helpers/openapi.ts'
 import { PROMISED_PROBLEMS } from '../helpers/problem.ts'
 
-/** The routes as the router has them, from its own drawing of its tree. */
+/** The routes of the router, read from the drawing that it makes of its tree. */
 const registered = async (): Promise<string[]> => {
   const config = loadConfig({ LEMLIST_API_KEY: 'none', STORE_URL: 'memory:' })
   const app = await createApp({ config, logger: pino({ level: 'silent' }) })
@@ -25,10 +25,10 @@ const registered = async (): Promise<string[]> => {
   })
 }
 
-/** The pages of Swagger UI and its files are for people, as is the live page. */
+/** The pages and files of Swagger UI and of the live page are for people and not documented. */
 const isPage = (name: string): boolean => /^[A-Z]+ \/(docs|page\/)/.test(name)
 
-describe('the document and the routes', () => {
+describe('the routes', () => {
   let routes: string[] = []
   beforeAll(async () => {
     routes = await registered()
@@ -44,12 +44,12 @@ describe('the document and the routes', () => {
     )
   })
 
-  it('are the same, HEAD and the pages for people aside', () => {
+  it('are those of the document, besides HEAD and the pages for people', () => {
     const served = routes.filter((name) => !name.startsWith('HEAD ') && !isPage(name))
     expect(served.toSorted()).toEqual(OPERATIONS.map(({ name }) => name).toSorted())
   })
 
-  it('no HEAD is served where the document has no GET', () => {
+  it('have a GET in the document for every HEAD that is served', () => {
     const gets = new Set(OPERATIONS.map(({ name }) => name))
     const heads = routes.filter((name) => name.startsWith('HEAD ') && !isPage(name))
     expect(heads.length).toBeGreaterThan(0)
@@ -62,18 +62,18 @@ describe('the catalogue of problems', () => {
     OPERATIONS.flatMap(({ operation }) => problemCodes(operation).map(({ code }) => code)),
   )
 
-  it('is a part of what is promised', () => {
+  it('contains only promised problems, with the promised statuses', () => {
     expect(Object.keys(PROBLEMS).length).toBeGreaterThan(10)
     for (const [code, { status }] of Object.entries(PROBLEMS)) {
       expect(PROMISED_PROBLEMS[code], code).toBe(status)
     }
   })
 
-  /** Answered only to what no documented request can be. */
+  /** Only requests that no operation documents get these. */
   const UNROUTED = ['not-found']
-  /** Told in streams, which are no problem documents. */
+  /** These are told in event streams, not as problem documents. */
   const IN_STREAMS = ['overloaded']
-  /** Only a route that takes a body can answer these. */
+  /** Only a route that reads a body can answer these. */
   const WITH_A_BODY = ['payload-too-large', 'unsupported-media-type']
 
   it.each(Object.keys(PROBLEMS))('%s is documented where it can be answered', (code) => {

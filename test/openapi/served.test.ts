@@ -10,7 +10,7 @@ import { COMMITTED } from '../helpers/openapi.ts'
 
 const project = fileURLToPath(new URL('../../', import.meta.url))
 
-/** The tool that judges the document, without its habit of telling its maker. */
+/** Runs the linter of the document. The variables keep it from sending usage data to its maker. */
 const redocly = (...args: readonly string[]) =>
   promisify(execFile)(join(project, 'node_modules/.bin/redocly'), args, {
     cwd: project,
@@ -26,7 +26,7 @@ const folder = (): string => {
 describe('the document as it is served', () => {
   const gateway = sharedGateway()
 
-  it('is JSON at /openapi.json, the committed one', async () => {
+  it('is the committed JSON at /openapi.json', async () => {
     const answer = await fetch(`${gateway().url}/openapi.json`)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
@@ -41,12 +41,12 @@ describe('the document as it is served', () => {
     const yaml = join(directory, 'openapi.yaml')
     const json = join(directory, 'openapi.json')
     writeFileSync(yaml, await answer.text())
-    // Whoever parses YAML is as good a judge; this one is here already.
+    // Any parser of YAML would do. Redocly is installed already.
     await redocly('bundle', yaml, '--output', json)
     expect(JSON.parse(readFileSync(json, 'utf8'))).toEqual(JSON.parse(COMMITTED))
   })
 
-  it.each(['/docs', '/docs/'])('has a page for people at %s', async (path) => {
+  it.each(['/docs', '/docs/'])('has a page of Swagger UI at %s', async (path) => {
     const answer = await fetch(`${gateway().url}${path}`)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toMatch(/^text\/html/)
@@ -54,7 +54,7 @@ describe('the document as it is served', () => {
     expect(await answer.text()).toContain('swagger-ui')
   })
 
-  it('has no page where DOCS is false, but is still served', async () => {
+  it('has no page when DOCS is false, but is still served', async () => {
     const { url } = await startGateway({ env: { DOCS: 'false' } })
     expect((await fetch(`${url}/docs/`)).status).toBe(404)
     expect((await fetch(`${url}/openapi.json`)).status).toBe(200)
@@ -62,13 +62,13 @@ describe('the document as it is served', () => {
 })
 
 describe('the linter of documents', () => {
-  it('finds nothing wrong with the committed one', async () => {
+  it('finds no fault in the committed document', async () => {
     const { stdout, stderr } = await redocly('lint', '--format', 'json')
     const { totals } = JSON.parse(stdout)
     expect(totals, stderr).toEqual({ errors: 0, warnings: 0, ignored: 0 })
   })
 
-  it('finds what is wrong with a broken one', async () => {
+  it('finds the fault in a broken document', async () => {
     const broken = join(folder(), 'broken.json')
     writeFileSync(broken, COMMITTED.replaceAll('"#/components/schemas/Problem"', '"#/nowhere"'))
     await expect(redocly('lint', broken, '--extends', 'recommended')).rejects.toThrow()
