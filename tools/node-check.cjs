@@ -1,9 +1,10 @@
 'use strict'
 
 /**
- * Ends the process with a message when this Node cannot run the project. The npm scripts load this file before the
- * first TypeScript file. Without it, Node 20 reports an obscure ERR_UNKNOWN_FILE_EXTENSION, and Node 23 and Node 24.0
- * to 24.2 run nothing and exit with 0, because they do not set `import.meta.main` in a TypeScript file.
+ * Ends the process with a message when this Node cannot run the project. The npm scripts load this
+ * file before the first TypeScript file. Without it, Node 20 reports an obscure
+ * ERR_UNKNOWN_FILE_EXTENSION. Node 23 and Node 24.0 to 24.2 do not set `import.meta.main` in a
+ * TypeScript file, so they run nothing and exit with 0.
  *
  * An old Node has to be able to run this file, so it is plain CommonJS without any library.
  */
@@ -11,7 +12,8 @@
 const { writeSync } = require('node:fs')
 
 /**
- * The same range as `engines.node` in package.json.
+ * Tells whether the project runs on this version. `engines.node` in package.json names the same
+ * range.
  *
  * @param {string} version such as `24.21.0`
  */

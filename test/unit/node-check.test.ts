@@ -7,12 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 /**
- * On macOS, on Windows and before the first `npm ci`, the npm scripts run on whatever Node the machine has. Node 20
- * once ended them with ERR_UNKNOWN_FILE_EXTENSION, and Node 23 ended them with exit code 0 and without a word.
+ * On macOS, on Windows and before the first `npm ci`, the npm scripts run on the Node of the
+ * machine. Node 20 once ended them with ERR_UNKNOWN_FILE_EXTENSION, and Node 23 ended them with
+ * exit code 0 and without a word.
  */
 const project = fileURLToPath(new URL('../../', import.meta.url))
 const CHECK = './tools/node-check.cjs'
-// A plain CommonJS file without declarations; the tests below see what it holds.
+// The file has no declarations, because it is plain CommonJS. The tests below see what it holds.
 const { isSupported } = createRequire(import.meta.url)('../../tools/node-check.cjs') as {
   isSupported(version: string): boolean
 }
@@ -20,21 +21,22 @@ const { isSupported } = createRequire(import.meta.url)('../../tools/node-check.c
 const jsonOf = (file: string) => JSON.parse(readFileSync(join(project, file), 'utf8'))
 const { scripts, engines } = jsonOf('package.json')
 
-/** A program of one line behind the check, in a process of its own. */
+/** Runs a program of one line behind the check, in a process of its own. */
 const runBehindCheck = (node: string, ...before: readonly string[]) => {
   const args = [...before, '-r', CHECK, '-e', 'console.log("it runs")']
   const { status, stdout, stderr } = spawnSync(node, args, { cwd: project, encoding: 'utf8' })
   return { status, stdout, stderr }
 }
 
-/** A file that makes the process that loads it first look like another Node. */
+/** Writes a file that makes the process that loads it look like another Node. Returns its path. */
 const pretendToBe = (version: string): string => {
   const directory = mkdtempSync(join(tmpdir(), 'node-check-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const file = join(directory, 'pretend.cjs')
   writeFileSync(
     file,
-    `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`,
+    `const versions = { ...process.versions, node: '${version}' }
+     Object.defineProperty(process, 'versions', { value: versions })`,
   )
   return file
 }
@@ -81,7 +83,7 @@ describe('the check of the Node that runs the scripts', () => {
   })
 })
 
-/** A Node of the machine that is too old, if there is one. */
+/** The path of a Node of this machine that is too old. Undefined when there is none. */
 const oldNode = (process.env.PATH ?? '')
   .split(delimiter)
   .map((folder) => join(folder, process.platform === 'win32' ? 'node.exe' : 'node'))
@@ -105,7 +107,7 @@ describe.skipIf(oldNode === undefined)('an old Node of this machine', () => {
 })
 
 describe('.npmrc', () => {
-  /** npm's warnings about a Node that never runs the project once filled the first screen of a newcomer. */
+  /** npm's warnings about a Node that never runs the project once filled a newcomer's screen. */
   it('keeps the warnings of npm quiet, and not its errors', () => {
     const lines = readFileSync(join(project, '.npmrc'), 'utf8').split('\n')
     expect(lines).toContain('loglevel=error')
