@@ -6,16 +6,23 @@ import { describe, expect, it } from 'vitest'
 import { readyMade } from '../../src/sandbox/ready-made.ts'
 import { browserObstacle, launchChromium } from '../helpers/chromium.ts'
 import { startGateway } from '../helpers/gateway.ts'
+import { fencesIn } from '../helpers/markdown.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
 
 const project = fileURLToPath(new URL('../../', import.meta.url))
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-const watching = readme.slice(readme.indexOf('## Watching'), readme.indexOf('## When something'))
-const [inBrowser = '', inNode = ''] = [...watching.matchAll(/^```js\n(.+?)^```$/gms)].map(
-  ([, code]) => code,
-)
 
-/** The exports of the sandbox, behind a gateway that looks often. */
+/** Returns the programs that a document shows. */
+const programsIn = (document: string): string[] =>
+  fencesIn(readFileSync(new URL(`../../${document}`, import.meta.url), 'utf8'))
+    .filter(({ language }) => language === 'js')
+    .map(({ text }) => text)
+
+const readmePrograms = programsIn('README.md')
+const referencePrograms = programsIn('docs/api.md')
+const [withClient = ''] = readmePrograms
+const [inBrowser = '', inNode = ''] = referencePrograms
+
+/** Starts a gateway that looks often, with the exports of the sandbox. */
 const start = () =>
   startGateway({
     env: FAST,
@@ -24,24 +31,41 @@ const start = () =>
 
 const obstacle = browserObstacle()
 
-describe('the EventSource of the README', () => {
-  it.skipIf(obstacle !== undefined)('shows an export to its end in a browser', async () => {
-    expect(inBrowser.trim().split('\n').length).toBeLessThanOrEqual(12)
-    const { url } = await start()
+describe('the programs of the documents', () => {
+  it('are those that run here', () => {
+    expect([readmePrograms, referencePrograms].map(({ length }) => length)).toEqual([1, 2])
+    for (const program of [withClient, inBrowser, inNode]) {
+      expect(program.trim().split('\n').length).toBeLessThanOrEqual(12)
+    }
+  })
+
+  it.skipIf(obstacle !== undefined)('show an export to its end in a browser', async () => {
+    const { url, lemlist } = await start()
     const browser = await launchChromium()
-    const page = await browser.newPage()
-    await page.goto(`${url}/health/live`)
-    await page.evaluate(
-      `window.shown = []; window.show = (text) => shown.push(text); ${inBrowser}; window.events = events`,
-    )
-    await page.waitForFunction('events.readyState === EventSource.CLOSED')
-    const shown = await page.evaluate('shown')
+    const openPage = async () => {
+      const page = await browser.newPage()
+      await page.goto(`${url}/health/live`)
+      await page.evaluate('window.shown = []; window.show = (text) => shown.push(text)')
+      return page
+    }
+
+    const bare = await openPage()
+    await bare.evaluate(`${inBrowser}; window.events = events`)
+    await bare.waitForFunction('events.readyState === EventSource.CLOSED')
+    const shown = await bare.evaluate('shown')
     expect(shown).toContainEqual(expect.stringMatching(/^pending, step [0-5]: \d+ of \d+$/))
     expect(shown).toContain('done, step 6: 0 of 0')
     expect(shown).not.toContain('refused')
+
+    const typed = await openPage()
+    const downloading = typed.waitForEvent('download')
+    await typed.addScriptTag({ type: 'module', content: withClient })
+    expect((await downloading).suggestedFilename()).toMatch(/^export_axp_\w+\.csv$/)
+    expect(await typed.evaluate('shown.at(-1)')).toBe('done: 0 of 0')
+    expect(lemlist.calls.filter(({ operation }) => operation === 'start')).toHaveLength(1)
   })
 
-  it('prints an export to its end in Node', async () => {
+  it('print an export to its end in Node', async () => {
     const { url } = await start()
     const child = spawn(process.execPath, ['--input-type=module', '-'], { cwd: project })
     child.stdin.end(inNode.replace('http://127.0.0.1:8080', url))

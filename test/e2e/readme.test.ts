@@ -1,97 +1,151 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { sandbox } from '../../src/sandbox/main.ts'
 import { curlObstacle, runCurl } from '../helpers/curl.ts'
-import { startProgram } from '../helpers/program.ts'
+import { fakeHost } from '../helpers/fake-host.ts'
+import { fencesIn, missingFrom, sessionsIn } from '../helpers/markdown.ts'
 
-const project = new URL('../../', import.meta.url)
-const readme = readFileSync(new URL('README.md', project), 'utf8')
-const manifest = JSON.parse(readFileSync(new URL('package.json', project), 'utf8'))
+const project = fileURLToPath(new URL('../../', import.meta.url))
+const read = (file: string): string => readFileSync(join(project, file), 'utf8')
+const manifest = JSON.parse(read('package.json'))
 const obstacle = await curlObstacle()
 
-interface Example {
-  readonly line: string
-  /** What is printed below, line by line; `…` is whatever differs each time. */
-  readonly printed: readonly string[]
-}
+/** These documents show requests and answers. */
+const SHOWING = ['README.md', 'docs/api.md'] as const
+/** These are all documents for people, except the changelog. */
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: project })]
 
-/** Every curl line of the README, with the answer below it. */
-const EXAMPLES: readonly Example[] = [...readme.matchAll(/^```console\n(.+?)^```$/gms)].flatMap(
-  ([, block = '']) =>
-    block
-      .split(/^\$ /m)
-      .filter((part) => part !== '')
-      .map((part) => {
-        const [line = '', ...printed] = part.trimEnd().split('\n')
-        return { line, printed: printed.filter((text) => text !== '') }
-      }),
+const SESSIONS = SHOWING.flatMap((document) =>
+  sessionsIn(read(document)).map((commands) => ({
+    document,
+    commands,
+    first: commands[0]?.line ?? '',
+  })),
 )
-
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-const patternOf = (printed: string): RegExp =>
-  new RegExp(`^${printed.split('…').map(escaped).join('.*')}$`)
-
-/** The lines of an answer that the README promises and that did not come, in their order. */
-const missing = (printed: readonly string[], answer: string): string[] => {
-  const lines = answer.split('\n')
-  return printed.filter((text) => {
-    const at = lines.findIndex((line) => patternOf(text).test(line))
-    lines.splice(0, at + 1)
-    return at === -1
-  })
-}
 
 describe('the judge of examples', () => {
   const answer = 'HTTP/1.1 200 OK\netag: "abc"\nage: 0\n\n{"a":1,"b":2}'
 
   it('lets an answer through that says the same', () => {
-    expect(missing(['HTTP/1.1 200 OK', 'etag: "…"', '{…,"b":2}'], answer)).toEqual([])
+    expect(missingFrom(answer, ['HTTP/1.1 200 OK', 'etag: "…"', '{…,"b":2}'])).toEqual([])
   })
 
   it('tells what an answer does not say, or says earlier', () => {
-    expect(missing(['HTTP/1.1 404 Not Found', 'age: 1'], answer)).toHaveLength(2)
-    expect(missing(['age: 0', 'etag: "…"'], answer)).toEqual(['etag: "…"'])
-    expect(missing(['{"a":1'], answer)).toHaveLength(1)
+    expect(missingFrom(answer, ['HTTP/1.1 404 Not Found', 'age: 1'])).toHaveLength(2)
+    expect(missingFrom(answer, ['age: 0', 'etag: "…"'])).toEqual(['etag: "…"'])
+    expect(missingFrom(answer, ['{"a":1'])).toHaveLength(1)
+  })
+
+  it('reads commands one after the other, also one of two lines', () => {
+    const markdown = '```console\n$ curl -i \\\n    a\none\n\ntwo\n$ curl -i b\nthree\n```\n'
+    expect(sessionsIn(markdown)).toEqual([
+      [
+        { line: 'curl -i a', printed: ['one', 'two'] },
+        { line: 'curl -i b', printed: ['three'] },
+      ],
+    ])
   })
 })
 
-describe('the README', () => {
+describe.each(SHOWING)('%s', (document) => {
   it('has examples, each with the answer below it', () => {
-    expect(EXAMPLES.length).toBeGreaterThan(5)
-    expect(EXAMPLES.length).toBe(readme.match(/\bcurl -/g)?.length)
-    for (const { line, printed } of EXAMPLES) {
+    const commands = sessionsIn(read(document)).flat()
+    expect(commands.length).toBeGreaterThan(3)
+    expect(commands.length).toBe(read(document).match(/\bcurl -/g)?.length)
+    for (const { line, printed } of commands) {
       expect(line).toMatch(/^curl /)
       expect(printed[0], line).toBeDefined()
     }
   })
+})
 
-  it('names only npm scripts that exist', () => {
-    const named = [...readme.matchAll(/npm run ([a-z:-]+)/g)].map(([, name]) => name)
+describe('the documents', () => {
+  it('show nothing that no test runs', () => {
+    const fences = DOCUMENTS.flatMap((document) =>
+      fencesIn(read(document)).map(({ language }) => ({ document, language })),
+    )
+    expect(fences.length).toBeGreaterThan(15)
+    for (const { document, language } of fences) {
+      // The last suite runs `console`, and readme-watching.test.ts runs `js`. The next test judges
+      // `sh`. A `mermaid` block is a drawing.
+      const isShown = SHOWING.some((showing) => showing === document)
+      expect(isShown ? ['console', 'js', 'sh', 'mermaid'] : ['sh'], document).toContain(language)
+    }
+  })
+
+  it('tell readers to run nothing but npm, and scripts that exist', () => {
+    const lines = DOCUMENTS.flatMap((document) => fencesIn(read(document)))
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => text.trimEnd().split('\n'))
+    expect(lines.length).toBeGreaterThan(2)
+    for (const line of lines) expect(line).toMatch(/^(LEMLIST_API_KEY=… )?npm (ci|cit|start|run)/)
+    // CONTRIBUTING.md also names `test:fast` and `test:long`, which package.json gets when the
+    // tests are split.
+    const texts = DOCUMENTS.filter((document) => document !== 'CONTRIBUTING.md').map(read)
+    const named = texts.flatMap((text) =>
+      [...text.matchAll(/npm run ([a-z:-]+)/g)].map(([, name]) => name),
+    )
     expect(named.length).toBeGreaterThan(1)
     expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(named))
   })
 
-  it('links only to files that exist', () => {
-    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path = '']) => path)
-    expect(links.length).toBeGreaterThan(3)
-    for (const path of links) expect(existsSync(new URL(path, project)), path).toBe(true)
+  it('link only to files that exist', () => {
+    const links = DOCUMENTS.flatMap((document) =>
+      [...read(document).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path = '']) =>
+        join(project, dirname(document), path),
+      ),
+    )
+    expect(links.length).toBeGreaterThan(20)
+    for (const link of links) expect(existsSync(link), link).toBe(true)
   })
 
-  it('knows no place but its own', () => {
-    expect(readme).not.toContain(fileURLToPath(project))
-    expect(readme).not.toMatch(/\/(home|Users|root|work|tmp)\//)
+  it('link only to headings that exist', () => {
+    const anchorsIn = (text: string) =>
+      [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+        heading
+          .toLowerCase()
+          .replace(/[^\w\- ]/g, '')
+          .replaceAll(' ', '-'),
+      )
+    const links = DOCUMENTS.flatMap((document) =>
+      [...read(document).matchAll(/\]\(([^):]*)#([^)]+)\)/g)].map(([, path = '', anchor = '']) => ({
+        target: path === '' ? document : join(dirname(document), path),
+        anchor,
+      })),
+    )
+    expect(links.length).toBeGreaterThan(0)
+    for (const { target, anchor } of links) expect(anchorsIn(read(target))).toContain(anchor)
+  })
+
+  it('know no place but their own', () => {
+    for (const document of DOCUMENTS) {
+      expect(read(document), document).not.toContain(project)
+      expect(read(document), document).not.toMatch(/\/(home|Users|root|work|tmp)\//)
+    }
   })
 })
 
+/** Starts the sandbox as `npm run sandbox` does, in this process. Resolves to its URL. */
+const startSandbox = async (): Promise<string> => {
+  const host = fakeHost({ env: { PORT: '0' } })
+  await sandbox(host)
+  const [, url] = /OpenAPI +(http:\S+)\/openapi\.json/.exec(host.printed.join('\n')) ?? []
+  if (url === undefined) throw new Error(`no sandbox: ${host.complaints.join('\n')}`)
+  return url
+}
+
 describe.skipIf(obstacle !== undefined)(
-  `the lines of the README${obstacle ? ` (${obstacle})` : ''}`,
+  `what the documents show${obstacle ? ` (${obstacle})` : ''}`,
   () => {
-    it.each(EXAMPLES)('answers as printed: $line', async ({ line, printed }) => {
-      // Each against a sandbox of its own: a reader may begin with any of them.
-      const program = startProgram('sandbox/main.ts', { env: { PORT: '0' } })
-      const [, url = ''] = await program.says(/OpenAPI +(http:\S+)\/openapi\.json/)
-      const answer = await runCurl(line.replace('http://127.0.0.1:8080', url))
-      expect(missing(printed, answer), answer).toEqual([])
+    it.each(SESSIONS)('$document answers as printed: $first', async ({ commands }) => {
+      // Each block has a sandbox of its own, because a reader may begin with any of them.
+      const url = await startSandbox()
+      for (const { line, printed } of commands) {
+        const answer = await runCurl(line.replace('http://127.0.0.1:8080', url))
+        expect(missingFrom(answer, printed), answer).toEqual([])
+      }
     })
   },
 )
