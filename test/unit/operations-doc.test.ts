@@ -33,7 +33,7 @@ describe('docs/operations.md', () => {
       const message = /^`(.+)`$/.exec(quoted)?.[1]
       expect(message, quoted).toBeDefined()
       expect(sources, quoted).toContain(`'${message}'`)
-      expect(levels).toMatch(/^(info|warn|error)/)
+      expect(levels).toMatch(/^(info|warn|error|fatal)/)
     }
   })
 
@@ -51,7 +51,7 @@ describe('docs/operations.md', () => {
 
   it('links only to files that exist', async () => {
     const text = await read('docs/operations.md')
-    const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, link]) => String(link))
+    const links = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link]) => String(link))
     expect(links.length).toBeGreaterThan(3)
     for (const link of links) expect(await read(join('docs', link)), link).not.toBe('')
   })
