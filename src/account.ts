@@ -17,27 +17,27 @@ import { FILE_SOCKETS } from './lemlist/connection.ts'
 import { fileBases } from './lemlist/file.ts'
 import { patienceOf, pollPlaces } from './lemlist/limits.ts'
 
-/** What the gateway does with the exports of one lemlist account. */
+/** The parts of the gateway that serve the exports of one lemlist account. */
 export interface Account {
   readonly reader: Reader
   readonly watch: Watch
   readonly starter: Starter
   readonly files: Files
   readonly tracker: Tracker
-  /** Ends the calls to lemlist and every timer. */
+  /** Ends all calls to lemlist and stops the heartbeat timer. */
   close(): Promise<void>
 }
 
 interface AccountOptions {
   readonly name: string
-  /** The lemlist key as it is now. */
+  /** Returns the current lemlist key, which may change while the gateway runs. */
   readonly apiKey: () => string
   readonly config: Config
   readonly store: Store
   readonly observer: Observer
 }
 
-/** Builds the domain of one lemlist account, each object from those above it. */
+/** Builds the domain of one lemlist account. Each object uses only objects built above it. */
 export const createAccount = (options: AccountOptions): Account => {
   const { name, apiKey, config, store, observer } = options
   const { results, schedule, updates, budget, idempotency } = store
@@ -46,10 +46,10 @@ export const createAccount = (options: AccountOptions): Account => {
   const patience = patienceOf(timeoutMs, budget)
   const { patienceMs } = patience
 
-  // lemlist, behind its waiting line.
+  // Upstream: every call to lemlist goes through the waiting line.
   const upstream = createLemlist({ account: name, baseUrl, apiKey, budget, timeoutMs, fileTtlMs })
 
-  // Following: when lemlist is looked at again.
+  // Following: decides when the gateway looks at an export again.
   const hub = createHub()
   const { isWatched } = hub
   const alarm = createAlarm()
@@ -68,7 +68,7 @@ export const createAccount = (options: AccountOptions): Account => {
     watchedForMs: 2 * sse.heartbeatMs,
   })
 
-  // Reading: what a caller is told, from the cache or from lemlist.
+  // Reading: answers callers from the cache or from lemlist.
   const latest = createLatest()
   const cache = createCache({ results, latest, observer, fileTtlMs })
   const looker = createLooker({ upstream, cache, updates, observer })
@@ -89,7 +89,8 @@ export const createAccount = (options: AccountOptions): Account => {
     maxOpen: FILE_SOCKETS,
   })
 
-  // The ring is closed: what is observed, here or on another replica, reaches everybody who watches here.
+  // This closes the loop: an update that any replica publishes reaches everybody who watches the
+  // export on this replica.
   updates.listen((ref, update) => {
     if (update.kind === 'status' && isPending(update.snapshot)) latest.set(ref, update.snapshot)
     hub.dispatch(ref, update)

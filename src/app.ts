@@ -23,28 +23,28 @@ import { observerOf, storeObserverOf } from './telemetry/observer.ts'
 
 export interface App {
   readonly server: FastifyInstance
-  /** Opens the port; resolves to the URL by which callers on this machine reach it. */
+  /** Opens the port. Resolves to the URL by which callers on this machine reach the gateway. */
   listen(): Promise<string>
-  /** Lets requests finish, then lets go of everything. Idempotent. */
+  /** Lets requests finish, then closes the server, the lemlist client and the store. Idempotent. */
   close(): Promise<void>
 }
 
 export interface AppOptions {
   readonly config: Config
   readonly logger: Logger
-  /** The lemlist key as it is now. */
+  /** Returns the current lemlist key. Default: the key of the configuration. */
   readonly apiKey?: () => string
-  /** Exports that the live page offers; the sandbox has some. */
+  /** Exports that the live page offers to follow. Only the sandbox sets them. */
   readonly readyMade?: readonly ReadyMadeExport[]
 }
 
-/** The composition root: builds every object from those above it, then registers every route. */
+/** The composition root: builds each object from those above it, then registers all routes. */
 export const createApp = async (options: AppOptions): Promise<App> => {
   const { config, logger, readyMade = [] } = options
   const { lemlist, poll: intervals, sse } = config
   const apiKey = options.apiKey ?? (() => lemlist.apiKey.reveal())
 
-  // What is kept, and what is done with exports.
+  // The store, and the domain objects that work on it.
   const store = openStore(config.storeUrl, {
     prefix: config.storePrefix,
     limits: budgetLimits(lemlist),
@@ -56,7 +56,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const account = createAccount({ name: DEFAULT_ACCOUNT, apiKey, config, store, observer })
   const { reader, watch, starter, files, tracker } = account
 
-  // How callers see it.
+  // The HTTP server with its streams and routes.
   const streams = createStreams({ ...sse, max: sse.maxStreams })
   const bodies = bodiesFor(config.fileUrlsBase)
   let stopped: Promise<void> | undefined

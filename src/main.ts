@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs'
 import { ConfigError, loadConfig, readKeyFile, unknownVariables } from './config/config.ts'
 import { EXIT_CONFIG, type Host, processHost, runGateway } from './run.ts'
 
-/** Runs the gateway, or checks its configuration with `--check-config`. Exits with 78 when that is faulty. */
+/**
+ * Runs the gateway. With `--check-config` it only checks the configuration. The exit code is 78
+ * when the configuration is faulty.
+ */
 export const main = async (host: Host): Promise<void> => {
   for (const name of unknownVariables(host.env)) {
     host.complain(`${name} is not a variable of the gateway; see docs/configuration.md`)
@@ -29,7 +32,8 @@ export const main = async (host: Host): Promise<void> => {
 if (import.meta.main) {
   if (existsSync('.env')) process.loadEnvFile('.env')
   const host = processHost()
-  // The key lives in the configuration from now on; nothing that dumps the environment shows it.
+  // The configuration gets the key from the copy. The environment of the process loses it, so that
+  // nothing that prints the environment can show it.
   const env = { ...host.env }
   delete process.env.LEMLIST_API_KEY
   await main({ ...host, env })

@@ -1,12 +1,13 @@
 /**
- * Every problem a caller can see (RFC 9457). Pure values: which code, which status, whether trying
- * again makes sense. Nothing of lemlist's answers, no header and no host ever goes in here.
+ * Every problem that a caller can see (RFC 9457). The table holds plain values: the code, the
+ * status, and whether the caller may try again. A problem never contains parts of lemlist's
+ * answers, headers or host names.
  */
 
 interface ProblemKind {
   readonly status: number
   readonly title: string
-  /** Whether the same request may succeed later without being changed. */
+  /** Whether the same, unchanged request may succeed later. */
   readonly retryable: boolean
 }
 
@@ -51,27 +52,27 @@ export type ProblemCode = keyof typeof PROBLEMS
 export const isProblemCode = (value: unknown): value is ProblemCode =>
   typeof value === 'string' && Object.hasOwn(PROBLEMS, value)
 
-/** A place in the caller's input and what is wrong there. */
+/** Names a place in the caller's input and says what is wrong there. */
 export interface InputError {
   readonly path: string
   readonly message: string
 }
 
 export interface ProblemOptions {
-  /** Milliseconds after which trying again makes sense; becomes `Retry-After`. */
+  /** Milliseconds after which the caller may try again. The gateway sends them as `Retry-After`. */
   readonly retryAfterMs?: number
   readonly errors?: readonly InputError[]
-  /** For `method-not-allowed`. */
+  /** The value of the `Allow` header. Only for `method-not-allowed`. */
   readonly allow?: string
-  /** The status of lemlist's answer behind it. For decisions, never shown. */
+  /** The HTTP status of the lemlist answer that caused the problem. Callers never see it. */
   readonly upstreamStatus?: number
-  /** Nothing of the call has reached lemlist. */
+  /** True when no part of the call has reached lemlist. */
   readonly notSent?: boolean
-  /** For the log only. */
+  /** The original error. Only the log shows it. */
   readonly cause?: unknown
 }
 
-/** An error that callers may see. Whatever else is thrown is a bug and answers `internal`. */
+/** An error that callers may see. Any other error is a bug and is answered as `internal`. */
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly status: number
@@ -91,7 +92,7 @@ export class Problem extends Error {
   }
 }
 
-/** The members of the RFC 9457 object. */
+/** The members of the RFC 9457 object that the caller receives. */
 export interface ProblemDocument {
   readonly type: string
   readonly title: string
@@ -103,7 +104,7 @@ export interface ProblemDocument {
   readonly errors?: readonly InputError[]
 }
 
-/** @param requestId becomes `instance`, so that a caller's report finds its log line */
+/** @param requestId becomes `instance`, so that a caller's report leads to its log line */
 export const toDocument = (problem: Problem, requestId: string): ProblemDocument => ({
   type: `urn:lemlist-export-gateway:problem:${problem.code}`,
   title: problem.title,

@@ -4,17 +4,20 @@ import type { Config, Secret } from './config/config.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
 
-/** What a program needs of its process; a test brings its own. */
+/** What a program needs from its process. Tests pass a host of their own. */
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly argv: readonly string[]
-  /** Whether somebody reads along. */
+  /** Whether standard output is a terminal, so that a person reads the log. */
   readonly terminal: boolean
   print(text: string): void
   complain(text: string): void
-  /** Ends the process once what it holds open is gone. */
+  /** Sets the exit code. The process ends when nothing keeps it open any more. */
   exitWith(code: number): void
-  /** On SIGTERM, SIGINT or a fatal error: cleans up, then the process ends. On SIGHUP too, if it has no other meaning. */
+  /**
+   * On SIGTERM, SIGINT or a fatal error, calls `stop` and then ends the process, after `timeoutMs`
+   * milliseconds at the latest. SIGHUP does the same when `hangupStops` is true.
+   */
   onStop(timeoutMs: number, logger: Logger, stop: () => Promise<void>, hangupStops: boolean): void
   onHangup(handler: () => void): void
 }
@@ -22,7 +25,7 @@ export interface Host {
 /** sysexits.h: EX_CONFIG. */
 export const EXIT_CONFIG = 78
 
-/** The process itself as a host. */
+/** The host that uses the real process. */
 export const processHost = (): Host => ({
   env: process.env,
   argv: process.argv.slice(2),
@@ -33,11 +36,12 @@ export const processHost = (): Host => ({
     process.exitCode = code
   },
   onStop: (timeoutMs, logger, stop, hangupStops) => {
-    // Nothing left to do ends the process as well, but with the exit code that was asked for.
+    // On `beforeExit` close-with-grace would end the process with code 0. Without it the process
+    // also ends when nothing is left to do, but with the code that `exitWith` has set.
     const skip = ['beforeExit' as const, ...(hangupStops ? [] : ['SIGHUP' as const])]
     closeWithGrace({ delay: timeoutMs, logger: false, skip }, async ({ signal, err }) => {
       if (err === undefined) logger.info({ signal }, 'stopping')
-      else logger.fatal({ err }, 'a bug: stopping')
+      else logger.fatal({ err }, 'stopping because of an unexpected error')
       await stop()
     })
   },
@@ -49,7 +53,13 @@ interface Running {
   readonly url: string
 }
 
-/** Starts a gateway and ties it to the signals of its process. */
+/**
+ * Starts a gateway and stops it on the signals of its process.
+ *
+ * @param readKey reads the lemlist key again on SIGHUP; without it SIGHUP stops the gateway
+ * @param alsoStop runs after the gateway has stopped
+ * @returns undefined when the gateway could not start
+ */
 export const runGateway = async (
   host: Host,
   config: Config,
@@ -80,11 +90,13 @@ export const runGateway = async (
       })
     }
     logger.info({ url, ...(config.docs && { page: `${url}/`, docs: `${url}/docs/` }) }, 'listening')
-    // Whoever starts it waits for this line; the others may take their time.
+    // The logger may hold lines back for a second. People and scripts wait for this line, so it is
+    // written at once.
     logger.flush()
     return { app, url }
   } catch (error) {
-    // Before it serves, all that can be wrong is the place it runs in: a line helps, a stack does not.
+    // A gateway fails at its start because of its environment, such as a port in use. One line
+    // tells the operator what is wrong. A stack would not help.
     host.complain(`The gateway cannot start: ${error instanceof Error ? error.message : error}`)
     host.exitWith(1)
     await close()

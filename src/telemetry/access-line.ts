@@ -1,25 +1,25 @@
 import type { Problem } from '../problems.ts'
 
-/** What is known of a request once it is over. */
+/** What the gateway knows about a request after its end. */
 export interface FinishedRequest {
   readonly requestId: string
   readonly method: string
-  /** The pattern of its route, never the raw URL, which may hold what callers mistyped. */
+  /** The pattern of the route, never the raw URL: a mistyped URL may contain anything. */
   readonly route: string
-  /** Undefined when no answer was begun. */
+  /** Undefined when the gateway has not begun an answer. */
   readonly status: number | undefined
-  /** The caller went away, or was cut, before the end of the answer. */
+  /** True when the caller left, or the gateway cut the connection, before the answer ended. */
   readonly aborted: boolean
   readonly durationMs: number
-  /** `Cache-Status`, as it was sent. */
+  /** The `Cache-Status` header that the gateway sent. */
   readonly cacheStatus: unknown
-  /** Why the answer is a problem. */
+  /** The problem that the gateway answered, if any. */
   readonly problem: Problem | undefined
 }
 
 const CACHE_NAME = 'lemlist-gateway; '
 
-/** The fields of the one line that the log has for each request. */
+/** Returns the fields of the log line of a request. Each request has exactly one line. */
 export const accessLine = (request: FinishedRequest) => {
   const { requestId, method, route, status, aborted, durationMs, cacheStatus, problem } = request
   return {
@@ -36,7 +36,10 @@ export const accessLine = (request: FinishedRequest) => {
   }
 }
 
-/** Causes may come from any library: only words of theirs that cannot hold a header or a body. */
+/**
+ * A cause may come from any library. The log takes only its name, its code and the start of its
+ * message, because its other fields may hold a header or a body.
+ */
 const causeOf = (problem: Problem | undefined) => {
   const { cause } = problem ?? {}
   if (!(cause instanceof Error)) return undefined
@@ -45,7 +48,7 @@ const causeOf = (problem: Problem | undefined) => {
     name: cause.name,
     ...(code !== undefined && { code }),
     message: cause.message.slice(0, 200),
-    // A bug is found by its stack; trouble of lemlist has none worth reading.
+    // The stack leads to a bug. For trouble with lemlist the stack says nothing useful.
     ...(problem?.code === 'internal' && { stack: cause.stack }),
   }
 }

@@ -4,15 +4,21 @@ export type { Logger } from 'pino'
 
 interface LogOptions {
   readonly level: string
-  /** Whether somebody reads along: lines for people, not for machines. */
+  /** Whether the output is a terminal. Then the lines are made for people, not for machines. */
   readonly terminal: boolean
 }
 
-/** Log lines wait at most this long, and 8 KiB, for their write: a write a line would cost more than a cached answer. */
+/**
+ * The logger collects lines and writes them every second or every 8 KiB. A write for each line
+ * would cost more than a cached answer.
+ */
 const FLUSH_MS = 1_000
 const BUFFER_BYTES = 8_192
 
-/** The process's logger: JSON lines, buffered; pretty ones on a terminal where pino-pretty is installed. */
+/**
+ * Creates the logger of the process. It writes buffered JSON lines. On a terminal it writes
+ * readable lines if pino-pretty is installed.
+ */
 export const createLogger = ({ level, terminal }: LogOptions): Logger =>
   pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream(terminal))
 
@@ -28,7 +34,7 @@ const stream = (terminal: boolean): DestinationStream => {
   })
 }
 
-/** It is a tool for development, absent from a production install. */
+/** A production install has no pino-pretty, which is a tool for development. */
 const isInstalled = (name: string): boolean => {
   try {
     import.meta.resolve(name)
