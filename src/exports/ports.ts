@@ -3,52 +3,52 @@ import type { ProblemCode } from '../problems.ts'
 import type { CampaignRef, ExportRef, Snapshot } from './export.ts'
 import type { Schedule } from './schedule.ts'
 
-/** What the domain needs from outside. `lemlist/` and `store/` implement these. */
+/** The ports: what the domain needs from outside. `lemlist/` and `store/` implement them. */
 
-/** A place in the waiting line in front of lemlist. Both times are monotonic (`performance.now()`). */
+/** The times of a call in the waiting line before lemlist, on the clock of `performance.now()`. */
 export interface Turn {
-  /** The earliest due goes first. */
+  /** The call with the earliest `due` leaves the line first. */
   readonly due: number
-  /** When waiting in line is given up; `Infinity` for a poll. Says nothing about a call under way. */
+  /** When the call gives up waiting in line; `Infinity` for a poll. A call under way goes on. */
   readonly giveUpAt: number
 }
 
-/** One look at lemlist: it waits for its slot, then it runs. Nobody's abort cancels it. */
+/** One look at lemlist. It waits for its slot, then it runs. No caller can cancel it. */
 export interface Look {
-  /** Resolves when it leaves the line, for whatever reason. */
+  /** Resolves when the look leaves the line, for whatever reason. */
   readonly started: Promise<void>
   /** Rejects with a `Problem`. */
   readonly answer: Promise<Snapshot>
-  /** Whether it still stands in line. */
+  /** Whether the look still waits in line. */
   isWaiting(): boolean
-  /** Moves it forward to the earlier due time and keeps it in line until the later give-up time. */
+  /** Gives the look the earlier of the two due times and the later of the two give-up times. */
   hurry(turn: Turn): void
 }
 
 /** An export that lemlist has just begun. */
 export interface Started {
-  /** lemlist's bare object, byte for byte. */
+  /** lemlist's object, byte for byte. It is not wrapped like that of a status. */
   readonly body: Uint8Array
   readonly exportId: string
 }
 
-/** A file of lemlist's that has begun to come. */
+/** A file that lemlist has begun to send. */
 export interface FileAnswer {
-  /** 200, 206 for the range asked for, or 416 when there is no such range. */
+  /** 200, 206 for the requested range, or 416 when the file has no such range. */
   readonly status: 200 | 206 | 416
-  /** Bytes of the body, when lemlist says so. */
+  /** How many bytes the body has. Undefined when lemlist does not say. */
   readonly length: number | undefined
-  /** Whether lemlist marks the end of the body; if not, a connection that breaks looks like the end. */
+  /** Whether lemlist marks the end of the body. If not, a broken connection looks like the end. */
   readonly framed: boolean
-  /** `Content-Range`, well-formed: with 206 always, with 416 perhaps. */
+  /** A well-formed `Content-Range`. A 206 always has one, a 416 may have one. */
   readonly range: string | undefined
-  /** Errors when lemlist breaks off; destroying it ends the call. */
+  /** Emits an error when lemlist breaks off. Destroying the stream ends the call to lemlist. */
   readonly body: Readable
 }
 
 export interface Upstream {
   /**
-   * Opens a file by its name, which the client encodes again. `range` is one `bytes=` range.
+   * Opens a file by its decoded name, which the client encodes. `range` is one `bytes=` range.
    * @throws Problem
    */
   file(
@@ -59,104 +59,114 @@ export interface Upstream {
       readonly signal: AbortSignal
     },
   ): Promise<FileAnswer>
-  /** Begins an export: one call, never repeated, whatever becomes of it. @throws Problem */
+  /**
+   * Begins an export with one call, which is never repeated, even when it fails.
+   * @throws Problem
+   */
   start(campaign: CampaignRef, turn: Turn): Promise<Started>
-  /** Asks lemlist for the status of an export. Never throws itself; the answer rejects. */
+  /** Asks lemlist for the status of an export. Never throws: a failure rejects `answer`. */
   status(ref: ExportRef, turn: Turn): Look
 }
 
-/** A final status, kept until `forgetAt`; at the snapshot's end of life its bytes are dropped. */
+/** A final status. The store drops its bytes at `endOfLife` and forgets the rest at `forgetAt`. */
 export interface FinalRecord {
   readonly kind: 'final'
   readonly snapshot: Snapshot & { readonly endOfLife: number }
-  /** End of life + the file's 24 h, epoch milliseconds: when not even 410 is answered any more. */
+  /** End of life + the file's 24 h, epoch milliseconds. Between the two the gateway answers 410. */
   readonly forgetAt: number
 }
-/** lemlist gave up on the export: it was pending and is not known any more. */
+/** lemlist gave up on the export: it was pending, and lemlist does not know it any more. */
 export interface TimedOutRecord {
   readonly kind: 'timed-out'
   readonly forgetAt: number
 }
-/** What is left of a final record after its end of life. Comes out of a store, is never put in. */
+/** What is left of a final record after its end of life. Stores return it. Nobody puts it in. */
 export interface ExpiredRecord {
   readonly kind: 'expired'
   readonly forgetAt: number
 }
 export type ResultRecord = FinalRecord | TimedOutRecord | ExpiredRecord
 
-/** The answers that are final. Survives what the store survives. */
+/** The final answers. They survive a restart if the store does. */
 export interface Results {
   get(ref: ExportRef): Promise<ResultRecord | undefined>
-  /** As many answers as refs, in their order. */
+  /** Returns one answer for each ref, in the order of the refs. */
   getMany(refs: readonly ExportRef[]): Promise<(ResultRecord | undefined)[]>
   /**
-   * Put-if-absent; returns what is kept. A `final` beats a `timed-out`; nothing beats a `final` or
-   * what is left of it.
+   * Puts the record if there is none, and returns the record that is kept then. A `final` replaces
+   * a `timed-out`. Nothing replaces a `final` or what is left of it.
    */
   put(ref: ExportRef, record: FinalRecord | TimedOutRecord): Promise<ResultRecord>
 }
 
-/** The calls of one lemlist key, shared by everybody who uses the store. */
+/** The calls that may be made with each lemlist key, shared by everybody who uses the store. */
 export interface Budget {
-  /** 0 = a call may leave now and is counted; else milliseconds until asking again makes sense. */
+  /** Returns 0 and counts a call that may leave now. Otherwise returns the milliseconds to wait. */
   take(account: string): Promise<number>
-  /** No call leaves before this many milliseconds have passed: what a 429 or 503 of lemlist asked for. */
+  /** Lets no call leave for `ms` milliseconds, because a 429 or 503 of lemlist asked for that. */
   pause(account: string, ms: number): Promise<void>
-  /** How long it makes sense that a caller waits for a call now, ms: less while there are few, or none. */
+  /** The longest that a caller should wait for a call now, ms. Short while few calls may leave. */
   patienceMs?(): number
 }
 
-/** What became known of an export, told to every replica. */
+/** News about an export, for every replica. */
 export type Update =
   | { readonly kind: 'status'; readonly snapshot: Snapshot }
-  /** Trouble that passes. */
+  /** There is trouble that will pass. */
   | { readonly kind: 'trouble'; readonly code: ProblemCode; readonly detail: string }
-  /** It is over without a final status. */
+  /** The export is over without a final status. */
   | { readonly kind: 'gone'; readonly code: ProblemCode; readonly detail: string }
 
-/** Between replicas. A hint that may be lost: the store is the truth. */
+/** Carries updates between replicas. They are hints and may get lost: the store is the truth. */
 export interface Updates {
   publish(ref: ExportRef, update: Update): Promise<void>
-  /** One listener; it is told of what is published here too. */
+  /** Sets the only listener. It also hears what this replica publishes. */
   listen(listener: (ref: ExportRef, update: Update) => void): void
 }
 
 /** The limits of one lemlist key that every `Budget` keeps. */
 export interface BudgetLimits {
-  /** Calls in any window: lemlist's limit less the reserve. At least 1. */
+  /** How many calls may leave in any window: lemlist's limit minus the reserve. At least 1. */
   readonly calls: number
   readonly windowMs: number
 }
 
-/** What became of a piece of work that is to be done once. */
+/** The state of a piece of work that must be done only once. */
 export type Begun =
-  /** It is the caller's to do; he finishes or forgets it. */
+  /** The caller must do the work, and must then finish it, give it up or forget it. */
   | { readonly state: 'yours' }
   | { readonly state: 'in-progress' }
-  /** It was begun, and how it ended was never learnt. */
+  /** The work was begun, and nobody has learnt how it ended. */
   | { readonly state: 'unknown' }
   | { readonly state: 'finished'; readonly answer: Uint8Array }
 
-/** Work that is done once per key, for 24 h, over restarts and replicas. Keys are hashes of one length. */
+/** Work that is done once per key, over restarts and replicas. Keys are hashes of one length. */
 export interface Idempotency {
-  /** Takes the key, or says what became of it. In progress turns to unknown at `inProgressUntil`. */
+  /**
+   * Takes the key, or says what became of it. Both times are epoch milliseconds. At
+   * `inProgressUntil` the state `in-progress` turns into `unknown`; at `forgetAt` the key is free
+   * again.
+   */
   begin(
     key: string,
     until: { readonly inProgressUntil: number; readonly forgetAt: number },
   ): Promise<Begun>
-  /** At most 16 KiB. Keeps the time at which it is forgotten. */
+  /** Keeps the answer, which has at most 16 KiB, until the key is forgotten. */
   finish(key: string, answer: Uint8Array): Promise<void>
-  /** Nobody will ever learn how it ended: unknown from now on. */
+  /** Says that nobody will learn how the work ended. Its state is `unknown` from now on. */
   giveUp(key: string): Promise<void>
-  /** Nothing was done: the key is free again. */
+  /** Says that nothing was done. The key is free again. */
   forget(key: string): Promise<void>
 }
 
-/** What a store that replicas share does of its own accord. */
+/** Hears of events in a store that several replicas share. */
 export interface StoreListener {
-  /** Another schedule is in use: Redis went away and one in memory stands in for it, or Redis is back. */
+  /**
+   * Called when the store has begun to use another schedule: one in memory, because Redis went
+   * away, or the one in Redis, because Redis is back.
+   */
   switched(): void
-  /** Updates of other replicas may have been lost. */
+  /** Called when updates of other replicas may have been lost. */
   missed(): void
 }
 
@@ -166,22 +176,22 @@ export interface Store {
   readonly schedule: Schedule
   readonly updates: Updates
   readonly budget: Budget
-  /** Resolves when it can be used, or stands in for what cannot. Where there is nothing to wait for, absent. */
+  /** Resolves when the store can be used, with or without Redis. Absent if no wait is needed. */
   ready?(): Promise<void>
-  /** One listener. Absent where nothing of the kind happens. */
+  /** Sets the only listener. Absent in a store without such events. */
   listen?(listener: StoreListener): void
-  /** Whether it answers; never rejects. */
+  /** Whether the store answers. Never rejects. */
   healthy(): Promise<boolean>
-  /** Flushes and lets go. Idempotent. */
+  /** Writes what is not written yet and closes the store. Idempotent. */
   close(): Promise<void>
 }
 
-/** Counts and logs what the domain sees; implemented where logs are known. */
+/** Logs what the domain reports. `telemetry/` implements it. */
 export interface Observer {
-  /** lemlist said something its documentation does not know. */
+  /** lemlist said something that it has not documented. */
   drift(kind: 'unknown-state' | 'shape' | 'past-life'): void
-  /** The store failed; the gateway goes on without it. */
+  /** The store failed, and the gateway goes on without it. */
   storeFailed(operation: string, error: unknown): void
-  /** A bug: something was thrown that nobody foresaw. */
+  /** An operation threw an error that nobody expected. This is a bug. */
   failed(operation: string, error: unknown): void
 }

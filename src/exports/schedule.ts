@@ -1,31 +1,32 @@
 import type { ExportRef } from './export.ts'
 
-/** The port behind which the tracked exports and their due times are; `store/` implements it. */
+/** The port for the tracked exports and their due times. `store/` implements it. */
 
 /**
- * Why an export is tracked, weakest first: somebody watches it and lemlist has not answered yet; it
- * was started through the gateway; it was seen pending.
+ * Why the gateway tracks an export, weakest reason first. `watched`: somebody watches it, and
+ * lemlist has not answered yet. `started`: it was started through the gateway. `pending`: it was
+ * seen pending.
  */
 export type Origin = 'watched' | 'started' | 'pending'
 
-/** When an export is looked at next, and what the looks so far have come to. */
+/** When the gateway looks at an export next, and how the looks so far have ended. */
 export interface Plan {
   /** Epoch milliseconds. */
   readonly dueAt: number
-  /** Its own interval, milliseconds: `dueAt + intervalMs` is the deadline that orders what is overdue. */
+  /** The export's own interval, milliseconds. Due exports are ordered by `dueAt + intervalMs`. */
   readonly intervalMs: number
   readonly origin: Origin
-  /** Looks in a row at which lemlist did not know it. */
+  /** How many looks in a row found that lemlist does not know the export. */
   readonly misses: number
-  /** Looks in a row that failed. */
+  /** How many looks in a row have failed. */
   readonly failures: number
 }
 
 export interface Tracking extends Plan {
   readonly ref: ExportRef
-  /** Epoch milliseconds; the only clock of an export's life. */
+  /** When the gateway first saw it, epoch ms. The age of an export counts from nothing else. */
   readonly firstSeenAt: number
-  /** Somebody watches it, on any replica, at least until then; 0 when nobody does. Epoch ms. */
+  /** Until when at least somebody watches it on any replica, epoch ms. 0 when nobody does. */
   readonly watchedUntil: number
 }
 
@@ -35,30 +36,33 @@ export interface Claim extends Tracking {
 }
 
 /**
- * The tracked exports, each until it is final. Bounded by the budget: an export gets here by a call to
- * lemlist and leaves after 2 h 15 min, so at 8 calls a second there are at most some 65 000.
+ * The tracked exports, each until it is final. The budget bounds them: an export gets here by a
+ * call to lemlist and leaves after 2 h 15 min. With 8 calls a second these are at most about 65 000
+ * exports.
  */
 export interface Schedule {
   /**
-   * Tracks it, or notes a look that was made outside of any claim; a claim on it is lost then. Keeps
-   * the earliest `firstSeenAt`, the latest `watchedUntil` and the stronger `origin`.
+   * Tracks an export, or notes a look that was made without a claim. A claim on the export is lost
+   * then. The earliest `firstSeenAt`, the latest `watchedUntil` and the stronger `origin` stay.
    */
   track(tracking: Tracking): Promise<void>
   /**
-   * Raises `watchedUntil` of those that are tracked. With `dueBy` their due times come forward to it,
-   * unless they are claimed. Where the claim may be another replica's, which does not know yet that
-   * somebody watches, the time that it names comes forward instead.
+   * Raises `watchedUntil` of the refs that are tracked. With `dueBy`, epoch milliseconds, the due
+   * times of those that are not claimed move forward to it. In a shared store the claim may belong
+   * to another replica, which does not know yet that somebody watches. Then the due time that this
+   * replica names at its `reschedule` moves forward.
    */
   watch(refs: readonly ExportRef[], watchedUntil: number, dueBy?: number): Promise<void>
   /**
-   * The `limit` most urgent of those that are due, by deadline, each with a new token. They are not
-   * due again before the visibility time-out has passed, so the claims of a dead replica come back by
-   * themselves. `nextDueAt` is when the next of the others is due.
+   * Claims the `limit` most urgent of the due exports, by deadline, each with a new token. A
+   * claimed export is due again when the visibility time-out has passed, so the claims of a dead
+   * replica come back by themselves. `nextDueAt` is the earliest due time after that, claimed
+   * exports included.
    */
   claim(now: number, limit: number): Promise<{ claims: Claim[]; nextDueAt: number | undefined }>
-  /** Says when it is looked at next. False when the claim is lost: then nothing has changed. */
+  /** Says when to look at the export next. If the claim is lost, returns false, changes nothing. */
   reschedule(claim: Pick<Claim, 'ref' | 'token'>, plan: Plan): Promise<boolean>
   find(ref: ExportRef): Promise<Tracking | undefined>
-  /** Stops following it; with a token only while that claim holds. */
+  /** Stops tracking the export. With a token it does so only while that claim holds. */
   untrack(ref: ExportRef, token?: string): Promise<boolean>
 }

@@ -2,12 +2,12 @@ import { isProblemCode } from '../problems.ts'
 import { type ExportRef, isFinal, type Snapshot } from './export.ts'
 import type { Update } from './ports.ts'
 
-/** An update as text, for the way to other replicas, whose version may be another one. */
+/** Updates as text, for other replicas, which may run another version of the gateway. */
 
-/** A body has at most 16 KiB, a third more in base64. */
+/** A body has at most 16 KiB, and a third more in base64. */
 const MAX_LENGTH = 24 * 1024
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
-/** Of the form; whoever meets another one ignores it: the next look tells the same. */
+/** The version of the form. Replicas ignore other versions: their next look tells them the same. */
 const FORM = 1
 
 export const encodeUpdate = (ref: ExportRef, update: Update): string => {
@@ -17,7 +17,7 @@ export const encodeUpdate = (ref: ExportRef, update: Update): string => {
   return JSON.stringify({ form: FORM, ref, update: { kind: 'status', snapshot }, body: encoded })
 }
 
-/** Undefined for whatever does not read exactly as one of ours: the channel is shared. */
+/** Returns undefined for text that no gateway has written, because the channel may be shared. */
 export const decodeUpdate = (message: string): { ref: ExportRef; update: Update } | undefined => {
   if (message.length > MAX_LENGTH) return undefined
   const { form, ref, update, body } = objectFrom(parsed(message))
@@ -39,7 +39,7 @@ const parsed = (message: string): unknown => {
 }
 
 const objectFrom = (value: unknown): Fields =>
-  // Any object will do: each field is checked by whoever reads it.
+  // The cast is safe for any object, because every reader of a field checks it.
   typeof value === 'object' && value !== null ? (value as Fields) : {}
 
 const refFrom = ({ account, campaignId, exportId }: Fields): ExportRef | undefined => {
@@ -69,5 +69,5 @@ const statusFrom = (snapshot: Fields, body: unknown): Update | undefined => {
   return isTime(endOfLife) ? { kind: 'status', snapshot: { ...known, endOfLife } } : undefined
 }
 
-/** JSON has numbers as large as infinity, and an observation from there would be the newest for ever. */
+/** JSON can hold `1e999`, read as infinity. Such an observation would stay the newest for ever. */
 const isTime = (value: unknown): value is number => Number.isFinite(value)

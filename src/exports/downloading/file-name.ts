@@ -1,11 +1,12 @@
-/** The path of lemlist's files, below its base URL. */
+/** The path below lemlist's base URL at which lemlist keeps its files. */
 const FOLDER = '/files/exports/'
 const LONGEST_NAME_BYTES = 255
 
 /**
- * The name of the file behind a `status.url`, or undefined when that is not plainly a file of lemlist's.
- * The URL itself is never fetched: its path is built again from the name. It is compared as text, since
- * every parser has its own idea of backslashes, dots and odd characters.
+ * Returns the name of the file that a `status.url` links to, or undefined when the link is not
+ * clearly a file of lemlist. The gateway never fetches the URL itself: it builds the path again
+ * from the name. The URL is compared as text, because parsers differ in how they read backslashes,
+ * dots and unusual characters.
  *
  * @param bases base URLs without a trailing slash, below which files may be
  */
@@ -18,7 +19,7 @@ export const fileNameOf = (url: unknown, bases: readonly string[]): string | und
 }
 
 const decoded = (segment: string): string | undefined => {
-  // A query, a fragment or another segment: more than a name.
+  // With a query, a fragment, a second segment or white space the text is more than a file name.
   if (/[/\\?#\s]/.test(segment)) return undefined
   try {
     return decodeURIComponent(segment)
@@ -28,8 +29,8 @@ const decoded = (segment: string): string | undefined => {
 }
 
 const isFileName = (name: string): boolean => {
-  // What looks like a dot or a slash may become one on the way, what nobody sees may get lost, and
-  // what is still encoded may be decoded once more.
+  // Software between the gateway and lemlist may turn a look-alike into a real dot or slash (NFKC),
+  // drop invisible characters (Cf), or decode the name once more. The name must be safe even then.
   const plain = name.normalize('NFKC').replace(/\p{Cf}/gu, '')
   return (
     name !== '' &&

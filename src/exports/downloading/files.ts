@@ -7,7 +7,7 @@ import type { FileAnswer, Upstream } from '../ports.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import { fileNameOf } from './file-name.ts'
 
-/** The CSV of an export that is done. */
+/** Opens the CSV file of an export that is done. */
 export interface Files {
   /**
    * @param range one `bytes=` range, as the caller sent it
@@ -21,12 +21,12 @@ interface FilesOptions {
   readonly reader: Pick<Reader, 'peek' | 'read'>
   readonly upstream: Pick<Upstream, 'file'>
   readonly intervals: PollIntervals
-  /** Base URLs below which lemlist has its files. */
+  /** Base URLs below which lemlist keeps its files. */
   readonly bases: readonly string[]
   readonly patienceMs: number
-  /** Downloads at once: as many as there are sockets for them. */
+  /** How many downloads may run at once: one for each socket of the file pool. */
   readonly maxOpen: number
-  /** Default 1 GiB: twice what has ever been tried. */
+  /** The longest file that the gateway passes on. Default 1 GiB: twice the largest file tested. */
   readonly maxBytes?: number
   /** Epoch milliseconds. */
   readonly now?: () => number
@@ -54,7 +54,8 @@ export const createFiles = (options: FilesOptions): Files => {
     try {
       return await upstream.file(name, { range, signal, turn: { due, giveUpAt: due + patienceMs } })
     } catch (error) {
-      // lemlist says that it is done and has no file: its 24 h are over, whatever our clock says.
+      // lemlist says that the export is done, but has no file. So the file's 24 h are over,
+      // whatever the clock of the gateway says.
       const isGone = error instanceof Problem && error.options.upstreamStatus === 404
       throw isGone ? expired(error) : error
     }
@@ -67,12 +68,19 @@ export const createFiles = (options: FilesOptions): Files => {
       const { url, fileSize } = fileOf(reading.snapshot)
       const name = fileNameOf(url, bases)
       if (name === undefined) {
-        throw new Problem('upstream-invalid', 'lemlist names no file that could be fetched.')
+        throw new Problem(
+          'upstream-invalid',
+          'The status from lemlist names no file that can be fetched.',
+        )
       }
       if (open >= maxOpen) {
-        throw new Problem('overloaded', 'As many downloads run as this gateway makes at once.', {
-          retryAfterMs: 10_000,
-        })
+        throw new Problem(
+          'overloaded',
+          'The gateway already runs as many downloads as it allows.',
+          {
+            retryAfterMs: 10_000,
+          },
+        )
       }
       open += 1
       const done = () => {
@@ -82,7 +90,7 @@ export const createFiles = (options: FilesOptions): Files => {
         done()
         throw error
       })
-      // However it ends, and be it over by now.
+      // `finished` calls `done` however the body ends, also when it has already ended.
       finished(answer.body, done)
       if (answer.length === undefined)
         return bounded(answer, leastBytes(answer, fileSize), maxBytes)
@@ -93,14 +101,18 @@ export const createFiles = (options: FilesOptions): Files => {
   }
 }
 
-/** What a status says of its file; of whatever type it came. */
+/** Returns what a status says about its file. lemlist may send values of any type. */
 const fileOf = ({ body }: Snapshot): { url: unknown; fileSize: unknown } => {
-  // The body was checked when it came: an object with an object `status`.
+  // The lemlist client has checked that the body is an object with an object `status`.
   const { status } = JSON.parse(Buffer.from(body).toString()) as { status: Record<string, unknown> }
   return { url: status.url, fileSize: status.fileSize }
 }
 
-/** Where lemlist marks no end, the length that it told elsewhere: what is shorter broke off. */
+/**
+ * Returns the fewest bytes that a complete body has. When lemlist does not mark the end of the
+ * body, a broken connection looks like the end. The size in the status, or the range of a 206, then
+ * shows whether bytes are missing.
+ */
 const leastBytes = ({ framed, status, range = '' }: FileAnswer, fileSize: unknown): number => {
   if (framed || status === 416) return 0
   if (status === 200) return typeof fileSize === 'number' ? fileSize : 0
@@ -108,7 +120,10 @@ const leastBytes = ({ framed, status, range = '' }: FileAnswer, fileSize: unknow
   return Number(last) - Number(first) + 1
 }
 
-/** A body of unknown length: cut at the cap, and one that broke off must not look complete. */
+/**
+ * Passes on a body of unknown length. It fails when the body has more than `most` bytes or fewer
+ * than `least`, so that an incomplete file never looks complete.
+ */
 const bounded = (answer: FileAnswer, least: number, most: number): FileAnswer => {
   let size = 0
   const counter = new Transform({
@@ -118,7 +133,7 @@ const bounded = (answer: FileAnswer, least: number, most: number): FileAnswer =>
     },
     flush: (done) => done(size < least ? new Error('the file broke off') : null),
   })
-  // Either side's end ends the other; the caller sees an error of the counter.
+  // When one stream fails, `pipeline` ends the other. The caller sees the error on `counter`.
   pipeline(answer.body, counter, () => {})
   return { ...answer, body: counter }
 }

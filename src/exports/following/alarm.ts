@@ -1,16 +1,16 @@
-/** The one timer of the schedule: it rings when the next export is due. */
+/** The only timer of the schedule. It rings when the next export is due. */
 export interface Alarm {
-  /** An export is due at that time, epoch milliseconds. The alarm rings by then at the latest. */
+  /** Says that an export is due at `dueAt`, epoch ms. The alarm rings by then at the latest. */
   set(dueAt: number): void
-  /** Forgets the times that were set: the schedule is about to be asked for all of them. */
+  /** Forgets the times that were set. The tracker then asks the schedule for all of them. */
   clear(): void
   /** Resolves at the earliest time that was set, and after `ms` milliseconds at the latest. */
   rest(ms: number): Promise<void>
 }
 
 /**
- * A time that is set while nobody rests is kept, and makes the next rest short: nothing that becomes
- * due while the schedule is being asked is missed.
+ * The alarm keeps a time that is set while nobody rests, and makes the next rest shorter. So the
+ * tracker misses no export that becomes due while it asks the schedule.
  */
 export const createAlarm = (now: () => number = Date.now): Alarm => {
   let earliest = Number.POSITIVE_INFINITY

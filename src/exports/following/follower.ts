@@ -6,36 +6,43 @@ import type { Claim, Origin, Plan, Schedule, Tracking } from '../schedule.ts'
 import type { Alarm } from './alarm.ts'
 import { nextLook, type PollIntervals } from './poll-policy.ts'
 
-/** Decides after each look whether an export is looked at again, and when. */
+/** Decides after each look whether and when the gateway looks at the export again. */
 export interface Follower {
-  /** After a caller's look, which counts like any poll: the next one moves back. */
+  /** Called after a caller's look. The look counts like a poll, so the next poll moves back. */
   note(ref: ExportRef, kept: Kept): Promise<void>
-  /** Somebody watches though lemlist has not answered yet: it is asked until it does. */
+  /**
+   * Called when somebody watches an export about which lemlist has not answered yet. From then on
+   * the gateway asks lemlist until it answers.
+   */
   adopt(ref: ExportRef): Promise<void>
-  /** It was started through the gateway just now. */
+  /** Called when the export was just started through the gateway. */
   begin(ref: ExportRef): Promise<void>
-  /** Somebody began to watch what was looked at lately: the next look comes forward. */
+  /** Called when somebody begins to watch a tracked export. Its next look moves forward. */
   hasten(ref: ExportRef, lately: Lately): Promise<void>
-  /** Keeps exports watched, on behalf of this replica, for another while; looked at by then at the latest. */
+  /**
+   * Says that this replica still watches these exports. With `dueBy`, epoch milliseconds, each of
+   * them is looked at by then at the latest.
+   */
   renew(refs: readonly ExportRef[], dueBy?: number): Promise<void>
   isTracked(ref: ExportRef): Promise<boolean>
-  /** What it means when lemlist does not know the export at this look. */
+  /** Says what it means that lemlist does not know the export at this look. */
   standing(ref: ExportRef): Promise<Standing>
-  /** After a poll that was answered. */
+  /** Called after a poll that lemlist answered with a status. */
   settle(claim: Claim, kept: Kept): Promise<void>
-  /** After a poll that was not. */
+  /** Called after a poll that failed. */
   fail(claim: Claim, error: unknown): Promise<void>
-  /** It was not looked at: it is due as it was, for whoever claims it next. */
+  /** Gives a claim back without a look. The export is due as before, for any replica to claim. */
   giveBack(claim: Claim): Promise<void>
 }
 
 /**
- * `followed`: it was seen pending or started here, so it has failed, unless this look is a hiccup.
- * `young`: it was started here just now and lemlist may not know it yet. `none`: it is unknown.
+ * `followed`: the export was seen pending or started through the gateway, so it has failed, unless
+ * lemlist's answer is a hiccup. `young`: it was just started through the gateway, and lemlist may
+ * not know it yet. `none`: the gateway has no sign that the export exists.
  */
 export type Standing = 'followed' | 'young' | 'none'
 
-/** The last look at an export, epoch milliseconds. */
+/** When an export was first seen and last looked at, epoch milliseconds. */
 interface Lately {
   readonly firstSeenAt: number
   readonly observedAt: number
@@ -47,33 +54,33 @@ export interface FollowerOptions {
   readonly updates: Updates
   readonly observer: Observer
   readonly intervals: PollIntervals
-  /** Whether somebody on this replica watches. */
+  /** Whether somebody watches the export on this replica. */
   readonly isWatched: (ref: ExportRef) => boolean
-  /** Rings when something is due. */
+  /** Rings when an export is due. */
   readonly alarm: Pick<Alarm, 'set'>
-  /** How long one renewal counts, milliseconds: two heartbeats. */
+  /** How long one renewal is valid, milliseconds: two heartbeats. */
   readonly watchedForMs: number
-  /** lemlist's 2 h, milliseconds. */
+  /** How long lemlist keeps the status of an export: 2 h, in milliseconds. */
   readonly exportTtlMs: number
-  /** How long a verdict is remembered: lemlist's 24 h, milliseconds. */
+  /** How long the store remembers that an export timed out: lemlist's 24 h, in milliseconds. */
   readonly fileTtlMs: number
   readonly now?: () => number
-  /** From 0 up to 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   readonly random?: () => number
 }
 
-/** One 404 may be a hiccup of lemlist's. */
+/** One 404 may be a hiccup of lemlist. Only this many in a row mean that the export timed out. */
 const MISSES_TO_BE_SURE = 3
-/** What was started may be unknown to lemlist for a moment. */
+/** For the first minute after a start, lemlist may not know the export yet. */
 const START_GRACE_MS = 60_000
-/** An eighth more than lemlist's 2 h: what nobody watches is then not worth another call. */
+/** With lemlist's 2 h this makes 2 h 15 min. After that an unwatched export is worth no call. */
 const FOLLOWED_PART_OF_TTL = 1.125
 
 export const createFollower = (options: FollowerOptions): Follower => {
   const { schedule, results, updates, observer, intervals, isWatched, alarm } = options
   const { now = Date.now, random = Math.random } = options
 
-  /** Without its store the gateway goes on; what a store did not take is looked at again. */
+  /** The gateway goes on when its store fails. It looks again at what the store did not take. */
   const attempt = async <T>(operation: string, work: Promise<T>): Promise<T | undefined> => {
     try {
       return await work
@@ -98,7 +105,10 @@ export const createFollower = (options: FollowerOptions): Follower => {
     alarm.set(plan.dueAt)
   }
 
-  /** Another replica may have seen it long before this one did, and have watchers when this one has none. */
+  /**
+   * Asks the schedule, because another replica may have seen the export long before this one, and
+   * may have watchers when this one has none.
+   */
   const known = async (ref: ExportRef, seenHereAt: number) => {
     const tracking = await attempt('schedule.find', schedule.find(ref))
     return {
@@ -142,7 +152,7 @@ export const createFollower = (options: FollowerOptions): Follower => {
     const record = { kind: 'timed-out', forgetAt: now() + options.fileTtlMs } as const
     const kept = await attempt('results.put', results.put(ref, record))
     if (kept?.kind !== 'final') return end(claim, timedOut())
-    // Another replica has seen its end all the same: final wins.
+    // Another replica has seen a final status of the export, and a final status wins.
     await publish(ref, { kind: 'status', snapshot: kept.snapshot })
     await untrack({ ref })
   }
@@ -186,7 +196,7 @@ export const createFollower = (options: FollowerOptions): Follower => {
       } else if (keptUntil !== undefined) {
         await untrack({ ref: claim.ref })
       } else {
-        // The store did not take it: asked for again, so that its link is not lost.
+        // The store did not keep the final status. The gateway looks again, or its link is lost.
         await again(claim, { origin: 'pending', failures: claim.failures + 1 })
       }
     },
@@ -208,7 +218,7 @@ export const createFollower = (options: FollowerOptions): Follower => {
 
 interface Looked {
   readonly origin: Origin
-  /** Whether lemlist's word was `pending`. */
+  /** Whether lemlist said `pending`. Default true. */
   readonly pending?: boolean
   readonly misses?: number
   readonly failures?: number

@@ -1,46 +1,52 @@
 import type { Plan } from '../schedule.ts'
 
-/** Pure: when the next look at an export is worth a call. Durations are milliseconds. */
+/** Pure functions: when the next look at an export is worth a call. Durations are milliseconds. */
 
 export interface PollIntervals {
-  /** After a watched export became known as pending: most real ones are done within a second. */
+  /**
+   * The delay of the first look, after a watched export became known as pending. Most real exports
+   * are done within a second.
+   */
   readonly firstMs: number
-  /** While a watched export is young. lemlist's advice: 5 s. */
+  /** The interval while a watched export is young. lemlist advises 5 s. */
   readonly intervalMs: number
-  /** What that grows to. lemlist's advice: 10 to 15 s. */
+  /** The longest interval of a watched export. lemlist advises 10 to 15 s. */
   readonly maxIntervalMs: number
-  /** While nobody watches. */
+  /** The interval while nobody watches the export. */
   readonly idleIntervalMs: number
 }
 
-/** The interval stays short for 6 of its own lengths (30 s at 5 s), then grows with the age. */
+/** The interval stays short for 6 of its own lengths (30 s at 5 s). Then it grows with the age. */
 const YOUNG_INTERVALS = 6
-/** Half of the 10 % that may be: what the way to lemlist adds must not make it more. */
+/** Half of the 10 % that an interval may deviate: the way to lemlist adds a delay of its own. */
 const JITTER = 0.05
 const FIRST_JITTER = 0.1
 const LONGEST_BACK_OFF_MS = 60_000
 
-/** The interval of a watched export `ageMs` after it was first seen: a sixth of its age, within bounds. */
+/**
+ * Returns the interval of a watched export `ageMs` after it was first seen: a sixth of its age, at
+ * least `intervalMs` and at most `maxIntervalMs`.
+ */
 export const watchedIntervalMs = (
   ageMs: number,
   { intervalMs, maxIntervalMs }: Pick<PollIntervals, 'intervalMs' | 'maxIntervalMs'>,
 ): number => Math.min(maxIntervalMs, Math.max(intervalMs, ageMs / YOUNG_INTERVALS))
 
-/** What a look came to, and who cares. */
+/** How a look ended, and whether somebody watches the export. */
 export interface Looked {
   /** Epoch milliseconds. */
   readonly now: number
   readonly firstSeenAt: number
   readonly watched: boolean
-  /** Whether lemlist's word was `pending`. What it has not documented is followed at the idle pace. */
+  /** Whether lemlist said `pending`. After an undocumented word the idle interval applies. */
   readonly pending: boolean
-  /** Looks in a row that failed, this one included. */
+  /** How many looks in a row have failed, this one included. */
   readonly failures: number
-  /** From 0 up to 1. */
+  /** From 0 up to, but not including, 1. */
   readonly random: number
 }
 
-/** When to look next. Looks that fail are spaced by twice as much each, up to a minute. */
+/** Returns when to look next. Each failed look doubles the interval, up to a minute. */
 export const nextLook = (
   { now, firstSeenAt, watched, pending, failures, random }: Looked,
   intervals: PollIntervals,

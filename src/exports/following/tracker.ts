@@ -5,14 +5,14 @@ import type { Claim, Schedule } from '../schedule.ts'
 import type { Alarm } from './alarm.ts'
 import type { Follower } from './follower.ts'
 
-/** The shared poll: claims the exports that are due and looks at them, each on one replica only. */
+/** The shared poll: claims the due exports, each on one replica only, and looks at them. */
 export interface Tracker {
   start(): void
-  /** Claims nothing more. Looks under way go on. */
+  /** Claims no more exports. Looks that are under way go on. */
   stop(): void
 }
 
-/** What makes one look for all who want it. */
+/** Makes one look at lemlist for everybody who wants the same export. */
 interface LookMaker {
   look(
     ref: ExportRef,
@@ -27,29 +27,32 @@ interface TrackerOptions {
   readonly alarm: Alarm
   readonly observer: Observer
   /**
-   * Polls that stand in line at once: as many as may leave together. The backlog stays in the schedule,
-   * where the most urgent is picked, and where another replica finds it.
+   * How many polls may wait in line at once: as many as may leave together. The other due exports
+   * stay in the schedule, which gives out the most urgent first, and where another replica can
+   * claim them.
    */
   readonly places: number
   /**
-   * Milliseconds after which a poll in line is as urgent as a caller, however long its own interval is:
-   * one that nobody watches would else hold its place for a minute while callers keep lemlist busy.
+   * Milliseconds after which a poll in line is as urgent as a caller, however long its own interval
+   * is. Without this bound, the poll of an export that nobody watches would hold its place in line
+   * for a minute while callers keep lemlist busy.
    */
   readonly longestTurnMs: number
   readonly now?: () => number
 }
 
-/** Other replicas make exports due earlier and do not tell this one. */
+/** Other replicas may make exports due earlier, so the tracker asks at least this often. */
 const LONGEST_REST_MS = 1_000
 
-/** One timer for all exports: it rests until the next is due, or until there is room in line. */
+/** Uses one timer for all exports. It rests until the next is due, or until the line has room. */
 export const createTracker = (options: TrackerOptions): Tracker => {
   const { schedule, looker, follower, alarm, observer, places, now = Date.now } = options
   let running = false
   let standing = 0
 
   const poll = async (claim: Claim): Promise<void> => {
-    // Due an interval from now: callers, who are due at once, go first, but not for ever.
+    // A poll is due one interval from now. Callers are due at once, so they go first, but they
+    // cannot hold the poll back for ever.
     const due = performance.now() + Math.min(claim.intervalMs, options.longestTurnMs)
     const { flight } = looker.look(claim.ref, { due, giveUpAt: Number.POSITIVE_INFINITY })
     standing += 1
@@ -59,12 +62,12 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     })
     await flight.answer.then(
       (kept) => follower.settle(claim, kept),
-      // What fails while the gateway stops says nothing about lemlist.
+      // A failure while the gateway stops says nothing about lemlist.
       (error) => (running ? follower.fail(claim, error) : follower.giveBack(claim)),
     )
   }
 
-  /** Milliseconds until the schedule is worth asking again. */
+  /** Claims what is due. Returns the milliseconds after which to ask the schedule again. */
   const claimDue = async (): Promise<number> => {
     const room = places - standing
     if (room <= 0) return LONGEST_REST_MS

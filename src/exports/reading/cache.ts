@@ -6,13 +6,16 @@ import type { FinalRecord, Observer, ResultRecord, Results } from '../ports.ts'
 import type { Latest } from './latest.ts'
 
 export interface Cache {
-  /** A final answer that this process holds in memory: one look-up, no promise. */
+  /** Returns a final answer that this process holds in memory, with one look-up and no promise. */
   peek(ref: ExportRef): Kept | undefined
-  /** What is known without asking lemlist. @throws Problem when that is an end other than a status */
+  /**
+   * Returns what is known without asking lemlist.
+   * @throws Problem when the export is over without a status that can be shown
+   */
   lookup(ref: ExportRef): Promise<Kept | undefined>
-  /** The last pending observation while it is young enough to be shown in lemlist's place. */
+  /** Returns the last pending observation while it is young enough for a stale answer. */
   stale(ref: ExportRef): Kept | undefined
-  /** Puts what lemlist said where it belongs and returns what is to be shown: a kept final wins. */
+  /** Keeps what lemlist said, and returns what callers see. A final answer in the store wins. */
   keep(ref: ExportRef, snapshot: Snapshot): Promise<Kept>
 }
 
@@ -20,26 +23,29 @@ export interface CacheOptions {
   readonly results: Results
   readonly latest: Latest
   readonly observer: Observer
-  /** lemlist's 24 h, milliseconds. */
+  /** How long lemlist keeps a file: 24 h, in milliseconds. */
   readonly fileTtlMs: number
   /** Epoch milliseconds. */
   readonly now?: () => number
 }
 
-/** The longest a pending observation stands in for lemlist, and an odd answer is repeated. */
+/**
+ * For this long a pending observation may serve as a stale answer, and an answer is repeated that
+ * is neither pending nor kept as final.
+ */
 const SHORT_LIFE_MS = 60_000
-/** Statuses are under 1 KiB: some 60 000 of them. */
+/** Statuses are under 1 KiB, so this is room for about 60 000 of them. */
 const MEMORY_BYTES = 64 * 1024 * 1024
 const OVERHEAD_BYTES = 500
 
 /**
- * Who is asked before lemlist: finals in memory, then the store, and for a minute whatever is odd. A
- * store that fails is a store that holds nothing, so reads fail open to lemlist.
+ * The places to ask before lemlist: the finals in memory, the unusual answers of the last minute,
+ * then the store. A store that fails counts as empty, so that reads go on to lemlist.
  */
 export const createCache = (options: CacheOptions): Cache => {
   const { results, latest, observer, fileTtlMs } = options
   const now = options.now ?? Date.now
-  /** Only what was read from or put into the store: a final never changes, so nothing is invalidated. */
+  /** Holds only finals that the store holds too. Finals never change, so none is invalidated. */
   const finals = new LRUCache<string, FinalRecord>({
     maxSize: MEMORY_BYTES,
     sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
@@ -72,7 +78,7 @@ export const createCache = (options: CacheOptions): Cache => {
     }
   }
 
-  /** lemlist's word against our arithmetic: final, and yet past the life of its file. */
+  /** Whether the file is deleted by the gateway's arithmetic. lemlist may still give the status. */
   const isPastLife = ({ endOfLife }: Snapshot): boolean =>
     endOfLife !== undefined && endOfLife <= now()
 
@@ -81,7 +87,7 @@ export const createCache = (options: CacheOptions): Cache => {
     return record !== undefined && !isPastLife(record.snapshot) ? shown(record) : undefined
   }
 
-  /** What is neither pending nor kept as final is repeated for a minute. */
+  /** Repeats for a minute an answer that is neither pending nor kept as final. */
   const brief = (ref: ExportRef): Kept | undefined => {
     const known = latest.get(ref)
     if (known === undefined || isPending(known.snapshot)) return undefined

@@ -1,29 +1,29 @@
 import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf, type Snapshot } from '../export.ts'
 
-/** The last observation of an export on this replica, and when it was first seen here. */
+/** The last observation of an export on this replica, and when this replica first saw it. */
 export interface Observation {
   readonly snapshot: Snapshot
-  /** Epoch milliseconds. The clock of an export's life; lemlist's `startedAt` is never used for it. */
+  /** Epoch milliseconds. The age of an export counts from here, not from lemlist's `startedAt`. */
   readonly firstSeenAt: number
 }
 
 export interface Latest {
   get(ref: ExportRef): Observation | undefined
-  /** Newer overwrites; returns what is known then. */
+  /** Keeps the snapshot unless a newer one is known. Returns the newest observation. */
   set(ref: ExportRef, snapshot: Snapshot): Observation
   forget(ref: ExportRef): void
 }
 
-/** 16 KiB bodies at most: about 2 000 of the largest, 60 000 of the usual size. */
+/** Room for about 2 000 bodies of the largest size (16 KiB), or 40 000 of the usual 500 bytes. */
 const MAX_BYTES = 32 * 1024 * 1024
-/** What an entry costs beside its body: keys, dates, the objects themselves. */
+/** What an entry costs besides its body: the key, the dates and the objects themselves. */
 const OVERHEAD_BYTES = 300
 
 /**
- * Bounded map of the last observation of each export on this replica, final or not. It serves stale
- * answers, snapshots for new streams and answers that are kept 60 s only. Nothing in here is ever
- * served as a final answer: that is what the store is for.
+ * A bounded map of the last observation of each export on this replica, final or not. Stale
+ * answers, the snapshots of new streams and the answers that are kept for 60 s come from here.
+ * Final answers that are kept for longer come from the store alone.
  */
 export const createLatest = (maxBytes = MAX_BYTES): Latest => {
   const observations = new LRUCache<string, Observation>({
@@ -35,7 +35,7 @@ export const createLatest = (maxBytes = MAX_BYTES): Latest => {
     set: (ref, snapshot) => {
       const key = keyOf(ref)
       const known = observations.peek(key)
-      // What another replica saw may come late.
+      // The observation of another replica may arrive late.
       if (known !== undefined && known.snapshot.observedAt > snapshot.observedAt) return known
       const observation = { snapshot, firstSeenAt: known?.firstSeenAt ?? snapshot.observedAt }
       observations.set(key, observation)

@@ -3,7 +3,7 @@ import type { Look, Observer, Turn, Updates, Upstream } from '../ports.ts'
 import type { Cache } from './cache.ts'
 import { createSingleFlight } from './single-flight.ts'
 
-/** A look under way and what it comes to. */
+/** A look that is under way, and its result. */
 export interface Flight {
   readonly look: Look
   /** @throws Problem */
@@ -11,7 +11,7 @@ export interface Flight {
 }
 
 export interface Looker {
-  /** Joins the look that is under way, which then takes the earlier turn, or starts one. */
+  /** Joins the look that is under way, or starts one. A joined look takes the earlier turn. */
   look(ref: ExportRef, turn: Turn): { readonly flight: Flight; readonly joined: boolean }
 }
 
@@ -23,8 +23,8 @@ interface LookerOptions {
 }
 
 /**
- * The only place where lemlist is asked for a status: one look for all who want it at the same time,
- * kept where it belongs, told to whoever watches.
+ * The only place where the gateway asks lemlist for a status. Everybody who wants the same export
+ * at the same time shares one look. The cache keeps its result, and everybody who watches is told.
  */
 export const createLooker = ({ upstream, cache, updates, observer }: LookerOptions): Looker => {
   const flights = createSingleFlight<Flight>()

@@ -6,19 +6,26 @@ import type { Follower } from '../following/follower.ts'
 import type { Cache } from './cache.ts'
 import type { Flight, Looker } from './looker.ts'
 
-/** A status and how the gateway came by it. `stale`: lemlist is in trouble, this is what it last said. */
+/**
+ * A status, and how the gateway got it: from the cache (`hit`), by a new look at lemlist (`miss`),
+ * by sharing the look of another caller (`collapsed`), or from lemlist's last answer while lemlist
+ * is in trouble (`stale`).
+ */
 export interface Reading extends Kept {
   readonly how: 'hit' | 'miss' | 'collapsed' | 'stale'
-  /** Why it is `stale`. */
+  /** Why the status is `stale`. */
   readonly trouble?: Problem
 }
 
 export interface Reader {
-  /** A final answer held in memory: the shortest way. */
+  /** Returns a final answer from memory. This is the fastest way. */
   peek(ref: ExportRef): Reading | undefined
-  /** The cached answer without asking lemlist. @throws Problem when it is an end other than a status */
+  /**
+   * Returns the cached answer without asking lemlist.
+   * @throws Problem when the export is over without a status that can be shown
+   */
   lookup(ref: ExportRef): Promise<Reading | undefined>
-  /** The cached answer, else what lemlist says now. @throws Problem */
+  /** Returns the cached answer, or else what lemlist says now. @throws Problem */
   read(ref: ExportRef): Promise<Reading>
 }
 
@@ -26,28 +33,31 @@ export interface ReaderOptions {
   readonly cache: Cache
   readonly looker: Looker
   readonly follower: Pick<Follower, 'note' | 'standing'>
-  /** How long a caller stands in line for lemlist, milliseconds. */
+  /** How long a caller waits in line for lemlist, milliseconds. */
   readonly patienceMs: number
-  /** How long the budget is worth waiting for now, milliseconds: nobody is kept waiting for longer. */
+  /** How long it makes sense to wait for the budget now, milliseconds. No caller waits longer. */
   readonly budgetPatienceMs?: () => number
 }
 
-/** How soon a caller who stands in line learns that the budget is not worth waiting for any more. */
+/** How often a caller in line checks whether it still makes sense to wait for the budget. */
 const LOOK_AGAIN_MS = 100
-/** Trouble of lemlist that passes; any other problem is an answer. */
+/** Trouble with lemlist that will pass. Any other problem is an answer of its own. */
 const PASSING: ReadonlySet<string> = new Set([
   'budget-exhausted',
   'upstream-unavailable',
   'upstream-timeout',
 ])
 
-/** Reads exports for callers: from the cache what is final, from lemlist the rest. */
+/** Reads exports for callers: final ones from the cache, all others from lemlist. */
 export const createReader = (options: ReaderOptions): Reader => {
   const { cache, looker, follower, budgetPatienceMs = () => Number.POSITIVE_INFINITY } = options
 
   const patience = (): number => Math.min(budgetPatienceMs(), options.patienceMs)
 
-  /** A look for a caller. Whoever takes off also sees to it that the export is followed from now on. */
+  /**
+   * Makes or joins a look for a caller. The caller that starts the look also tells the follower, so
+   * that the export is polled until it is final.
+   */
   const look = (ref: ExportRef): { flight: Flight; joined: boolean } => {
     const due = performance.now()
     const { flight, joined } = looker.look(ref, { due, giveUpAt: due + patience() })
@@ -59,7 +69,7 @@ export const createReader = (options: ReaderOptions): Reader => {
     return { flight: { ...flight, answer }, joined }
   }
 
-  /** Rejects when the look still stands in line after this caller's patience; the look goes on. */
+  /** Rejects when the look still waits in line after this caller's patience. The look goes on. */
   const patiently = async ({ look, answer }: Flight): Promise<Kept> => {
     const outOfPatience = Promise.withResolvers<never>()
     const began = performance.now()

@@ -1,14 +1,14 @@
 /** Concurrent work for one key becomes one piece of work (RFC 9211: collapsed). */
 export interface SingleFlight<Work> {
-  /** What is under way for the key, if anything. */
+  /** Returns the work that is under way for the key, if any. */
   current(key: string): Work | undefined
-  /** Starts work for a key that has none under way; it is forgotten when `settled` resolves. */
+  /** Starts work for a key that has none under way. The work is over when `settled` settles. */
   start(key: string, begin: () => { work: Work; settled: Promise<unknown> }): Work
   /** How many keys have work under way. */
   size(): number
 }
 
-/** Bounded by the waiting line: every piece of work here holds a place there or a call of its own. */
+/** The waiting line bounds the map: every piece of work has a place in line or a call under way. */
 export const createSingleFlight = <Work>(): SingleFlight<Work> => {
   const flights = new Map<string, Work>()
   return {

@@ -5,10 +5,10 @@ import type { CampaignRef } from '../export.ts'
 import type { Follower } from '../following/follower.ts'
 import type { Idempotency, Observer, Started, Upstream } from '../ports.ts'
 
-/** Starts exports, each once per key, and sees to it that they are followed. */
+/** Starts exports, each once per key, and has the gateway follow them. */
 export interface Starter {
   /**
-   * @param once who asks and the key of his request; a repeated one has the first answer
+   * @param once the caller and the key of the request; a repeated request gets the first answer
    * @throws Problem
    */
   start(
@@ -22,7 +22,7 @@ interface StarterOptions {
   readonly idempotency: Idempotency
   readonly follower: Pick<Follower, 'begin'>
   readonly observer: Observer
-  /** How long a caller stands in line for lemlist, milliseconds. */
+  /** How long a caller waits in line for lemlist, milliseconds. */
   readonly patienceMs: number
   /** Deadline of a call to lemlist, milliseconds. */
   readonly timeoutMs: number
@@ -30,11 +30,11 @@ interface StarterOptions {
   readonly now?: () => number
 }
 
-/** How long a key is remembered. */
+/** How long the store remembers a key. */
 const REMEMBERED_MS = 24 * 60 * 60_000
-/** What a start may take beyond its two deadlines. */
+/** What a start may take beyond its two deadlines: that in line and that of the call. */
 const SLACK_MS = 2_000
-/** Refusals by which lemlist has begun nothing; with any other it may have. */
+/** After these problems lemlist has begun no export. After any other it may have begun one. */
 const NOTHING_BEGUN: ReadonlySet<string> = new Set([
   'budget-exhausted',
   'upstream-credentials',
@@ -55,14 +55,14 @@ export const createStarter = (options: StarterOptions): Starter => {
     return started
   }
 
-  /** The export is begun, or not, whatever the store says now: the caller is told that. */
+  /** The outcome of the start is known. The caller gets it even if the store fails to note it. */
   const note = (operation: string, work: Promise<void>): Promise<void> =>
     work.catch((error) => observer.storeFailed(operation, error))
 
   const beginOnce = async (campaign: CampaignRef, key: string): Promise<Started> => {
     try {
       const started = await begin(campaign)
-      // First of all: from now on the answer is known.
+      // The store keeps the answer before anything else happens, so that a crash cannot lose it.
       await note('idempotency.finish', idempotency.finish(key, started.body))
       return started
     } catch (error) {
@@ -80,7 +80,7 @@ export const createStarter = (options: StarterOptions): Starter => {
       observer.storeFailed('idempotency.begin', cause)
       throw new Problem(
         'store-unavailable',
-        'The key cannot be kept now, so nothing was started.',
+        'The gateway cannot store the key now, so it started nothing.',
         {
           retryAfterMs: 5_000,
           cause,
@@ -103,7 +103,7 @@ export const createStarter = (options: StarterOptions): Starter => {
       }
       throw new Problem(
         'start-outcome-unknown',
-        'A start with this key was begun and its outcome is not known. Nothing was started now; use a new key to start an export all the same.',
+        'An earlier start with this key was begun, and its outcome is not known. The gateway started nothing now. Use a new key to start an export all the same.',
       )
     },
   }
@@ -112,11 +112,11 @@ export const createStarter = (options: StarterOptions): Starter => {
 const isNothingBegun = (error: unknown): boolean =>
   error instanceof Problem && (NOTHING_BEGUN.has(error.code) || error.options.notSent === true)
 
-/** One length whatever callers send; NUL is in none of the parts. */
+/** A hash has one length, whatever callers send. NUL cannot be in a part, so it separates them. */
 const hashOf = ({ account, campaignId }: CampaignRef, caller: string, key: string): string =>
   createHash('sha256').update([account, campaignId, caller, key].join('\0')).digest('base64url')
 
-/** All that is kept of a start is its body, which was checked when it came: it names its export. */
+/** The store keeps only the body of a start, which was checked when it came: it names an export. */
 const decode = (body: Uint8Array): Started => {
   const { id, _id } = JSON.parse(Buffer.from(body).toString()) as Record<'id' | '_id', string>
   return { exportId: id ?? _id, body }

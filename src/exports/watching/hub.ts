@@ -1,62 +1,62 @@
 import { type ExportRef, isFinal, keyOf, type Snapshot, supersedes } from '../export.ts'
 import type { Update } from '../ports.ts'
 
-/** The trouble or the end of an export, in words for its watchers. */
+/** An update without a status: the trouble or the end of an export, for those who watch it. */
 export type Word = Extract<Update, { kind: 'trouble' | 'gone' }>
 
-/** What the watchers of one export on this replica know of it: the newest status, and trouble or its end. */
+/** What the watchers on this replica know of an export: its newest status, its trouble or end. */
 export interface Topic {
   readonly ref: ExportRef
   readonly snapshot: Snapshot | undefined
   readonly word: Word | undefined
-  /** Epoch milliseconds of the last update, of whatever kind. */
+  /** When the last update of any kind came, epoch milliseconds. */
   readonly heardAt: number
 }
 
 export interface Subscriber {
   /**
-   * Something about the export is new; the topic holds what is newest. Called once for several
-   * updates that come close together. Must not throw.
+   * Called when something about the export is new. The topic holds the newest. Several updates that
+   * come close together may lead to one call. Must not throw.
    */
   changed(topic: Topic): void
 }
 
 export interface Hub {
-  /** Joins; the topic holds what is known already. */
+  /** Adds a subscriber. The returned topic holds what is already known. */
   subscribe(ref: ExportRef, subscriber: Subscriber): Topic
   unsubscribe(ref: ExportRef, subscriber: Subscriber): void
-  /** Tells everybody who watches the export here. An older status, or one after an end, is dropped. */
+  /** Tells all who watch the export here. Drops an older status, and a status after the end. */
   dispatch(ref: ExportRef, update: Update): void
   isWatched(ref: ExportRef): boolean
   topic(ref: ExportRef): Topic | undefined
-  /** The topics of exports that are not over. */
+  /** Returns the topics of the exports that are not over. */
   open(): Topic[]
 }
 
-/** Whether nothing new will ever be told of it. */
+/** Whether there will never be anything new about the export. */
 export const isOver = ({ snapshot, word }: Pick<Topic, 'snapshot' | 'word'>): boolean =>
   word?.kind === 'gone' || (snapshot !== undefined && isFinal(snapshot))
 
 interface Watched {
   topic: Topic
   readonly subscribers: Set<Subscriber>
-  /** Who is still to be told, while a slice after the other is. */
+  /** The subscribers that the round under way has not told yet. Undefined between rounds. */
   telling: Iterator<Subscriber> | undefined
-  /** Something came meanwhile: those who were told before it are told again. */
+  /** An update came during the round. Another round follows, which tells everybody again. */
   again: boolean
 }
 
-/** Writing to more sockets in one go would hold up everything else for tens of milliseconds. */
+/** How many are told at once. Writing to more sockets would block all else for tens of ms. */
 const SLICE = 256
 
 /**
- * The fan-out on this replica. A topic exists as long as it has subscribers, so topics are bounded by
- * the streams and what one stream may ask for.
+ * The fan-out on this replica. A topic exists as long as it has subscribers. So the topics are
+ * bounded by the number of streams and by the number of exports that one stream may ask for.
  */
 export const createHub = (now: () => number = Date.now): Hub => {
   const watched = new Map<string, Watched>()
 
-  /** One round at a time, each to its end: however fast updates come, the last in line hears of them. */
+  /** Runs one round at a time, each to its end. So all are told, however fast updates come. */
   const tell = (one: Watched): void => {
     one.again = one.telling !== undefined
     if (one.again) return
@@ -112,10 +112,16 @@ export const createHub = (now: () => number = Date.now): Hub => {
   }
 }
 
-/** Ends that only a final status beats. What lemlist did not know it may know a moment later. */
+/**
+ * Ends that only a final status can replace. Any status replaces the other ends, because lemlist
+ * may know an export a moment after it did not.
+ */
 const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expired'])
 
-/** The topic after an update: final is for ever, a status ends trouble, the same trouble is told once. */
+/**
+ * Returns the topic after an update. A final status stays for ever, a status ends trouble, and the
+ * same trouble is told only once.
+ */
 const next = (topic: Topic, update: Update, heardAt: number): Topic => {
   const { snapshot, word } = topic
   if (snapshot !== undefined && isFinal(snapshot)) return topic

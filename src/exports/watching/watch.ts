@@ -8,21 +8,28 @@ import type { Cache } from '../reading/cache.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
 
-/** Watching exports: what a subscriber is told first, and what keeps the telling going. */
+/** Watching exports: tells a subscriber the first status, and makes sure that later ones come. */
 export interface Watch {
-  /** Joins before anything is read, so that no change falls in between. */
+  /** Adds a subscriber. Call it before anything is read, so that no change gets lost in between. */
   join(ref: ExportRef, subscriber: Subscriber): Topic
   leave(ref: ExportRef, subscriber: Subscriber): void
   /**
-   * Resolves when the topic of a joined export holds something to tell; a young observation serves, so
-   * that 10 000 who join cost lemlist one call or none. @throws Problem when it is unknown or over for good
+   * Resolves when the topic of a joined export holds something to tell. A young observation is
+   * enough, so that 10 000 who join cost lemlist one call or none.
+   * @throws Problem when the export is unknown or over for good
    */
   first(ref: ExportRef): Promise<void>
-  /** Resolves when it is over, `ms` have passed or a signal aborts. @throws Problem as `first` */
+  /**
+   * Resolves when the export is over, `ms` have passed or a signal aborts.
+   * @throws Problem as `first`
+   */
   wait(ref: ExportRef, ms: number, signals: readonly AbortSignal[]): Promise<Reading>
-  /** At each heartbeat: keeps what is watched here watched, and reads the ends the bus may have lost. */
+  /**
+   * Called at each heartbeat. Tells the schedule what this replica watches, and reads the ends that
+   * the bus may have lost.
+   */
   renew(): Promise<void>
-  /** After the schedule was changed for another: all that is watched here is followed there too. */
+  /** Called when another schedule is in use. Makes it track all that this replica watches. */
   rejoin(): Promise<void>
 }
 
@@ -40,13 +47,13 @@ interface WatchOptions {
   readonly now?: () => number
 }
 
-/** Of the longest interval: whoever was not heard of for so long may have fallen out of the schedule. */
+/** After so many times the longest interval without news, the schedule may have lost an export. */
 const SILENT_INTERVALS = 3
 
 export const createWatch = (options: WatchOptions): Watch => {
   const { hub, reader, cache, follower, results, observer, intervals } = options
   const now = options.now ?? Date.now
-  /** What is being read for the first subscriber of a topic; the others wait for the same. */
+  /** The reads for the first subscriber of each topic. Later subscribers wait for the same read. */
   const firsts = new Map<string, Promise<void>>()
 
   const young = (ref: ExportRef): Reading | undefined => {
@@ -60,7 +67,7 @@ export const createWatch = (options: WatchOptions): Watch => {
   const tell = (ref: ExportRef, { snapshot }: Reading): void =>
     hub.dispatch(ref, { kind: 'status', snapshot })
 
-  /** An end that is known, a young observation, else a look. */
+  /** Tells what is known already, or a young observation. Without both it looks at lemlist. */
   const open = async (ref: ExportRef): Promise<void> => {
     const known = await reader.lookup(ref)
     if (known !== undefined) return tell(ref, known)
@@ -68,7 +75,8 @@ export const createWatch = (options: WatchOptions): Watch => {
     if (recent === undefined) return look(ref)
     const { firstSeenAt, snapshot } = recent
     await follower.hasten(ref, { firstSeenAt, observedAt: snapshot.observedAt })
-    // Told last, here and below: who joins once the first has left finds this under way, or begins anew.
+    // The status is told last, here and in `look`. If the first subscriber leaves and another one
+    // joins meanwhile, the new one waits for this read, and this line must tell it the status.
     tell(ref, recent)
   }
 
@@ -81,7 +89,7 @@ export const createWatch = (options: WatchOptions): Watch => {
     } catch (thrown) {
       const error = thrown instanceof Problem ? thrown : bug(thrown)
       const passes = error.status !== 404 && error.status !== 410
-      // One 404 for an export that is followed may be a hiccup: the next looks decide.
+      // One 404 for an export that is followed may be a hiccup. The next looks decide.
       const undecided = error.status === 404 && (await follower.standing(ref)) !== 'none'
       if (!passes && !undecided) throw error
       await askOn(ref)
@@ -92,7 +100,10 @@ export const createWatch = (options: WatchOptions): Watch => {
   const trouble = (ref: ExportRef, { code, message }: Problem): void =>
     hub.dispatch(ref, { kind: 'trouble', code, detail: message })
 
-  /** After a look that told nothing new: another in an interval, whatever was planned for nobody. */
+  /**
+   * Called after a look that told nothing new. The next look comes within a watched interval, also
+   * when the schedule has planned a later one because nobody watched.
+   */
   const askOn = async (ref: ExportRef): Promise<void> => {
     if (!(await follower.isTracked(ref))) return follower.adopt(ref)
     await follower.hasten(ref, { firstSeenAt: now() - intervals.firstMs, observedAt: now() })
@@ -119,15 +130,18 @@ export const createWatch = (options: WatchOptions): Watch => {
     return begun
   }
 
-  /** Whether it tells a newcomer enough. The end that others were told may be over: he asks anew. */
+  /**
+   * Whether the topic is enough for a new subscriber. A `gone` is not: lemlist may know the export
+   * by now, so the new subscriber asks again.
+   */
   const isTold = ({ snapshot, word }: Topic): boolean =>
     word?.kind !== 'gone' && (snapshot !== undefined || word !== undefined)
 
-  /** Watched, not over, and nothing heard for long: perhaps the store lost it. */
+  /** Checks an export of which nothing was heard for long, because the store may have lost it. */
   const rescue = async (topic: Topic): Promise<void> => {
     if (now() - topic.heardAt < intervals.maxIntervalMs * SILENT_INTERVALS) return
     if (!(await follower.isTracked(topic.ref))) return follow(topic)
-    // As one that nobody watches: a renewal that was lost is enough for that.
+    // After a lost renewal the schedule may hold it as unwatched, with a due time that is too late.
     await follower.renew([topic.ref], now() + intervals.maxIntervalMs)
   }
 
@@ -196,7 +210,8 @@ export const createWatch = (options: WatchOptions): Watch => {
     renew: () => renew(),
     rejoin: async () => {
       for (const topic of hub.open()) await follow(topic)
-      // Another replica, back before this one, may have looked at them as at what nobody watches.
+      // Another replica may have reached Redis before this one. It took these exports for
+      // unwatched, so their next looks may be planned too late.
       await renew(now() + intervals.intervalMs)
     },
   }
