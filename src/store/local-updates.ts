@@ -1,8 +1,8 @@
 import type { Updates } from '../exports/ports.ts'
 
 /**
- * `Updates` of a single process: the listener is called before `publish` returns, and what it throws
- * rejects that `publish`. A later `listen` replaces the listener.
+ * `Updates` of a single process. `publish` calls the listener before it returns, and rejects with
+ * whatever the listener throws. A later `listen` replaces the listener.
  */
 export const createLocalUpdates = (): Updates => {
   let listener: Parameters<Updates['listen']>[0] | undefined

@@ -5,20 +5,20 @@ import { createMemoryStore } from './memory/store.ts'
 import { createRedisStore } from './redis/store.ts'
 import { createSqliteStore, type SqliteStoreOptions } from './sqlite/store.ts'
 
-/** What any store may be given; each takes what it has a use for. */
+/** The options of all stores together. Each store takes those that it needs. */
 export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
   Partial<Pick<FailoverOptions, 'reserve' | 'onSwitch'>> & {
-    /** Stands before every key in Redis. Default `leg`. */
+    /** The prefix of every key in Redis. Default `leg`. */
     readonly prefix?: string
-    /** A setting of Redis lets it drop what must be kept. */
+    /** Called when a setting of Redis allows it to drop data that must be kept. */
     readonly onEvicting?: (policy: string) => void
   }
 
 /**
- * Opens the store that `STORE_URL` names: `memory:`, `sqlite:PATH` with a path from the working
- * directory, `redis://…` or `rediss://…`.
+ * Opens the store that `STORE_URL` names: `memory:`, `sqlite:PATH` with an absolute path or one
+ * from the working directory, `redis://…` or `rediss://…`.
  *
- * @throws Error for any other url, without the url: a wrong one may hold a password
+ * @throws Error for any other URL. Its message does not show the URL, which may hold a password
  * @throws StoreInUse, StoreRefused or the system's error when the file cannot be used
  */
 export const openStore = (url: string, options: OpenStoreOptions): Store => {
@@ -52,7 +52,7 @@ const openRedis = (url: string, options: OpenStoreOptions): Store => {
     visibilityMs,
     storeFailed,
     onSwitch: (to) => {
-      // It may have been absent at the start, or be another one now.
+      // Redis may have been absent at the start, or another server may answer now.
       if (to === 'back') void warn()
       onSwitch(to)
       listener.switched()
@@ -71,7 +71,8 @@ const openRedis = (url: string, options: OpenStoreOptions): Store => {
 }
 
 const pathOf = (path: string): string => {
-  // sqlite://data/x reads as a host to some and as a path to others; sqlite:///data/x is clear.
+  // In sqlite://data/x some people take `data` for a host and others for a folder, so this form is
+  // refused. sqlite:///data/x is clear.
   if (path === '' || /^\/\/[^/]/.test(path)) {
     throw new Error(
       'STORE_URL must name a file: sqlite:data/gateway.sqlite or sqlite:/data/gateway.sqlite',

@@ -1,30 +1,30 @@
 import type { Budget, BudgetLimits } from '../exports/ports.ts'
 
 export interface SlidingWindowOptions {
-  /** Monotonic milliseconds; a wall clock would forget calls when it is set. */
+  /** Monotonic milliseconds. With a wall clock, the budget would forget calls when it is set. */
   readonly now?: () => number
   /**
-   * No call leaves up to and including this moment of `now`: for a budget whose former owner may
-   * just have spent it.
+   * No call leaves up to and including this moment of `now`, because a former process may just have
+   * spent the budget.
    */
   readonly quietUntil?: number
 }
 
-/** Pacing divides the window by this; see `createSlidingWindow`. */
+/** Pacing divides the window into so many parts; see `createSlidingWindow`. */
 const QUARTERS = 4
 
 /**
  * The budget of one process: an exact log of the last calls of each account.
  *
  * At most `calls` leave in any `windowMs`, and at most a quarter of them (at least one) in any
- * quarter of it: what leaves in two windows may arrive at lemlist in one, and pacing keeps the
- * excess of such a shift small.
+ * quarter of it. This pacing is needed because calls that leave in two windows may arrive at
+ * lemlist in one. It keeps the number of such extra calls small.
  *
- * Windows are closed: calls at t and t + windowMs share one, so a slot is free again only when more
- * than `windowMs` have passed. The answered wait is the next whole millisecond after that moment. A
- * timer that fires a fraction of a millisecond early is therefore told 1, never 0 and never to spin.
- * The log holds when a call was allowed, not when it arrived: that jitter is what pacing and the
- * reserve are for.
+ * Windows are closed: calls at t and t + windowMs are in the same window, so a slot is free again
+ * only when more than `windowMs` have passed. `take` returns the wait until the next whole
+ * millisecond after that moment. A timer may fire a fraction of a millisecond early. `take` then
+ * returns 1, so the caller neither leaves too early nor asks in a tight loop. The log holds when a
+ * call was allowed, not when it arrived. Pacing and the reserve cover that difference.
  *
  * @param limits `calls` a whole number from 1, `windowMs` above 0
  * @throws RangeError for other limits
@@ -41,7 +41,8 @@ export const createSlidingWindow = (
   }
   const pacedCalls = Math.max(1, Math.floor(calls / QUARTERS))
   const pacedMs = windowMs / QUARTERS
-  // One log per account of the configuration, each at most `calls` long: no further bound needed.
+  // One log per account of the configuration, each at most `calls` long: no further bound is
+  // needed.
   const logs = new Map<string, number[]>()
   const pauses = new Map<string, number>()
 
@@ -62,22 +63,23 @@ export const createSlidingWindow = (
       const time = now()
       const blocked = blockedUntil(account, log)
       if (time <= blocked) return waitPast(blocked, time)
-      // By age, not by length: with a limit of 10^9 the log stays as long as its traffic.
+      // The log drops calls by their age. So even with a limit of 10^9 it holds only the calls of
+      // one window.
       while (log[0] !== undefined && log[0] + windowMs < time) log.shift()
       log.push(time)
       return 0
     },
     async pause(account, ms) {
       const until = now() + ms
-      // So asked, NaN changes nothing either.
+      // Written this way round, the comparison also ignores NaN.
       if (until > pausedUntil(account)) pauses.set(account, until)
     },
   }
 }
 
-/** Whole milliseconds from `time` to a moment after `blocked`. At least 1. */
+/** Returns whole milliseconds from `time` to a moment after `blocked`, at least 1. */
 const waitPast = (blocked: number, time: number): number => {
   const waitMs = Math.floor(blocked - time) + 1
-  // After weeks of uptime the sum may round back onto `blocked`.
+  // After weeks of uptime `time` is so large that the sum may be rounded down to `blocked`.
   return time + waitMs > blocked ? waitMs : waitMs + 1
 }

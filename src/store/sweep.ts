@@ -1,12 +1,12 @@
-/** Between two slices of one sweep: long enough for whoever waits for the event loop. */
+/** The pause between two slices of one sweep. It gives other work time on the event loop. */
 const SLICE_PAUSE_MS = 50
 
 /**
- * Calls `slice` every `intervalMs`, and again soon while it answers that more is left. Keeps no
- * process alive.
+ * Calls `slice` every `intervalMs`, and again soon while `slice` returns that more is left. The
+ * timer does not keep the process alive.
  *
- * @param slice a bounded piece of work; must not throw
- * @returns stops it
+ * @param slice does a bounded piece of work; must not throw
+ * @returns a function that stops the sweep
  */
 export const startSweep = (slice: () => boolean, intervalMs: number): (() => void) => {
   let timer: NodeJS.Timeout

@@ -1,19 +1,22 @@
 import type { Claim, Origin, Plan, Tracking } from '../exports/schedule.ts'
 
-/** The rules of `Schedule` that every store in this process keeps. Times are epoch milliseconds. */
+/** The rules of `Schedule` that the stores share. Times are epoch milliseconds. */
 
-/** A tracked export as a store keeps it, with the token of the last claim on it while that holds. */
+/** A tracked export as a store keeps it, with the token of the last claim while that holds. */
 export type Tracked = Tracking & { readonly token?: string | undefined }
 
 const STRENGTH = { watched: 0, started: 1, pending: 2 } satisfies Record<Origin, number>
 
-/** What orders those that are due: a short interval overtakes a long one, but not for ever. */
+/**
+ * Due exports are claimed in the order of this time. An export with a short interval overtakes one
+ * with a long interval, but not for ever.
+ */
 export const deadlineOf = ({ dueAt, intervalMs }: Pick<Plan, 'dueAt' | 'intervalMs'>): number =>
   dueAt + intervalMs
 
-/** Field by field: a plan made from a claim must not bring the claim's old `watchedUntil` along. */
+/** Copies field by field, because a plan may be a claim, whose `watchedUntil` is out of date. */
 export const planOf = ({ dueAt, intervalMs, origin, misses, failures }: Plan): Plan => ({
-  // Jitter makes fractions of milliseconds; the integers of a store take none.
+  // Jitter makes fractions of milliseconds, but the stores keep integers.
   dueAt: Math.round(dueAt),
   intervalMs: Math.round(intervalMs),
   origin,
@@ -21,7 +24,7 @@ export const planOf = ({ dueAt, intervalMs, origin, misses, failures }: Plan): P
   failures,
 })
 
-/** The upsert of `track`. Without a token, so that a claim on it is lost. */
+/** Returns what `track` writes. It has no token, so a claim on the export is lost. */
 export const noted = (next: Tracking, kept: Tracking = next): Tracked => ({
   ...planOf(next),
   ref: next.ref,
@@ -30,14 +33,20 @@ export const noted = (next: Tracking, kept: Tracking = next): Tracked => ({
   watchedUntil: Math.max(kept.watchedUntil, next.watchedUntil),
 })
 
-/** A claimed one stays where it is; when its time-out has passed it is due already. */
+/**
+ * Returns what `watch` writes. The due time of a claimed export stays, because the end of its look
+ * sets a new one. If the claim has timed out, the export is due already.
+ */
 export const watched = (kept: Tracked, watchedUntil: number, dueBy = Infinity): Tracked => ({
   ...kept,
   watchedUntil: Math.max(kept.watchedUntil, watchedUntil),
   dueAt: kept.token === undefined ? Math.min(kept.dueAt, Math.round(dueBy)) : kept.dueAt,
 })
 
-/** The claim tells when it was due; what is kept is due again when the claim's time is out. */
+/**
+ * Returns the claim, which says when the export was due, and the row to keep, which is due again
+ * when the claim times out.
+ */
 export const claimed = (
   kept: Tracked,
   token: string,
@@ -47,7 +56,7 @@ export const claimed = (
   rest: { ...kept, token, dueAt: Math.round(visibleAt) },
 })
 
-/** The token is for who claimed it. */
+/** Only the replica that made a claim may know its token. */
 export const withoutToken = ({ token: _, ...tracking }: Tracked): Tracking => tracking
 
 export const rescheduled = (kept: Tracked, plan: Plan): Tracked => ({

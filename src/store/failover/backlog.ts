@@ -1,15 +1,15 @@
-/** Keys of what Redis is still to be told. */
+/** The keys of all data that is not in Redis yet. */
 export interface Backlog {
   add(key: string): void
   isEmpty(): boolean
-  /** Resolves once nothing is left; rejects at the first failure, and then nothing is lost. */
+  /** Resolves when nothing is left. Rejects at the first failure, and then no key is lost. */
   flush(): Promise<void>
 }
 
-/** So many are under way at once. */
+/** How many keys are put at the same time. */
 const SLICE = 200
 
-/** Each key once, however often it is added; the values are whoever's who puts them. */
+/** Holds each key once, however often it is added. `put` finds the current value of each key. */
 export const createBacklog = (put: (keys: readonly string[]) => Promise<unknown>): Backlog => {
   const waiting = new Set<string>()
   return {
@@ -18,7 +18,7 @@ export const createBacklog = (put: (keys: readonly string[]) => Promise<unknown>
     flush: async () => {
       while (waiting.size > 0) {
         const keys = [...waiting].slice(0, SLICE)
-        // Taken out first: what changes while it is put is put again.
+        // The keys are removed first. A key that changes during the put is added, and put, again.
         for (const key of keys) waiting.delete(key)
         try {
           await put(keys)

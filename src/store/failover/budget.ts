@@ -3,23 +3,24 @@ import type { Budget } from '../../exports/ports.ts'
 import { createSlidingWindow } from '../sliding-window.ts'
 import type { FailoverOptions, Switch } from './switch.ts'
 
-/** Nothing leaves: what it takes to see that. */
+/** Right after a switch no call may leave. Callers wait only until the gateway notices that. */
 const QUIET_PATIENCE_MS = 100
-/** With a share of the calls nobody is kept waiting noticeably longer than with all of them. */
+/** While Redis is away, few calls may leave. Callers must not wait noticeably longer for that. */
 const AWAY_PATIENCE_MS = 400
 
 export interface FailoverBudget extends Budget {
   goAway(replicas: number): void
-  /** Tells Redis what lemlist asked for while it was away. */
+  /** Tells Redis about the pauses that lemlist asked for while Redis was away. */
   restore(): Promise<void>
   comeBack(): void
 }
 
 /**
- * The budget on Redis; while it is away, this replica's share of it. The share is right when one replica
- * is cut off (the others have the limit less the reserve, it has at most the reserve) and when all are
- * (each has its part of the limit). At each switch nothing leaves for one whole window: nobody can know
- * what others have just spent.
+ * The budget in Redis. While Redis is away, this replica uses its share of the budget. The share
+ * keeps the limit when only this replica is cut off: the others use the limit minus the reserve,
+ * and this one uses at most the reserve. It also keeps the limit when all replicas are cut off, as
+ * each uses its part of the limit. After each switch no call leaves for one whole window, because
+ * no replica can know what the others have just spent.
  */
 export const createFailoverBudget = (
   primary: Budget,
@@ -28,11 +29,11 @@ export const createFailoverBudget = (
 ): FailoverBudget => {
   let here = createSlidingWindow({ ...limits, calls: 1 })
   let quietUntil = 0
-  /** What lemlist asked for outlives every switch. One for each account of the configuration. */
+  /** The pauses that lemlist asked for, which outlive each switch. One per configured account. */
   const pausedUntil = new Map<string, number>()
 
   const pauseMs = (account: string): number => (pausedUntil.get(account) ?? 0) - performance.now()
-  /** The next whole millisecond after what is waited for; 0 when nothing is. */
+  /** Returns whole milliseconds until the quiet window and the pause are over; 0 when they are. */
   const restMs = (account: string): number => {
     const ms = Math.max(quietUntil - performance.now(), pauseMs(account))
     return ms > 0 ? Math.floor(ms) + 1 : 0
@@ -45,7 +46,7 @@ export const createFailoverBudget = (
         () => primary.take(account),
         async () => restMs(account) || here.take(account),
       )
-      // Redis may have gone away meanwhile, for this call or for another one.
+      // Redis may have gone away meanwhile, for this call or another one. Then this call waits too.
       return restMs(account) || waitMs
     },
     pause: async (account, ms) => {
@@ -76,13 +77,14 @@ export const createFailoverBudget = (
   }
 }
 
-/** Pacing divides the window by this, as the local window does. */
+/** Pacing divides the window into so many parts, as the sliding window of one process does. */
 const QUARTERS = 4
 
 /**
- * Calls of one replica while all of them are without Redis: together they keep the limit also when what
- * leaves in one window arrives with the first quarter of the next. Beyond ten replicas that cannot be:
- * each has one call.
+ * Returns the calls of one replica while no replica has Redis. Together the replicas keep the limit
+ * even when the calls of one window arrive with those of the first quarter of the next. With
+ * lemlist's limit of 20 calls and more than ten replicas the limit cannot be kept, because every
+ * replica has at least one call.
  */
 export const shareOf = (limit: number, reserve: number, replicas: number): number => {
   let calls = Math.max(1, Math.min(reserve, Math.floor(limit / Math.max(1, replicas))))

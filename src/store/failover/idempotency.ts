@@ -5,20 +5,21 @@ import { finished, givenUp, mayBeSetFree, taken, type Work, workAt } from '../wo
 import { createBacklog } from './backlog.ts'
 import type { Restored, Switch } from './switch.ts'
 
-/** What this replica can give back to a Redis that has lost it. */
+/** How much this replica remembers, to write it again into a Redis that has lost it. */
 const MAX_BYTES = 32 * 1024 * 1024
 /** What a key costs besides its answer, roughly. */
 const OVERHEAD_BYTES = 500
 
-/** `free`: it may have been taken for us in Redis, and nothing was begun. */
+/** `free`: Redis may have taken the key for this replica, and no work was begun. */
 type Held = Work | { readonly state: 'free' }
 
 const bytesOf = (held: Held): number =>
   OVERHEAD_BYTES + (held.state === 'finished' ? held.answer.byteLength : 0)
 
 /**
- * `Idempotency` on Redis. Without it no key is taken, since nobody could promise that it is taken once;
- * what became of those that were taken here is kept for a Redis that comes back, even empty.
+ * `Idempotency` in Redis. While Redis is away no key is taken, because nobody could promise that a
+ * key is taken only once. This replica remembers what became of the keys that it has taken, and
+ * writes it to a Redis that comes back, even empty.
  */
 export const createIdempotencyJournal = (
   primary: RedisIdempotency,
@@ -50,14 +51,15 @@ export const createIdempotencyJournal = (
   return {
     begin: async (key, until) => {
       const work = taken(until)
-      if (!isUp()) throw new Error('Redis is away: no key can be taken')
+      if (!isUp()) throw new Error('Redis is away, so the store can take no key')
       const begun = await either(
         () => primary.begin(key, until),
         async () => {
-          // Should Redis do it all the same, later: nobody would ever finish it.
+          // Redis may still take the key later, and nobody would ever finish its work. So the key
+          // is freed when Redis is back.
           if (workOf(key) === undefined) held.set(key, { state: 'free' })
           backlog.add(key)
-          throw new Error('Redis went away: whether the key was taken is not known')
+          throw new Error('Redis went away, and nobody knows whether it has taken the key')
         },
       )
       if (begun.state === 'yours') held.set(key, work)

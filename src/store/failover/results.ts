@@ -8,18 +8,18 @@ import type { Restored, Switch } from './switch.ts'
 interface Held {
   readonly ref: ExportRef
   readonly record: FinalRecord | TimedOutRecord
-  /** It came up while Redis was away, so others have not heard of it. */
+  /** True when it was put while Redis was away, so that other replicas have not heard of it. */
   readonly isNews: boolean
 }
 
 interface HeldResultsOptions {
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** Told what came up while Redis was away, once it is there. */
+  /** Called with each record that was put while Redis was away, as soon as Redis has it. */
   readonly onNews: (ref: ExportRef, record: ResultRecord) => Promise<void>
 }
 
-/** What this replica can give back to a Redis that has lost it. Bodies are shared with the cache. */
+/** How much this replica keeps for a Redis that has lost it. The cache shares the bodies. */
 const MAX_BYTES = 32 * 1024 * 1024
 /** What a record costs besides its body, roughly. */
 const OVERHEAD_BYTES = 500
@@ -27,7 +27,7 @@ const OVERHEAD_BYTES = 500
 const bytesOf = ({ record }: Held): number =>
   OVERHEAD_BYTES + (record.kind === 'final' ? record.snapshot.body.byteLength : 0)
 
-/** `Results` on Redis, and the lately seen ones here. */
+/** `Results` in Redis. This process also remembers the records that it has seen lately. */
 export const createHeldResults = (
   primary: Results,
   { either }: Switch,

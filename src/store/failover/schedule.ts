@@ -7,11 +7,14 @@ import type { RedisStore } from '../redis/store.ts'
 import { createBacklog } from './backlog.ts'
 import type { FailoverOptions, Restored, Switch } from './switch.ts'
 
-/** Three hours: longer than any export is followed that nobody watches. */
+/** Three hours, which is longer than the gateway follows an export that nobody watches. */
 const KNOWN_MS = 3 * 3_600_000
 const MAX_KNOWN = 65_000
 
-/** `Schedule` on Redis; while it is away, one in memory for what is watched or started here. */
+/**
+ * `Schedule` in Redis. While Redis is away, a schedule in memory holds the exports that are watched
+ * or started on this replica.
+ */
 export const createStandInSchedule = (
   primary: Pick<RedisStore, 'schedule' | 'results'>,
   { either }: Switch,
@@ -19,9 +22,12 @@ export const createStandInSchedule = (
 ): Schedule & Restored & { goAway(): void } => {
   const there = primary.schedule
   let here = createMemorySchedule({ visibilityMs })
-  /** What this replica has followed, for a Redis that comes back empty. */
+  /** The exports that this replica has followed, for a Redis that comes back empty. */
   const known = new LRUCache<string, Tracking>({ max: MAX_KNOWN, ttl: KNOWN_MS })
-  /** What changed while Redis was away, and what ended: at most what the share of the budget allows. */
+  /**
+   * The exports that changed while Redis was away, and those that ended. The share of the budget
+   * bounds both maps.
+   */
   const changed = new Map<string, Meanwhile>()
   const ended = new Map<string, Pick<Claim, 'ref'> & Meanwhile>()
 
@@ -32,11 +38,11 @@ export const createStandInSchedule = (
       const tracking = known.get(key)
       return tracking === undefined ? [] : [{ key, tracking, meanwhile: changed.get(key) }]
     })
-    // What another replica has seen the end of is not to be followed again.
+    // An export with a result is over: another replica has seen its end. It is not tracked again.
     const over = await primary.results.getMany(rows.map(({ tracking }) => tracking.ref))
     const pending = rows.filter((_, index) => over[index] === undefined)
     await Promise.all(pending.map(({ tracking, meanwhile }) => there.restore(tracking, meanwhile)))
-    // What came up while it was put is put again.
+    // An entry that was replaced during the put stays, and is put again.
     for (const end of ends) if (ended.get(keyOf(end.ref)) === end) ended.delete(keyOf(end.ref))
     for (const { key, meanwhile } of rows) if (changed.get(key) === meanwhile) changed.delete(key)
   }
@@ -60,7 +66,7 @@ export const createStandInSchedule = (
     await here.track(tracking)
   }
 
-  /** Somebody begins to watch what only Redis knew to be tracked: it is followed here from now on. */
+  /** Somebody begins to watch an export that only Redis has tracked. Now this replica tracks it. */
   const takeOver = async (ref: ExportRef, watchedUntil: number, dueAt: number): Promise<void> => {
     if ((await here.find(ref)) !== undefined) return
     const unknown = { misses: 0, failures: 0, origin: 'pending', firstSeenAt: Date.now() } as const

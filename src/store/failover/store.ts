@@ -9,16 +9,17 @@ import { createStandInSchedule } from './schedule.ts'
 import type { FailoverOptions, Restored, Switch } from './switch.ts'
 
 const PROBE_MS = 500
-/** After a return that did not last it is longer: each switch costs a window without a call. */
+/** After a return that did not last, probes are rarer. A switch costs a window without calls. */
 const LONGEST_PROBE_MS = 4_000
 const STEADY_MS = 10_000
 const BEAT_MS = 5_000
 
 /**
- * Redis, and what stands in while it is away: finals, exports and keys in memory, polls of what is
- * watched here, a share of the budget. Nothing waits longer than Redis's deadline, and only once: after
- * the first failure all goes on here until Redis takes writes again. Then what came up meanwhile is put
- * into it, and so is what this replica knows in case Redis came back empty.
+ * A store on Redis that goes on while Redis is away. It then keeps finals, exports and keys in
+ * memory, polls what is watched on this replica, and uses a share of the budget. Nothing waits
+ * longer than the deadline of Redis, and only once: after the first failure this process does
+ * everything itself, until Redis takes writes again. Then it writes to Redis what is new, and also
+ * all else that it knows, because Redis may have come back empty.
  */
 export const createFailover = (primary: RedisStore, options: FailoverOptions): Store => {
   const { now = Date.now, storeFailed, onSwitch } = options
@@ -46,7 +47,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     await budget.restore()
     const parts: readonly Restored[] = [results, schedule, idempotency]
     for (const part of parts) part.recall()
-    // Until nothing is left: whatever comes up while Redis is filled is kept here too.
+    // The loop goes on until nothing is left, because more may come while Redis is filled.
     while (!parts.every((part) => part.isSettled())) for (const part of parts) await part.settle()
     if (closed) return
     up = true
@@ -74,7 +75,10 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
       }
     },
   }
-  /** Others have not heard of it, and may have read everything again before it was there. */
+  /**
+   * The other replicas have not heard of the record. They may have read everything again before it
+   * was in Redis, so it is published.
+   */
   const onNews = async (ref: ExportRef, record: ResultRecord): Promise<void> => {
     if (record.kind !== 'final') return
     await primary.updates.publish(ref, { kind: 'status', snapshot: record.snapshot })
@@ -95,7 +99,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     budget,
     idempotency,
     updates: {
-      // Redis's own tells the listener here before it asks Redis.
+      // The `publish` of the Redis store tells the listener of this replica before it asks Redis.
       publish: async (ref, update) => {
         if (!up) return listener(ref, update)
         await primary.updates.publish(ref, update).catch(goAway)

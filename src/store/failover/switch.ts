@@ -1,34 +1,35 @@
 import type { BudgetLimits, Observer } from '../../exports/ports.ts'
 
-/** The words of a store that goes on without Redis: which of the two is used now, and what is put back. */
+/** The types of a store that goes on without Redis: what is used now, and what is written back. */
 
 export interface FailoverOptions {
   readonly limits: BudgetLimits
-  /** Calls that the limit of lemlist has beside those: the reserve. */
+  /** How many calls lemlist's limit has in addition to `limits.calls`. */
   readonly reserve: number
   readonly visibilityMs: number
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   readonly storeFailed: Observer['storeFailed']
-  /** Told at each switch, once what is here stands in for Redis, or Redis is in use again. */
+  /** Called after each switch, when this process works without Redis, or with Redis again. */
   readonly onSwitch: (to: 'away' | 'back') => void
 }
 
-/** Whether an operation is to be done on Redis; whoever meets an error there says so and goes on here. */
+/** Decides whether an operation runs on Redis or in this process. */
 export interface Switch {
   isUp(): boolean
   /**
-   * Does it on Redis, or here when Redis is away or fails at it. A `RangeError` is about the arguments
-   * and thrown as it is.
+   * Runs `there` on Redis, or `here` in this process when Redis is away or fails. After a failure
+   * Redis counts as away. A `RangeError` concerns the arguments, so it is thrown and is no failure
+   * of Redis.
    */
   either<T>(there: () => Promise<T>, here: () => Promise<T>): Promise<T>
 }
 
-/** What is kept here for a Redis that comes back. */
+/** Data that this process keeps for a Redis that comes back. */
 export interface Restored {
-  /** All that this replica knows is to be put again: Redis may have lost it. */
+  /** Marks all that this replica knows to be put again, because Redis may have lost it. */
   recall(): void
-  /** Puts what Redis does not have yet. */
+  /** Puts everything that is marked into Redis. */
   settle(): Promise<void>
   isSettled(): boolean
 }

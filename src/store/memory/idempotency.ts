@@ -14,18 +14,18 @@ import {
 export interface MemoryIdempotencyOptions {
   /** Wall clock, epoch milliseconds. */
   readonly now: () => number
-  /** Over it `begin` rejects: to let a key go before its time would allow a second start. */
+  /** With more keys `begin` rejects. To drop a key before its time would allow a second start. */
   readonly maxKeys?: number | undefined
 }
 
 export interface MemoryIdempotency extends Idempotency {
-  /** Drops what is to be forgotten. */
+  /** Drops the keys whose time is over. */
   sweep(): void
 }
 
 /**
- * `Idempotency` in a map. A restart forgets it, and with it whether a start was made: who must not
- * start twice over restarts picks another store.
+ * `Idempotency` in a map. A restart forgets all keys, so nobody knows then which starts were made.
+ * An operator who must not start twice over a restart needs another store.
  */
 export const createMemoryIdempotency = ({
   now,
@@ -44,7 +44,7 @@ export const createMemoryIdempotency = ({
   }
 
   return {
-    // Nothing else runs between the look and the taking.
+    // Nothing else runs between `get` and `set`, because there is no `await` in between.
     async begin(key, until) {
       const time = now()
       const work = workAt(works.get(key), time)

@@ -12,13 +12,13 @@ import {
 } from '../tracked.ts'
 
 export interface MemoryScheduleOptions {
-  /** How long a claim keeps an export from being due, milliseconds: longer than any look takes. */
+  /** How long a claimed export is not due again, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
 }
 
 /**
- * `Schedule` in a map. A claim looks at all of them: some milliseconds for the 65 000 that there can
- * be, and no second order to keep in step.
+ * `Schedule` in a map. A claim walks over all rows, which takes some milliseconds for the 65 000
+ * that there can be. In return there is no sorted copy that could get out of step.
  */
 export const createMemorySchedule = ({ visibilityMs }: MemoryScheduleOptions): Schedule => {
   const rows = new Map<string, Tracked>()

@@ -10,15 +10,15 @@ import { createMemorySchedule } from './schedule.ts'
 
 export interface MemoryStoreOptions {
   readonly limits: BudgetLimits
-  /** How long a claim on a tracked export holds, milliseconds: longer than any look takes. */
+  /** How long a claim on a tracked export holds, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   /** Monotonic milliseconds, for the budget. */
   readonly monotonic?: () => number
-  /** Bound of the kept results; over it, the one not asked for the longest goes. Default 64 MiB. */
+  /** The bound of the results. Over it, the store drops the least recently used. Default 64 MiB. */
   readonly maxBytes?: number
-  /** Bound of the idempotency keys; over it, none is begun. Default 20 000. */
+  /** The bound of the idempotency keys. Over it, `begin` rejects. Default 20 000. */
   readonly maxKeys?: number
   /** Default one minute. */
   readonly sweepIntervalMs?: number
@@ -30,7 +30,7 @@ const RECORD_BYTES = 512
 const bytesOf = (record: ResultRecord): number =>
   RECORD_BYTES + (record.kind === 'final' ? record.snapshot.body.byteLength : 0)
 
-/** A store of one process; nothing survives it. */
+/** A store in the memory of one process. Nothing in it survives the process. */
 export const createMemoryStore = ({
   limits,
   visibilityMs,
@@ -40,14 +40,15 @@ export const createMemoryStore = ({
   maxKeys,
   sweepIntervalMs = 60_000,
 }: MemoryStoreOptions): Store => {
-  // No ttl of the cache: it knows one end of a record, ours have two (expired, then forgotten).
+  // The ttl of the cache is not used, because it ends an entry once. A record ends twice: it
+  // expires, and later it is forgotten.
   const kept = new LRUCache<string, ResultRecord>({ maxSize: maxBytes, sizeCalculation: bytesOf })
   const { sweep: sweepKeys, ...idempotency } = createMemoryIdempotency({ now, maxKeys })
   let open = true
 
   const sweep = (): boolean => {
     const time = now()
-    // Collected first: a `set` reorders the very list that is being walked.
+    // The records are collected first, because `set` reorders the entries while they are walked.
     const due = [...kept.entries()].filter(([, record]) => changesAt(record) <= time)
     for (const [key, record] of due) {
       const rest = keptAt(record, time)

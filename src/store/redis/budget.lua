@@ -1,12 +1,13 @@
--- The sliding window of one lemlist key. Returns 0 when a call may leave, else ms to wait.
--- KEYS: log (times of the last calls, newest first), pause (until when)
--- ARGV: op ('take' or 'pause'), calls, window ms, calls in a quarter, or ms of the pause; the caller's
---       clock in ms, or '' for that of Redis
+-- The sliding window of one lemlist key. Returns 0 when a call may leave, else the ms to wait.
+-- KEYS: log (list of the times of the last calls, newest first), pause (time at which it ends)
+-- ARGV: 'take', calls in a window, window in ms, calls in a quarter of it, clock
+--       'pause', ms of the pause, '', '', clock
+--       where clock is the caller's clock in ms, or '' for the clock of Redis
 for index, kind in ipairs({ 'list', 'string' }) do
   local found = redis.call('TYPE', KEYS[index]).ok
   if found ~= kind and found ~= 'none' then
     redis.call('DEL', KEYS[index])
-    return redis.error_reply('FOREIGN a value that is not of ours was removed')
+    return redis.error_reply('FOREIGN the script removed a value that no gateway has written')
   end
 end
 
@@ -27,7 +28,7 @@ local function pause(untilMs)
   redis.call('SET', KEYS[2], string.format('%.3f', untilMs), 'PX', string.format('%d', ms))
 end
 local pausedUntil = timeOf(redis.call('GET', KEYS[2])) or -1
--- No pause is longer: the clock of Redis was set back, or somebody else wrote it.
+-- No gateway asks for a longer pause. The clock of Redis was set back, or another program wrote it.
 if pausedUntil > time + LONGEST_PAUSE_MS then pausedUntil = -1 end
 
 if ARGV[1] == 'pause' then
@@ -39,7 +40,8 @@ end
 local calls, windowMs, paced = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local newest = redis.call('LINDEX', KEYS[1], 0)
 if newest and (timeOf(newest) or time + windowMs + 1) > time + windowMs then
-  -- The same for the log: nobody knows what was spent, so one window long nothing leaves.
+  -- The newest call is no time or lies too far in the future, for one of the same two reasons.
+  -- Nobody knows what was spent, so no call leaves for one window.
   redis.call('DEL', KEYS[1])
   pause(math.max(time + windowMs, pausedUntil))
   return math.floor(math.max(windowMs, pausedUntil - time)) + 1
@@ -52,11 +54,11 @@ local function blockBy(index, ms)
 end
 blockBy(calls - 1, windowMs)
 blockBy(paced - 1, windowMs / 4)
--- Closed windows: calls at t and t + window share one.
+-- Windows are closed: calls at t and t + window are in the same window.
 if time <= blocked then return math.floor(blocked - time) + 1 end
 redis.call('LPUSH', KEYS[1], string.format('%.3f', time))
 redis.call('LTRIM', KEYS[1], 0, calls - 1)
--- By age too: with a limit of 10^9 the log stays as long as its traffic.
+-- Calls are also dropped by age, so that with a limit of 10^9 the log holds only one window.
 for _ = 1, 100 do
   local oldest = timeOf(redis.call('LINDEX', KEYS[1], -1)) or -1
   if oldest + windowMs >= time then break end

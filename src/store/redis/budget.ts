@@ -3,14 +3,14 @@ import type { Redis } from './client.ts'
 
 interface RedisBudgetOptions {
   readonly limits: BudgetLimits
-  /** Monotonic milliseconds in place of the clock of Redis: for tests that move time. */
+  /** Monotonic milliseconds, used in place of the clock of Redis by tests that move time. */
   readonly clock?: (() => number) | undefined
 }
 
-/** Pacing divides the window by this, as the local window does. */
+/** Pacing divides the window into so many parts, as the sliding window of one process does. */
 const QUARTERS = 4
 
-/** The sliding window of a lemlist key for all replicas, by the clock of Redis. */
+/** The sliding window of each lemlist key, shared by all replicas, by the clock of Redis. */
 export const createRedisBudget = (
   { commands, run }: Redis,
   { limits: { calls, windowMs }, clock }: RedisBudgetOptions,
@@ -26,7 +26,8 @@ export const createRedisBudget = (
   return {
     take: async (account) => {
       const waitMs = await ask(account, ['take', calls, windowMs, paced])
-      if (typeof waitMs !== 'number') throw new Error('Redis answered something that is no wait')
+      if (typeof waitMs !== 'number')
+        throw new Error('Redis did not answer with the milliseconds to wait')
       return waitMs
     },
     pause: async (account, ms) => {
@@ -35,5 +36,8 @@ export const createRedisBudget = (
   }
 }
 
-/** lemlist is never obeyed for longer than a minute, and a little jitter. The script knows it too. */
+/**
+ * Ten minutes, far more than any pause that the gateway asks for: a minute and a little jitter. The
+ * script has the same number, to recognise values that no gateway has written.
+ */
 const LONGEST_PAUSE_MS = 600_000

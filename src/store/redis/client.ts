@@ -6,15 +6,15 @@ import type { Observer } from '../../exports/ports.ts'
 export interface RedisOptions {
   /** `redis://` or `rediss://`, which may hold a password. */
   readonly url: string
-  /** Stands before every key and channel, so that deployments may share a server. */
+  /** The prefix of every key and channel, so that several deployments may share a server. */
   readonly prefix: string
-  /** Milliseconds that anything waits for Redis. Default 250. */
+  /** How long anything waits for Redis, milliseconds. Default 250. */
   readonly deadlineMs?: number
-  /** Told `corrupt-record` for a value under a key of ours that is not of ours. */
+  /** Called with `corrupt-record` for a value under a gateway key that no gateway has written. */
   readonly storeFailed?: Observer['storeFailed']
 }
 
-/** Redis did not answer in time. The command may still run: every one of ours may run twice. */
+/** Redis did not answer in time, but may still run the command. So each command may run twice. */
 export class RedisLate extends Error {
   override readonly name = 'RedisLate'
   constructor(deadlineMs: number) {
@@ -22,21 +22,21 @@ export class RedisLate extends Error {
   }
 }
 
-/** A script by the name of its file. Keys and arguments are strings; times come from Redis. */
+/** A script by the name of its file. Keys and arguments are strings. Times come from Redis. */
 const script = (file: string) =>
   defineScript({
     SCRIPT: readFileSync(new URL(file, import.meta.url), 'utf8'),
     parseCommand(parser, names: readonly string[], values: readonly string[]) {
-      // The keys, too.
+      // In spite of its name this pushes the keys, too, and not only their number.
       parser.pushKeysLength([...names])
       parser.push(...values)
     },
-    // Whoever calls it checks what came: the server is shared.
+    // The caller checks the reply, because other programs may use the same server.
     transformReply: (reply: unknown): unknown => reply,
   })
 
 const PING_MS = 500
-/** A server that is stopped is noticed by its silence: no connection of it closes. */
+/** The connections of a stopped server stay open. Only its silence shows that it is stopped. */
 const SILENT_MS = 1_500
 const CONNECT_MS = 1_000
 const LONGEST_RECONNECT_MS = 1_000
@@ -45,7 +45,7 @@ const create = ({ url, prefix }: RedisOptions) =>
   createClient({
     url,
     keyPrefix: `${prefix}:`,
-    // What cannot be asked now is answered without Redis, not kept for later.
+    // A command that cannot be sent now fails at once, so that the gateway goes on without Redis.
     disableOfflineQueue: true,
     pingInterval: PING_MS,
     socket: {
@@ -67,26 +67,27 @@ export type RedisClient = ReturnType<typeof create>
 
 export interface Redis {
   readonly commands: RedisClient
-  /** Of its own: a connection that listens takes no commands. */
+  /** A connection of its own, because a connection that listens takes no commands. */
   readonly subscriber: RedisClient
   readonly prefix: string
   readonly deadlineMs: number
   /** Rejects with `RedisLate` after the deadline, whatever the client still waits for. */
   within<T>(work: Promise<T>): Promise<T>
-  /** The same for a script, which is run again when it has removed a value that is not of ours. */
+  /** Like `within`, for a script. A script that has removed a foreign value runs a second time. */
   run(script: () => Promise<unknown>): Promise<unknown>
   /** Resolves when commands can be sent; rejects after a second. */
   ready(): Promise<void>
   close(): void
 }
 
-/** Begins to connect and goes on trying; nobody waits for it. */
+/** Begins to connect and keeps trying. It does not wait for the connection. */
 export const connectRedis = (options: RedisOptions): Redis => {
   const { prefix, deadlineMs = 250, storeFailed = () => {} } = options
   const commands = create(options)
   const subscriber = create(options)
   for (const client of [commands, subscriber]) {
-    // What a connection suffers shows at the next command; without a listener it would end the process.
+    // The next command shows what is wrong with a connection. An `error` event without a listener
+    // would end the process.
     client.on('error', () => {})
     client.connect().catch(() => {})
   }
@@ -95,7 +96,8 @@ export const connectRedis = (options: RedisOptions): Redis => {
     const late = Promise.withResolvers<never>()
     let timer = setTimeout(
       () => {
-        // An answer may have come while this process was busy: it is read before the second timer.
+        // The answer may have come while this process was busy. It is read before the second timer
+        // fires, so Redis does not count as late.
         timer = setTimeout(() => late.reject(new RedisLate(deadlineMs)), deadlineMs * LAST_PART)
       },
       deadlineMs * (1 - LAST_PART),
@@ -132,5 +134,5 @@ export const connectRedis = (options: RedisOptions): Redis => {
   }
 }
 
-/** Of the deadline: what is left to read an answer that came while the process did something else. */
+/** The part of the deadline in which an answer is read that came while the process was busy. */
 const LAST_PART = 0.1

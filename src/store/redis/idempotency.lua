@@ -1,7 +1,7 @@
 -- Work that is done once. The value is 'FORGET begun UNTIL OWNER', 'FORGET given-up' or
--- 'FORGET finished ANSWER' (base64); times are of Redis.
+-- 'FORGET finished ANSWER' (base64). FORGET and UNTIL are times of the clock of Redis, in ms.
 -- KEYS: the key
--- ARGV: op, the caller's clock in ms, or '' for that of Redis, then what the op needs
+-- ARGV: op, the caller's clock in ms, or '' for the clock of Redis, then the values of the op
 local op = ARGV[1]
 local function now()
   if ARGV[2] ~= '' then return tonumber(ARGV[2]) end
@@ -10,7 +10,7 @@ local function now()
 end
 local time = now()
 
--- What cannot be read was begun, and that is all that is known of it.
+-- A value that cannot be read counts as work that was begun. Nothing else is known about it.
 local forgetAt, state, rest
 local text = redis.pcall('GET', KEYS[1])
 if type(text) == 'string' and #text <= 32768 then

@@ -4,22 +4,22 @@ import { finished, taken, type Work } from '../work.ts'
 import type { Redis } from './client.ts'
 
 interface RedisIdempotencyOptions {
-  /** Wall clock, epoch milliseconds: only durations leave this process. */
+  /** Wall clock, epoch milliseconds. Redis only gets durations, so the clocks need not agree. */
   readonly now: () => number
-  /** The clock above in place of that of Redis: for tests that move time. */
+  /** Whether `now` is used in place of the clock of Redis. For tests that move time. */
   readonly moved?: boolean | undefined
-  /** Told `corrupt-record` for a value that is not of ours. */
+  /** Called with `corrupt-record` for a value that no gateway has written. */
   readonly storeFailed: Observer['storeFailed']
 }
 
 export interface RedisIdempotency extends Idempotency {
-  /** Sets a key free that this replica has taken, perhaps, without being told. */
+  /** Frees a key that Redis may have taken for this replica without an answer. */
   release(key: string): Promise<void>
-  /** Puts what this replica knows of a key, unless more is known there. */
+  /** Puts what this replica knows about a key, unless Redis knows more. */
   restore(key: string, work: Work): Promise<void>
 }
 
-/** `Idempotency` as one key each, which Redis lets go of by itself. */
+/** `Idempotency` with one Redis key for each piece of work. Redis deletes the keys by itself. */
 export const createRedisIdempotency = (
   { commands, run }: Redis,
   { now, moved = false, storeFailed }: RedisIdempotencyOptions,
@@ -32,7 +32,10 @@ export const createRedisIdempotency = (
       commands.idempotency([`once:${key}`], [op, clock, ...values.map(String)]),
     )
     if (reply === 'corrupt') {
-      storeFailed('corrupt-record', new Error('A value in Redis is no idempotency key of ours'))
+      storeFailed(
+        'corrupt-record',
+        new Error('A value in Redis is not an idempotency record of a gateway'),
+      )
     }
     return reply
   }
@@ -40,7 +43,7 @@ export const createRedisIdempotency = (
   const told = (reply: unknown): Begun => {
     if (reply === 'yours' || reply === 'in-progress') return { state: reply }
     const [, answer] = typeof reply === 'string' ? (/^finished (.*)$/s.exec(reply) ?? []) : []
-    // What is no base64 was written by somebody else: begun, and no more is known.
+    // Another program has written an answer that is not base64. All that is known: it was begun.
     if (answer === undefined || !/^[A-Za-z0-9+/]*={0,2}$/.test(answer)) return { state: 'unknown' }
     return { state: 'finished', answer: Buffer.from(answer, 'base64') }
   }

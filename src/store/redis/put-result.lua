@@ -1,14 +1,14 @@
--- Put-if-absent, except that a final beats a timed-out. Returns what is kept: {record, marker, hash of
--- the record}; '' for what is not.
--- KEYS: record (gone at the end of life), marker (gone when even 410 is over)
--- ARGV: kind, record, ms to the end of life, ms until it is forgotten, when that is, hash of a value that
---       the caller has seen and found corrupt
+-- Puts a record if there is none. A final also replaces a timed-out. Returns what is kept then:
+-- {record, marker, hash of the record}, each '' if it is not there.
+-- KEYS: record (gone at the end of life), marker (gone when 410 is not answered any more)
+-- ARGV: kind, record, ms to the end of life, ms until it is forgotten, when it is forgotten,
+--       hash of a value that the caller has read and found corrupt
 local function kept()
   local value = redis.pcall('GET', KEYS[1])
   if type(value) ~= 'string' then return nil end
   local isFinal = string.sub(value, 1, 8) == '1 final '
   local isTimedOut = string.sub(value, 1, 12) == '1 timed-out '
-  -- What is not of ours does not count.
+  -- Another program may have written this value. The script treats it as missing.
   if not isFinal and not isTimedOut then return nil end
   if isTimedOut and ARGV[1] == 'final' then return nil end
   local hash = redis.sha1hex(value)

@@ -1,11 +1,11 @@
--- What is kept under each key, or '' for nothing. Never more than `most` bytes of it: whoever shares the
--- server may have put anything there.
--- KEYS: any
+-- Returns the value under each key, or '' if there is none. A longer value is cut one byte after
+-- `most`, because other programs on the same server may have put anything there.
+-- KEYS: any number of keys
 -- ARGV: most
 local values = {}
 for index, key in ipairs(KEYS) do
   local value = redis.pcall('GETRANGE', key, 0, ARGV[1])
-  -- Of another type: no record of ours, as the reader will see.
+  -- The value has another type, so it is no record, and neither is this word.
   if type(value) ~= 'string' then value = 'FOREIGN' end
   values[index] = value
 end

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Redis } from './client.ts'
 
-/** How many replicas share this Redis, as far as they were seen lately. */
+/** Counts the replicas that share this Redis and were seen lately. */
 export interface Replicas {
-  /** At least 1: this one. What was seen last, also while Redis is away. */
+  /** Returns at least 1, this replica. While Redis is away, it returns the last number. */
   count(): number
-  /** Says that this one lives, and counts the others. Rejects when Redis does not answer. */
+  /** Tells Redis that this replica is alive, and counts all. Rejects when Redis does not answer. */
   beat(): Promise<void>
 }
 
-/** A replica that has not been heard of for so long does not count. */
+/** A replica that has given no sign of life for so long does not count. */
 const ALIVE_MS = 15_000
 
 export const createReplicas = ({ commands, run }: Redis): Replicas => {
@@ -22,7 +22,8 @@ export const createReplicas = ({ commands, run }: Redis): Replicas => {
     beat: async () => {
       const reply = await run(() => commands.countReplicas(['replicas'], [me, String(ALIVE_MS)]))
       const living = typeof reply === 'number' ? Math.max(1, reply) : 1
-      // A Redis that comes back empty knows nobody yet: what was seen before it counts a while longer.
+      // A Redis that comes back empty does not know the other replicas yet. So the number from
+      // before stays for a while.
       if (living < seen && performance.now() - seenAt < ALIVE_MS) return
       seen = living
       seenAt = performance.now()

@@ -3,13 +3,13 @@ import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { FinalRecord, ResultRecord, TimedOutRecord } from '../../exports/ports.ts'
 
 /**
- * The form of a record in Redis: `1 final STATE VERSION OBSERVED END FORGET SUM` or `1 timed-out FORGET SUM`,
- * a newline, and the body of a final one in base64. The first number is the version of the form, the sum
- * is that of all else and of the export's key. Others may write there: whatever does not read exactly so
- * is no record.
+ * The form of a record in Redis: `1 final STATE VERSION OBSERVED END FORGET SUM` or
+ * `1 timed-out FORGET SUM`, then a newline, then the body of a final record in base64. The first
+ * number is the version of the form. SUM is a hash of all the rest and of the export's key. Other
+ * programs may write to Redis, so text that is not exactly of this form is no record.
  */
 
-/** A body has at most 16 KiB, a third more in base64. */
+/** A body has at most 16 KiB, and a third more in base64. */
 export const MAX_VALUE_LENGTH = 24 * 1024
 
 const FINAL = /^1 final (done|error) ([A-Za-z0-9_-]{1,64}) (\d{1,16}) (\d{1,16}) (\d{1,16})$/

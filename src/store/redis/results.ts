@@ -5,19 +5,22 @@ import type { Redis } from './client.ts'
 import { decodeResult, encodeResult, MAX_VALUE_LENGTH } from './result-record.ts'
 
 interface RedisResultsOptions {
-  /** Wall clock, epoch milliseconds. Redis expires by durations, so clocks need not agree. */
+  /** Wall clock, epoch ms. Redis deletes keys after durations, so the clocks need not agree. */
   readonly now: () => number
-  /** Told `corrupt-record` for a value that is not of ours. */
+  /** Called with `corrupt-record` for a value that no gateway has written. */
   readonly storeFailed: Observer['storeFailed']
 }
 
 const recordKey = (ref: ExportRef): string => `result:${keyOf(ref)}`
-/** Left of a final record after its end of life. */
+/** The key of the marker that stays after the end of life of a final record. */
 const overKey = (ref: ExportRef): string => `over:${keyOf(ref)}`
-/** So many are read in one go: Redis does nothing else meanwhile, and the deadline is for each. */
+/**
+ * How many results one script reads. Redis does nothing else while a script runs, and the deadline
+ * applies to each script.
+ */
 const SLICE = 250
 
-/** `Results` as two keys an export, which Redis lets go of by itself. */
+/** `Results` with two Redis keys for each export. Redis deletes both by itself. */
 export const createRedisResults = (
   { commands, run }: Redis,
   { now, storeFailed }: RedisResultsOptions,
@@ -26,7 +29,10 @@ export const createRedisResults = (
     if (typeof value !== 'string' || value === '') return undefined
     const record = decodeResult(ref, value)
     if (record === undefined) {
-      storeFailed('corrupt-record', new Error('A value in Redis is no record of ours'))
+      storeFailed(
+        'corrupt-record',
+        new Error('A value in Redis is not a result record of a gateway'),
+      )
     }
     return record
   }
@@ -34,7 +40,7 @@ export const createRedisResults = (
   const read = (ref: ExportRef, value: unknown, over: unknown): ResultRecord | undefined => {
     const record = recordFrom(ref, value)
     if (record !== undefined) return keptAt(record, now())
-    // The marker says when it is forgotten; one of ours holds nothing but that.
+    // The marker holds the time at which the record is forgotten, and nothing else.
     const forgetAt = typeof over === 'string' && /^\d{1,16}$/.test(over) ? Number(over) : undefined
     return forgetAt === undefined ? undefined : keptAt({ kind: 'expired', forgetAt }, now())
   }
@@ -73,7 +79,7 @@ export const createRedisResults = (
       }
       const [value, over, hash] = await put('')
       const kept = read(ref, value, over)
-      // It looks like one of ours and is none: that very value makes room.
+      // The kept value looks like a record and is none. The record replaces exactly that value.
       if (kept === undefined && typeof hash === 'string' && hash !== '') {
         const [next, nextOver] = await put(hash)
         return read(ref, next, nextOver) ?? record

@@ -1,13 +1,13 @@
--- The tracked exports. Times in the rows are of Redis; callers send and get theirs, shifted by the
--- difference of the clocks, so that replicas need not agree about the time.
+-- The tracked exports. The rows hold times of the clock of Redis. Callers send and get times of
+-- their own clock, and the script shifts them, so that the clocks of replicas need not agree.
 -- KEYS: due (sorted set of keys by due time), rows (hash of JSON by key)
--- ARGV: op, the caller's clock in ms, 'caller' to use that clock alone, then what the op needs
+-- ARGV: op, the caller's clock in ms, 'caller' to use that clock alone, then the values of the op
 for index, kind in ipairs({ 'zset', 'hash' }) do
   local found = redis.call('TYPE', KEYS[index]).ok
   if found ~= kind and found ~= 'none' then
-    -- The one is of no use without the other.
+    -- Neither key is of use without the other, so both are removed.
     redis.call('DEL', KEYS[1], KEYS[2])
-    return redis.error_reply('FOREIGN a value that is not of ours was removed')
+    return redis.error_reply('FOREIGN the script removed a value that no gateway has written')
   end
 end
 
@@ -26,7 +26,7 @@ local function isNumber(value)
   return type(value) == 'number' and value > -1e15 and value < 1e15
 end
 
--- Field by field: what anybody else wrote there is no row, and must not stop the script.
+-- Checks each field, because a value that another program wrote must not stop the script.
 local function rowFrom(text)
   if not text or #text > 1024 then return nil end
   local ok, found = pcall(cjson.decode, text)
@@ -42,7 +42,7 @@ local function rowFrom(text)
   if isNumber(found.hastenMs) then row.hastenMs = found.hastenMs end
   return row
 end
--- A row without a due time is none: it would never be claimed.
+-- A row without a due time would never be claimed. It counts as missing, so it is tracked again.
 local function read(key)
   if not redis.call('ZSCORE', KEYS[1], key) then return nil end
   return rowFrom(redis.call('HGET', KEYS[2], key))
@@ -60,7 +60,8 @@ local function merge(row, kept)
   row.firstSeenAt = math.min(kept.firstSeenAt, row.firstSeenAt)
   row.watchedUntil = math.max(kept.watchedUntil, row.watchedUntil)
 end
--- Between the clocks, there (1) and back (-1). 0 is no time: nobody watches.
+-- Shifts the times of a row to the clock of Redis (way 1), or back to the caller's clock (way -1).
+-- A `watchedUntil` of 0 is no time: it says that nobody watches.
 local function shifted(row, way)
   row.dueAt, row.firstSeenAt = row.dueAt + way * shift, row.firstSeenAt + way * shift
   if row.watchedUntil > 0 then row.watchedUntil = row.watchedUntil + way * shift end
@@ -76,14 +77,14 @@ if op == 'track' then
 end
 
 if op == 'restore' then
-  -- ARGV[6]: 'changed' when more was learnt while Redis was away; ARGV[7]: the token of a claim whose look
-  -- ended meanwhile.
+  -- ARGV[6]: 'changed' when the replica has learnt more while Redis was away
+  -- ARGV[7]: the token of a claim whose look has ended meanwhile
   local key, row = ARGV[4], shifted(cjson.decode(ARGV[5]), 1)
   local kept = read(key)
   if kept and ARGV[6] ~= 'changed' then return 0 end
   if kept then
     merge(row, kept)
-    -- Who has claimed it since then looks at it anyway.
+    -- A replica has claimed the export since then. It looks at it anyway, so its claim stays.
     if kept.token and kept.token ~= ARGV[7] then
       row.dueAt, row.token, row.hastenMs = kept.dueAt, kept.token, kept.hastenMs
     elseif not kept.token then
@@ -101,7 +102,8 @@ if op == 'watch' then
     if row then
       row.watchedUntil = math.max(row.watchedUntil, untilMs)
       if dueBy and not row.token then row.dueAt = math.min(row.dueAt, dueBy + shift) end
-      -- Whoever looks at it now does not know yet that somebody watches: told at his reschedule.
+      -- The replica that looks at the export now does not know yet that somebody watches. Its
+      -- reschedule applies `hastenMs`.
       if dueBy and row.token then
         row.hastenMs = math.max(0, math.min(row.hastenMs or math.huge, dueBy + shift - now))
       end
@@ -113,10 +115,11 @@ end
 
 if op == 'claim' then
   local limit, visibleAt, prefix = tonumber(ARGV[4]), now + tonumber(ARGV[5]), ARGV[6]
-  -- Nobody waits for this claim any more: Redis was stopped, or the way to it.
+  -- Redis, or the way to it, was stopped. Nobody waits for this claim any more.
   if ARGV[7] ~= '' and now > tonumber(ARGV[7]) then return { '', {}, now } end
   local due = {}
-  -- The oldest thousand: enough to choose from, and never a long stop for everybody else.
+  -- The script takes the thousand that have been due for longest. They are enough to choose from,
+  -- and Redis is not blocked for long.
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)) do
     local isKey = #key <= 256 and string.match(key, '^[^/]+/cam_%w+/%l%l%l_%w+$')
     local row = isKey and read(key)

@@ -6,29 +6,29 @@ import { planOf } from '../tracked.ts'
 import type { Redis } from './client.ts'
 
 export interface RedisScheduleOptions {
-  /** How long a claim keeps an export from being due, milliseconds: longer than any look takes. */
+  /** How long a claimed export is not due again, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
-  /** Epoch milliseconds. Rows hold times of Redis; a difference of the clocks is taken out. */
+  /** Epoch milliseconds. Rows hold times of Redis's clock. The script corrects the difference. */
   readonly now: () => number
-  /** The clock of the caller alone: for tests that move time. */
+  /** Whether `now` is used in place of the clock of Redis. For tests that move time. */
   readonly moved?: boolean | undefined
 }
 
-/** What became of it while Redis was away. */
+/** What became of an export while Redis was away. */
 export interface Meanwhile {
-  /** Of the claim on it that was made before, when its look has ended. */
+  /** The token of a claim from before, if the look of that claim has ended. */
   readonly token?: string | undefined
 }
 
 export interface RedisSchedule extends Schedule {
   /**
-   * Tracks what is not tracked any more. Whatever is there stays as it is, unless more was learnt
-   * meanwhile: then its due time comes forward, and a claim that is over holds no longer.
+   * Tracks an export that Redis has lost. A row that is still there stays as it is. With
+   * `meanwhile`, however, its due time may move forward, and the claim with that token is over.
    */
   restore(tracking: Tracking, meanwhile?: Meanwhile): Promise<void>
 }
 
-/** `Schedule` as a sorted set of due times and a hash of rows; each operation is one script. */
+/** `Schedule` as a sorted set of due times and a hash of rows. Each operation is one script. */
 export const createRedisSchedule = (
   { commands, deadlineMs, run }: Redis,
   { visibilityMs, now, moved = false }: RedisScheduleOptions,
@@ -41,9 +41,9 @@ export const createRedisSchedule = (
       ),
     )
 
-  /** The clock of Redis less `performance.now()`, as the last claim saw it. */
+  /** The clock of Redis minus `performance.now()`, as the last claim saw it. */
   let redisAhead: number | undefined
-  /** After it, by the clock of Redis, nobody here waits for a claim any more. */
+  /** When this replica stops waiting for a claim, by Redis's clock. A later claim does nothing. */
   const claimBy = (): string =>
     moved || redisAhead === undefined
       ? ''
@@ -84,16 +84,16 @@ export const createRedisSchedule = (
       return trackingFrom(keyOf(ref), reply)
     },
     untrack: async (ref, token) => {
-      // An empty token is one that nobody was given.
+      // No claim has an empty token, and the script takes an empty one for no token at all.
       if (token === '') return false
       return (await ask('untrack', now(), keyOf(ref), token ?? '')) === 1
     },
   }
 }
 
-/** In one script: Redis does nothing else meanwhile. Whoever wants more asks again. */
+/** The most exports one script claims: Redis does nothing else meanwhile. Callers may ask again. */
 const MOST_CLAIMS = 1_000
-/** So many are renewed in one script: Redis does nothing else meanwhile. */
+/** The most exports that one script renews: Redis does nothing else meanwhile. */
 const SLICE = 500
 
 const rowOf = (tracking: Tracking) => ({
@@ -102,11 +102,11 @@ const rowOf = (tracking: Tracking) => ({
   watchedUntil: Math.round(tracking.watchedUntil),
 })
 
-/** Nothing is due for ever, and no member of the set that somebody else put there at infinity is due. */
+/** A member that another program put into the set may have an infinite score. It is ignored. */
 const timeFrom = (text: unknown): number | undefined =>
   typeof text === 'string' && /^-?\d{1,16}$/.test(text) ? Number(text) : undefined
 
-/** Others may write there: a row that is not of ours is none. */
+/** Other programs may write to Redis. A row that no gateway has written gives no claim. */
 const claimFrom = (pair: unknown): Claim[] => {
   const [key, text] = Array.isArray(pair) ? pair : []
   const tracking = trackingFrom(key, text)
@@ -126,7 +126,7 @@ const rowFrom = (text: unknown): Readonly<Record<string, unknown>> | undefined =
   if (typeof text !== 'string') return undefined
   try {
     const row: unknown = JSON.parse(text)
-    // Any object will do: each field is checked by whoever reads it.
+    // The cast is safe for any object, because every reader of a field checks it.
     return typeof row === 'object' && row !== null ? (row as Record<string, unknown>) : undefined
   } catch {
     return undefined

@@ -12,22 +12,22 @@ export interface RedisStoreOptions extends RedisOptions {
   readonly visibilityMs: number
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
-  /** Clocks of a test that moves time, in place of that of Redis: epoch and monotonic milliseconds. */
+  /** Replace Redis's clock in tests that move time: one of epoch, one of monotonic milliseconds. */
   readonly moved?: { readonly now: () => number; readonly monotonic: () => number } | undefined
   readonly storeFailed?: Observer['storeFailed']
   readonly onResubscribe?: () => void
 }
 
-/** The store of several replicas. Every call rejects within the deadline when Redis is away. */
+/** The store that replicas share. While Redis is away, each call rejects within the deadline. */
 export interface RedisStore extends Store {
   readonly idempotency: RedisIdempotency
   readonly schedule: RedisSchedule
   readonly replicas: Replicas
-  /** Resolves when it is connected. Rejects when that takes more than a second. */
+  /** Resolves when the store is connected. Rejects when that takes more than a second. */
   ready(): Promise<void>
-  /** Whether it takes writes: a server that is full or read-only answers and is of no use. @throws */
+  /** Tries a write, since a full or read-only server answers reads. @throws if Redis takes none */
   probe(): Promise<void>
-  /** Why Redis might drop what must be kept, if its settings allow that; undefined when they do not. */
+  /** Returns the policy that lets Redis drop data that must be kept, or undefined if it is safe. */
   evictionPolicy(): Promise<string | undefined>
 }
 

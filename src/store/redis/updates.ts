@@ -7,15 +7,15 @@ interface RedisUpdatesOptions {
   /** Wall clock, epoch milliseconds. */
   readonly now: () => number
   readonly storeFailed: Observer['storeFailed']
-  /** The channel is listened to, perhaps again: what was published before is lost. */
+  /** Called when the replica hears the channel, perhaps again. Updates before that are lost. */
   readonly onResubscribe: () => void
 }
 
 const ORIGIN_LENGTH = 36
 
 /**
- * `Updates` by pub/sub. Whoever publishes has told its own listener already, without Redis in between;
- * what others publish may be lost, which costs a heartbeat.
+ * `Updates` by pub/sub. `publish` tells the listener of this replica directly, without Redis. The
+ * updates of other replicas may get lost. Then their news comes with the next heartbeat.
  */
 export const createRedisUpdates = (
   { commands, subscriber, prefix, within }: Redis,
@@ -28,12 +28,16 @@ export const createRedisUpdates = (
   const hear = (message: string): void => {
     if (message.startsWith(me)) return
     const heard = decodeUpdate(message.slice(ORIGIN_LENGTH))
-    if (heard === undefined) storeFailed('corrupt-update', new Error('A message is not of ours'))
+    if (heard === undefined)
+      storeFailed(
+        'corrupt-update',
+        new Error('A message on the channel does not come from a gateway'),
+      )
     else listener(heard.ref, notLater(heard.update, now()))
   }
 
   let subscribed = false
-  // The client subscribes again by itself; the first time it needs a connection.
+  // The client subscribes again by itself, but the first time it needs a connection.
   subscriber.on('ready', () => {
     if (subscribed) return onResubscribe()
     subscribed = true
@@ -54,7 +58,10 @@ export const createRedisUpdates = (
   }
 }
 
-/** From a clock that is ahead of ours, it would be newer than all that is seen here for a while. */
+/**
+ * Sets an observation from the future to now. It comes from a clock that is ahead. Unchanged, it
+ * would count as newer than everything that this replica sees for a while.
+ */
 const notLater = (update: Update, time: number): Update => {
   if (update.kind !== 'status' || update.snapshot.observedAt <= time) return update
   return { ...update, snapshot: { ...update.snapshot, observedAt: time } }

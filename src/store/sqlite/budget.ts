@@ -12,8 +12,8 @@ export interface SurvivingBudgetOptions {
 }
 
 /**
- * The sliding window, which does not forget over a restart what the process before it spent. A pause
- * ends with the process: lemlist asks for it again at the first call.
+ * The sliding window, which remembers over a restart what the last process has spent. A pause ends
+ * with the process, because lemlist asks for it again at the first call.
  */
 export const createSurvivingBudget = (
   { db, origin }: SqliteFile,
@@ -21,7 +21,7 @@ export const createSurvivingBudget = (
 ): { budget: Budget; lastTake: () => number } => {
   const openedAt = now()
   let last = lastTakeBefore(db, origin, openedAt)
-  // One more: a wall clock tells whole milliseconds only.
+  // One millisecond is added because the wall clock has only whole milliseconds.
   const quietMs = last + limits.windowMs - openedAt + 1
   const window = createSlidingWindow(limits, { now: monotonic, quietUntil: monotonic() + quietMs })
   return {
@@ -37,21 +37,21 @@ export const createSurvivingBudget = (
   }
 }
 
-/** When a call may have left last, epoch milliseconds; 0 for never. */
+/** Returns when the last call may have left, epoch milliseconds; 0 for never. */
 const lastTakeBefore = (
   db: DatabaseSync,
   origin: SqliteFile['origin'],
   openedAt: number,
 ): number => {
   if (origin === 'new') return 0
-  // A process that was killed wrote nothing down: it may have spent all of it a moment ago.
+  // A process that was killed has noted nothing. It may have spent the whole budget a moment ago.
   if (origin === 'abandoned') return openedAt
   const noted = db.prepare(`select value from meta where name = 'last-take'`).get()?.value
-  // Nothing noted, or a clock that was set back: as good as killed.
+  // Without a note, or with one from the future (the clock was set back), the same holds.
   return typeof noted === 'number' && noted <= openedAt ? noted : openedAt
 }
 
-/** Rejects the close on a full disk: then the next open may trust an older note. */
+/** On a full disk this throws, and `close` rejects. The next open may then trust an older note. */
 export const writeLastTake = (db: DatabaseSync, at: number): void => {
   db.prepare(
     `insert into meta (name, value) values ('last-take', ?)

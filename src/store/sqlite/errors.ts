@@ -1,4 +1,4 @@
-/** Another process holds the file. */
+/** Another process has the file open. */
 export class StoreInUse extends Error {
   override readonly name = 'StoreInUse'
   constructor(path: string, options?: ErrorOptions) {
@@ -9,7 +9,7 @@ export class StoreInUse extends Error {
   }
 }
 
-/** The file or its directory may not be used as it is; the message says why and what to do. */
+/** The file or its directory cannot be used as it is. The message says why and what to do. */
 export class StoreRefused extends Error {
   override readonly name = 'StoreRefused'
   constructor(path: string, reason: string, options?: ErrorOptions) {
@@ -17,7 +17,7 @@ export class StoreRefused extends Error {
   }
 }
 
-/** The file opens as SQLite and is damaged inside. Never leaves `store/`. */
+/** SQLite opens the file, but the file is damaged inside. This error never leaves `store/`. */
 export class DamagedFile extends Error {
   override readonly name = 'DamagedFile'
 }
@@ -26,7 +26,7 @@ const SQLITE_BUSY = 5
 const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
 
-/** The primary result code of an error of SQLite; the upper bytes only say where it arose. */
+/** Returns the primary result code of a SQLite error. The upper bytes only say where it arose. */
 const sqliteCode = (error: unknown): number | undefined =>
   error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
     ? error.errcode & 0xff
@@ -36,7 +36,7 @@ export const isSqliteError = (error: unknown): error is Error => sqliteCode(erro
 
 export const isBusy = (error: unknown): boolean => sqliteCode(error) === SQLITE_BUSY
 
-/** Nothing else may move a file aside: busy, full and I/O errors pass, and the file is good. */
+/** Only damage may move a file aside. After busy, full and I/O errors the file is still good. */
 export const isDamage = (error: unknown): boolean => {
   const code = sqliteCode(error)
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB || error instanceof DamagedFile

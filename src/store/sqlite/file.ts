@@ -7,30 +7,30 @@ import { APPLICATION_ID, hasOurSchema, migrate, SCHEMA_VERSION } from './schema.
 export interface SqliteFileOptions {
   /** Absolute path. */
   readonly path: string
-  /** Over it, writes fail as on a full disk. */
+  /** The bound of the file. Over it, writes fail as on a full disk. */
   readonly maxBytes: number
-  /** Wall clock, epoch milliseconds; names a file that is moved aside. */
+  /** Wall clock, epoch milliseconds. It becomes part of the name of a file that is moved aside. */
   readonly now: () => number
   readonly onCorrupt?: ((movedTo: string) => void) | undefined
 }
 
 export interface SqliteFile {
   readonly db: DatabaseSync
-  /** `abandoned`: its last process died with it, or it replaces a damaged file. */
+  /** `abandoned`: its last process died without closing it, or it replaces a damaged file. */
   readonly origin: 'new' | 'closed' | 'abandoned'
 }
 
-/** For a process that is just letting go of the file. It blocks, but only at start. */
+/** Time for another process to finish closing the file. The wait blocks, but only at the start. */
 const LOCK_WAIT_MS = 500
 const PAGE_BYTES = 4096
 const SIDECARS = ['-wal', '-shm']
 
 /**
- * Opens the file for this process alone. A damaged one is moved to `<path>.corrupt-<time>` and a
- * new one begun.
+ * Opens the file for this process alone. A damaged file is moved to `<path>.corrupt-<time>`, and a
+ * new one begins.
  *
- * @throws StoreInUse when another process holds it
- * @throws StoreRefused when it, or its directory, may not be used
+ * @throws StoreInUse when another process has the file open
+ * @throws StoreRefused when the file, or its directory, may not be used
  */
 export const openSqliteFile = (options: SqliteFileOptions): SqliteFile => {
   const { path, now, onCorrupt } = options
@@ -51,13 +51,13 @@ export const openSqliteFile = (options: SqliteFileOptions): SqliteFile => {
 
 const openOnce = ({ path, maxBytes }: SqliteFileOptions): SqliteFile => {
   const created = createPrivateFile(path)
-  // SQLite removes the log when it closes. One that is still there was left by a process that died.
+  // SQLite removes its log when it closes. A log that is still there was left by a dead process.
   const left = existsSync(`${path}-wal`)
   const db = new DatabaseSync(path, { timeout: LOCK_WAIT_MS })
   try {
     lock(db, path)
-    // Flush at every commit: an acknowledged final survives a power cut. Overwrite what is deleted:
-    // a body names the customer's file.
+    // SQLite flushes at every commit, so that an acknowledged final survives a power cut. It
+    // overwrites what it deletes, because a body names the customer's file.
     db.exec(`pragma synchronous = full; pragma secure_delete = on;
       pragma max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
     bringUpToDate(db, path)
@@ -68,7 +68,10 @@ const openOnce = ({ path, maxBytes }: SqliteFileOptions): SqliteFile => {
   }
 }
 
-/** Before WAL, or a second process is let in; and with an empty transaction, since modes are lazy. */
+/**
+ * The locking mode must be set before WAL, or SQLite lets a second process in. SQLite applies it
+ * only at the next transaction, so an empty one follows.
+ */
 const lock = (db: DatabaseSync, path: string): void => {
   db.exec('pragma locking_mode = exclusive')
   const mode = db.prepare('pragma journal_mode = wal').get()?.journal_mode
@@ -103,16 +106,20 @@ const makePrivateDirectory = (path: string): void => {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const { mode } = statSync(directory)
   const open = (mode & 0o002) !== 0 && (mode & 0o1000) === 0
-  // Windows has no such bits and reports all of them.
+  // Windows has no such mode bits, so there all of them look set.
   if (open && process.platform !== 'win32') {
     throw new StoreRefused(path, 'everybody may write to its directory. Run chmod o-w on it.')
   }
 }
 
-/** Before SQLite opens it, which would make it readable by all; its log inherits the mode. */
+/**
+ * Creates the file before SQLite does, which would make it readable by all. The log inherits the
+ * mode. Returns false when the file exists.
+ */
 const createPrivateFile = (path: string): boolean => {
   try {
-    // Never opens one that exists: closing a second descriptor would drop this process' lock on it.
+    // `wx` never opens a file that exists. To close a second descriptor of a file would drop the
+    // lock that this process holds on it.
     closeSync(openSync(path, 'wx', 0o600))
     return true
   } catch (error) {
@@ -121,7 +128,7 @@ const createPrivateFile = (path: string): boolean => {
   }
 }
 
-/** The log first: a new file must never meet the log of the old one. */
+/** Moves the log before the file, because a new file must never meet the log of the old one. */
 const moveAside = (path: string, time: number): string => {
   const movedTo = `${path}.corrupt-${new Date(time).toISOString().replaceAll(':', '-')}`
   for (const suffix of [...SIDECARS, '']) {

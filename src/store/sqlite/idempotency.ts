@@ -20,27 +20,27 @@ import { decodeWork, encodeWork, remnantsOf } from './work-row.ts'
 export interface SqliteIdempotencyOptions {
   /** Wall clock, epoch milliseconds. */
   readonly now: () => number
-  /** Told `corrupt-record` for every record that is damaged and `sweep` for a sweep that failed. */
+  /** Called with `corrupt-record` for each damaged record, with `sweep` for a failed sweep. */
   readonly storeFailed: Observer['storeFailed']
-  /** Over it `begin` rejects: to let a key go before its time would allow a second start. */
+  /** With more keys `begin` rejects. To drop a key before its time would allow a second start. */
   readonly maxKeys?: number | undefined
 }
 
 export interface SqliteIdempotency extends Idempotency {
-  /** Drops a slice of what is to be forgotten; true while more is left. Never throws. */
+  /** Drops a slice of the keys whose time is over. True while more is left. Never throws. */
   sweep(): boolean
 }
 
-/** A slice blocks the event loop for some 10 ms. */
+/** A slice of so many rows blocks the event loop for about 10 ms. */
 const SLICE = 500
 
 type Row = Record<string, SQLOutputValue>
 
 /**
- * `Idempotency` in a table. A damaged record is counted, and unknown for 24 h from then on: whatever
- * it said, its key was taken. When SQLite cannot write, the call rejects and nothing of it has
- * happened, so that no key is anybody's that is not on the disk. Only a file that had to be moved
- * aside takes its keys along.
+ * `Idempotency` in a table. The store reports a damaged record, and its key is `unknown` for 24 h
+ * from then on, because the key was taken, whatever the record said. When SQLite cannot write, the
+ * call rejects and changes nothing, so that nobody gets a key that is not on the disk. Keys are
+ * lost only together with a file that had to be moved aside.
  */
 export const createSqliteIdempotency = (
   db: DatabaseSync,
@@ -63,7 +63,7 @@ export const createSqliteIdempotency = (
   )
   const remembered = db.prepare('select count(*) as n from idempotency where forget_at > ?')
 
-  /** Puts what is left of a damaged one in its place. */
+  /** Reads a row. A damaged row is replaced by what is left of it. */
   const sound = (row: Row): Work => {
     const work = decodeWork(row)
     if (work !== undefined) return work
@@ -99,8 +99,8 @@ export const createSqliteIdempotency = (
     return rows.length === SLICE
   }
 
-  // Where one row is read and written there is no transaction: nothing else runs between the look
-  // and the write, and only we have the file.
+  // Operations on one row need no transaction: nothing else runs between the read and the write,
+  // and no other process has the file.
   return {
     async begin(key, until) {
       try {

@@ -8,7 +8,7 @@ import type {
 } from '../../exports/ports.ts'
 import { deadlineOf, type Tracked } from '../tracked.ts'
 
-/** A record as it lies in the file, less its key and due time. */
+/** A record as it is in the file, without its key and its due time. */
 export interface RecordRow {
   readonly record: string
   readonly body: Uint8Array | null
@@ -20,10 +20,10 @@ type Bodiless =
   | TimedOutRecord
   | ExpiredRecord
 
-/** 128 bits: it guards against damage, not against a forger, who could write the checksum too. */
+/** 128 bits. It detects damage, but no forgery: a forger could write the checksum, too. */
 const CHECKSUM_BYTES = 16
 
-/** Over everything, the key included: a record found under another export's key is no record. */
+/** It covers the key, too, so that a record under the key of another export is no record. */
 export const checksumOf = (key: string, record: string, body: Uint8Array | null): Buffer =>
   createHash('sha256')
     .update(JSON.stringify([key, record, body === null ? null : body.byteLength]))
@@ -38,7 +38,7 @@ export const encodeRecord = (key: string, record: ResultRecord): RecordRow => {
   return { record: text, body, checksum: checksumOf(key, text, body) }
 }
 
-/** `undefined` when the row is not, bit for bit, what `encodeRecord` made for this key. */
+/** Returns undefined when the row is not, bit for bit, what `encodeRecord` made for this key. */
 export const decodeRecord = (
   key: string,
   { record: text, body, checksum }: Record<string, SQLOutputValue>,
@@ -46,7 +46,7 @@ export const decodeRecord = (
   if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
   if (body !== null && !(body instanceof Uint8Array)) return undefined
   if (!checksumOf(key, text, body).equals(checksum)) return undefined
-  // The checksum proves that we wrote it.
+  // The checksum proves that the store wrote this JSON, so it has this type.
   const record: Bodiless = JSON.parse(text)
   if (record.kind !== 'final') return record
   return body === null ? undefined : { ...record, snapshot: { ...record.snapshot, body } }
@@ -58,14 +58,14 @@ export const encodeTracked = (key: string, tracked: Tracked): Omit<RecordRow, 'b
   return { record: text, checksum: checksumOf(key, text, null) }
 }
 
-/** `undefined` when the row is not, bit for bit, what `encodeTracked` made for this key. */
+/** Returns undefined when the row is not, bit for bit, what `encodeTracked` made for this key. */
 export const decodeTracked = (
   key: string,
   { due_at: dueAt, deadline, record: text, checksum }: Record<string, SQLOutputValue>,
 ): Tracked | undefined => {
   if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
   if (!checksumOf(key, text, null).equals(checksum)) return undefined
-  // The checksum proves that we wrote it.
+  // The checksum proves that the store wrote this JSON, so it has this type.
   const tracked: Tracked = JSON.parse(text)
   return tracked.dueAt === dueAt && deadlineOf(tracked) === deadline ? tracked : undefined
 }

@@ -9,14 +9,14 @@ type NewRow = Record<string, SQLInputValue>
 export interface Repair {
   readonly table: 'schedule' | 'idempotency'
   isSound(row: Row): boolean
-  /** What takes the place of a damaged row. Nothing unless told. */
+  /** Returns the rows that replace a damaged row. Default: none. */
   remnantsOf?(row: Row): readonly NewRow[]
 }
 
 /**
- * Puts what is left of them in the place of the damaged rows of a table, and counts them. Done when
- * the file is opened: a row whose time is wrong, or that its index cannot lead to, would never be
- * met, or be met without end.
+ * Replaces the damaged rows of a table by what is left of them, and reports each of them. This
+ * happens when the file is opened, because later it would be too late: queries would never find a
+ * row that has a wrong time or is missing in the index, or would find it again and again.
  */
 export const repairTable = (
   db: DatabaseSync,
@@ -34,21 +34,21 @@ export const repairTable = (
         remnants.push(...remnantsOf(row))
       }
     }
-    // Whether the index says the same.
+    // This checks whether the index agrees with the rows.
     const check = db.prepare(`pragma integrity_check(${table})`).get()?.integrity_check
     if (check !== 'ok' && failures.length === 0) failures.push(new DamagedRow(table))
   } catch (error) {
-    // The rows behind the damaged page are lost: better than a gateway that does not start.
+    // The rows behind the damaged page are lost. This is better than a gateway that does not start.
     if (!isDamage(error)) throw error
     failures.push(error)
   }
   if (failures.length === 0) return
-  // The sound ones first: no remnant takes the place of one.
+  // The sound rows come first, so that no remnant takes the key of one.
   inTransaction(db, () => writeAnew(db, table, [...sound, ...remnants]))
   for (const failure of failures) storeFailed('corrupt-record', failure)
 }
 
-/** Where keys are out of order no single row can be deleted. */
+/** Writes the whole table again: where keys are out of order, no single row can be deleted. */
 const writeAnew = (db: DatabaseSync, table: Repair['table'], rows: readonly NewRow[]): void => {
   const select = db.prepare(`select * from ${table}`)
   const columns = select.columns().map(({ name }) => name)

@@ -9,21 +9,25 @@ import { inTransaction } from './transaction.ts'
 export interface SqliteResultsOptions {
   /** Wall clock, epoch milliseconds. */
   readonly now: () => number
-  /** Told `corrupt-record` for every record that is damaged and `sweep` for a sweep that failed. */
+  /** Called with `corrupt-record` for each damaged record, with `sweep` for a failed sweep. */
   readonly storeFailed: Observer['storeFailed']
 }
 
 export interface SqliteResults extends Results {
-  /** Drops the bytes of the expired and the rows of the forgotten, a slice of them. Never throws. */
+  /**
+   * Drops a slice of the bodies of expired records and of the forgotten rows. Returns true while
+   * more is left. Never throws.
+   */
   sweep(): boolean
 }
 
-/** A slice blocks the event loop for some 10 ms. */
+/** A slice of so many rows blocks the event loop for about 10 ms. */
 const SLICE = 500
 
 /**
- * `Results` in a table. A damaged record is a miss and counted, never a wrong answer; when SQLite
- * cannot write (disk full, read-only) the call rejects and the next one may succeed.
+ * `Results` in a table. The store reports a damaged record as a failure and as a miss, never as a
+ * wrong answer. When SQLite cannot write (disk full, read-only), the call rejects and the next may
+ * succeed.
  */
 export const createSqliteResults = (
   db: DatabaseSync,
@@ -85,7 +89,8 @@ export const createSqliteResults = (
     async getMany(refs) {
       return refs.map(get)
     },
-    // No transaction: nothing else runs between the look and the write, and only we have the file.
+    // This needs no transaction: nothing else runs between the read and the write, and no other
+    // process has the file.
     async put(ref, record) {
       const key = keyOf(ref)
       const kept = held(key)

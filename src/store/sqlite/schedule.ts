@@ -17,18 +17,18 @@ import { DamagedRow, repairTable } from './repair.ts'
 import { inTransaction } from './transaction.ts'
 
 export interface SqliteScheduleOptions {
-  /** How long a claim keeps an export from being due, milliseconds: longer than any look takes. */
+  /** How long a claimed export is not due again, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
-  /** Told `corrupt-record` for every row that is damaged. */
+  /** Called with `corrupt-record` for each damaged row. */
   readonly storeFailed: Observer['storeFailed']
 }
 
 type Row = Record<string, SQLOutputValue>
 
 /**
- * `Schedule` in a table. A damaged row is dropped and counted, never claimed: the next caller who
- * sees its export pending tracks it anew. When SQLite cannot write, the call rejects and nothing of
- * it has happened.
+ * `Schedule` in a table. The store drops and reports a damaged row, and never claims it. The export
+ * is tracked again when the next caller sees it pending. When SQLite cannot write, the call rejects
+ * and changes nothing.
  */
 export const createSqliteSchedule = (
   db: DatabaseSync,
@@ -45,7 +45,7 @@ export const createSqliteSchedule = (
        record = excluded.record, checksum = excluded.checksum`,
   )
   const remove = db.prepare('delete from schedule where export = ?')
-  // Keys only: the index alone answers, however many are overdue.
+  // The query asks for keys only. So SQLite reads nothing but the index, however many are overdue.
   const due = db.prepare('select export from schedule where due_at <= ? order by deadline limit ?')
   const next = db.prepare('select min(due_at) as due_at from schedule')
 
@@ -73,8 +73,8 @@ export const createSqliteSchedule = (
       return [claim]
     })
 
-  // Where one row is read and written there is no transaction: nothing else runs between the look
-  // and the write, and only we have the file.
+  // Operations on one row need no transaction: nothing else runs between the read and the write,
+  // and no other process has the file.
   return {
     async track(tracking) {
       const key = keyOf(tracking.ref)
@@ -89,7 +89,7 @@ export const createSqliteSchedule = (
       })
     },
     async claim(now, limit) {
-      // Below 0 SQLite would take it for no limit.
+      // SQLite takes a negative limit for no limit.
       const keys = due.all(now, Math.max(0, limit)).map((row) => String(row.export))
       const claims = inTransaction(db, () => claimAll(keys, now + visibilityMs))
       const nextDueAt = next.get()?.due_at

@@ -1,15 +1,15 @@
 import { DatabaseSync } from 'node:sqlite'
 
-/** "lemg": tells a store of ours from the database of somebody else. */
+/** "lemg". It tells a store of the gateway from the database of another program. */
 export const APPLICATION_ID = 0x6c656d67
 
 /**
- * Entry n leads from schema version n to n + 1. Entries are added, never changed: files in the
- * field were made by them.
+ * Entry n leads from schema version n to n + 1. Entries may be added but never changed, because
+ * existing files were made by them.
  */
 const MIGRATIONS: readonly string[] = [
-  // `record` is JSON and verified by `checksum` before it is parsed. `due_at`: when the sweep has
-  // something to do on the row, epoch milliseconds.
+  // `record` is JSON, and `checksum` is verified before it is parsed. At `due_at`, epoch
+  // milliseconds, the sweep has something to do on the row.
   `create table results (
     export text primary key,
     due_at integer not null,
@@ -19,8 +19,8 @@ const MIGRATIONS: readonly string[] = [
   ) strict, without rowid;
   create index results_due on results (due_at);
   create table meta (name text primary key, value integer not null) strict, without rowid;`,
-  // `record` is JSON and verified by `checksum` before it is parsed. `due_at` and `deadline` repeat
-  // what it says, for the index.
+  // `record` is JSON, and `checksum` is verified before it is parsed. `due_at` and `deadline`
+  // repeat values of the record for the index.
   `create table schedule (
     export text primary key,
     due_at integer not null,
@@ -29,8 +29,8 @@ const MIGRATIONS: readonly string[] = [
     checksum blob not null
   ) strict, without rowid;
   create index schedule_due on schedule (due_at, deadline);`,
-  // `record` is JSON and verified by `checksum` before it is parsed. `copy` is the key once more, for
-  // when one of them is damaged. `forget_at` repeats what the record says, for the index.
+  // `record` is JSON, and `checksum` is verified before it is parsed. `copy` repeats the key, in
+  // case one of the two is damaged. `forget_at` repeats a value of the record for the index.
   `create table idempotency (
     key text primary key,
     copy text not null,
@@ -45,7 +45,7 @@ const MIGRATIONS: readonly string[] = [
 /** The schema version that this code writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length
 
-/** Brings a file of version `from` to `SCHEMA_VERSION`, each step whole or not at all. */
+/** Brings a file of version `from` to `SCHEMA_VERSION`. Each step is one transaction. */
 export const migrate = (db: DatabaseSync, from: number): void => {
   for (const [step, sql] of MIGRATIONS.entries()) {
     if (step < from) continue
@@ -61,7 +61,7 @@ const schemaOf = (db: DatabaseSync): string =>
     db.prepare('select type, name, tbl_name, sql from sqlite_schema order by name').all(),
   )
 
-/** Whether the tables are those that the migrations make: a flipped byte may sit in their text. */
+/** Whether the tables are those that the migrations make. Damage may be in their definitions. */
 export const hasOurSchema = (db: DatabaseSync): boolean => {
   const fresh = new DatabaseSync(':memory:')
   migrate(fresh, 0)

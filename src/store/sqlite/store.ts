@@ -9,31 +9,31 @@ import { createSqliteResults } from './results.ts'
 import { createSqliteSchedule } from './schedule.ts'
 
 export interface SqliteStoreOptions {
-  /** Absolute, or from the working directory. */
+  /** An absolute path, or one from the working directory. */
   readonly path: string
   readonly limits: BudgetLimits
-  /** How long a claim on a tracked export holds, milliseconds: longer than any look takes. */
+  /** How long a claim on a tracked export holds, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   /** Monotonic milliseconds, for the budget. */
   readonly monotonic?: () => number
-  /** Bound of the file; over it, writes fail as on a full disk. Default 1 GiB. */
+  /** The bound of the file. Over it, writes fail as on a full disk. Default 1 GiB. */
   readonly maxBytes?: number
-  /** Bound of the idempotency keys; over it, none is begun. Default 20 000. */
+  /** The bound of the idempotency keys. Over it, `begin` rejects. Default 20 000. */
   readonly maxKeys?: number
   /** Default one minute. */
   readonly sweepIntervalMs?: number
-  /** A damaged file was moved there and a new store begun. */
+  /** Called when a damaged file was moved to `movedTo`. A new store begins. */
   readonly onCorrupt?: (movedTo: string) => void
-  /** Told of what no call rejects for: operations `corrupt-record` and `sweep`. */
+  /** Called for failures that reject no call: the operations `corrupt-record` and `sweep`. */
   readonly storeFailed?: Observer['storeFailed']
 }
 
 /**
- * The store in one file, of one process.
+ * The store of one process, in one file.
  *
- * @throws StoreInUse when another process holds the file
+ * @throws StoreInUse when another process has the file open
  * @throws StoreRefused when the file, or its directory, may not be used
  */
 export const createSqliteStore = ({
@@ -57,7 +57,7 @@ export const createSqliteStore = ({
     maxKeys,
   })
   const { budget, lastTake } = createSurvivingBudget(file, { limits, now, monotonic })
-  // A slice of both, and again soon while either has more.
+  // Both sweeps do a slice, and soon another one while either of them has more.
   const sweep = (): boolean => [sweepResults(), sweepKeys()].includes(true)
   const stopSweep = startSweep(sweep, sweepIntervalMs)
 

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 
-/** All of it or nothing, and one flush for all of it. */
+/** Runs the work in one transaction: all of it is done or nothing, and SQLite flushes only once. */
 export const inTransaction = <T>(db: DatabaseSync, work: () => T): T => {
   db.exec('begin immediate')
   try {
@@ -8,7 +8,7 @@ export const inTransaction = <T>(db: DatabaseSync, work: () => T): T => {
     db.exec('commit')
     return result
   } catch (error) {
-    // On a full disk SQLite has already rolled back.
+    // On a full disk SQLite has already rolled back by itself.
     if (db.isTransaction) db.exec('rollback')
     throw error
   }

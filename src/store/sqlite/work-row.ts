@@ -4,16 +4,16 @@ import { checksumOf } from './record.ts'
 
 type Row = Record<string, SQLOutputValue>
 type Finished = Extract<Work, { state: 'finished' }>
-/** The answer has a column of its own. */
+/** Work without its answer, which has a column of its own. */
 type Answerless = Exclude<Work, Finished> | Omit<Finished, 'answer'>
 
-/** The whole row of a key. */
+/** Returns the whole row of a key. */
 export const encodeWork = (key: string, work: Work) => {
   const { answerless, answer } = takeAnswerOut(work)
   const record = JSON.stringify(answerless)
   return {
     key,
-    // The key is there twice: when a bit of one flips, the other still says what was taken.
+    // The row holds the key twice. When a bit of one flips, the other still says what was taken.
     copy: key,
     forget_at: work.forgetAt,
     record,
@@ -22,21 +22,21 @@ export const encodeWork = (key: string, work: Work) => {
   }
 }
 
-/** `undefined` when the row is not, bit for bit, what `encodeWork` made. */
+/** Returns undefined when the row is not, bit for bit, what `encodeWork` made. */
 export const decodeWork = (row: Row): Work | undefined => {
   const { key, record, answer, checksum } = row
   if (typeof key !== 'string' || typeof record !== 'string') return undefined
   if (answer !== null && !(answer instanceof Uint8Array)) return undefined
   if (!(checksum instanceof Uint8Array)) return undefined
   if (!checksumOf(key, record, answer).equals(checksum)) return undefined
-  // The checksum proves that we wrote it.
+  // The checksum proves that the store wrote this JSON, so it has this type.
   const work: Answerless = JSON.parse(record)
   if (row.copy !== key || row.forget_at !== work.forgetAt) return undefined
   if (work.state !== 'finished') return work
   return answer === null ? undefined : { ...work, answer }
 }
 
-/** What takes the place of a damaged row: each key that it may have stood for stays taken. */
+/** Returns what replaces a damaged row. Each key that the row may have held stays taken. */
 export const remnantsOf = ({ key, copy }: Row, now: number) =>
   [...new Set([String(key), String(copy)])].map((taken) => encodeWork(taken, damagedWork(now)))
 
