@@ -1,28 +1,65 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { extname, join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { sandbox } from '../../src/sandbox/main.ts'
 import { readyMade } from '../../src/sandbox/ready-made.ts'
 import { fakeHost } from '../helpers/fake-host.ts'
 import { sharedGateway, startGateway } from '../helpers/gateway.ts'
 
-const PARTS = ['/', '/page/page.css', '/page/page.js', '/page/icon.svg', '/page/ready-made.json']
+const FOLDER = fileURLToPath(new URL('../../src/page/', import.meta.url))
+/** Every file of the page, by its name in the folder. */
+const FILES = readdirSync(FOLDER, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => relative(FOLDER, join(parentPath, name)).replaceAll(sep, '/'))
+const source = (name: string) => readFileSync(join(FOLDER, name), 'utf8')
+const pathOf = (name: string) => (name === 'index.html' ? '/' : `/page/${name}`)
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+/** A file with more lines holds more than one idea. */
+const MOST_LINES: Readonly<Record<string, number>> = { '.js': 200 }
+
+const SCRIPTS = FILES.filter((name) => name.endsWith('.js'))
+const STYLES = FILES.filter((name) => name.endsWith('.css'))
+
+describe('the files of src/page', () => {
+  it('are some scripts and styles, the HTML and the icon', () => {
+    expect(FILES).toEqual(
+      expect.arrayContaining(['index.html', 'page.js', 'list.js', 'page.css', 'icon.svg']),
+    )
+  })
+
+  it.each(SCRIPTS)('%s is short enough to read in one go', (name) => {
+    const lines = source(name).split('\n').length - 1
+    expect(lines).toBeLessThanOrEqual(MOST_LINES[extname(name)] ?? 0)
+  })
+
+  it('are loaded by the HTML: the styles each once, the scripts ahead of their imports', () => {
+    const html = source('index.html')
+    const hrefs = (rel: string) =>
+      [...html.matchAll(new RegExp(`<link rel="${rel}" href="([^"]+)"`, 'g'))].map(([, to]) => to)
+    expect(hrefs('stylesheet').toSorted()).toEqual(STYLES.map((name) => `page/${name}`).toSorted())
+    const imported = SCRIPTS.filter((name) => name !== 'page.js').map((name) => `page/${name}`)
+    expect(hrefs('modulepreload').toSorted()).toEqual(['client.js', ...imported].toSorted())
+  })
+})
 
 describe('the live page', () => {
   const gateway = sharedGateway({ readyMade: readyMade() })
   const get = (path: string, init?: RequestInit) => fetch(gateway().url + path, init)
 
-  it.each([
-    ['/', 'text/html; charset=utf-8', 'index.html'],
-    ['/page/page.css', 'text/css; charset=utf-8', 'page.css'],
-    ['/page/page.js', 'text/javascript; charset=utf-8', 'page.js'],
-    ['/page/icon.svg', 'image/svg+xml', 'icon.svg'],
-  ])('%s is %s, as it is in the source', async (path, type, name) => {
-    const response = await get(path)
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, type])
+  it.each(FILES)('%s is served as it is in the source', async (name) => {
+    const response = await get(pathOf(name))
+    const type = response.headers.get('content-type')
+    expect([response.status, type]).toEqual([200, TYPES[extname(name)]])
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     expect(response.headers.get('cache-control')).toBe('no-cache')
-    const source = readFileSync(new URL(`../../src/page/${name}`, import.meta.url), 'utf8')
-    expect(await response.text()).toBe(source)
+    expect(await response.text()).toBe(source(name))
   })
 
   it('is kept by a browser that has it', async () => {
@@ -82,8 +119,8 @@ it('the sandbox names the page first, and offers what it prints', async () => {
 describe('with DOCS=false', () => {
   const gateway = sharedGateway({ env: { DOCS: 'false' } })
 
-  it.each(PARTS)('%s is a 404 problem', async (path) => {
-    const response = await fetch(gateway().url + path)
+  it.each([...FILES, 'ready-made.json'])('%s is a 404 problem', async (name) => {
+    const response = await fetch(gateway().url + pathOf(name))
     expect(response.status).toBe(404)
     expect(await response.json()).toMatchObject({ code: 'not-found' })
   })

@@ -28,13 +28,25 @@ interface PageRoutesOptions {
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-const TYPES = {
-  'page.css': 'text/css; charset=utf-8',
-  'page.js': 'text/javascript; charset=utf-8',
+const HTML = 'text/html; charset=utf-8'
+const SCRIPT = 'text/javascript; charset=utf-8'
+const STYLE = 'text/css; charset=utf-8'
+
+/** Every file of `src/page/` that the gateway serves, except the HTML. */
+const PARTS = {
+  'page.js': SCRIPT,
+  'words.js': SCRIPT,
+  'dom.js': SCRIPT,
+  'links.js': SCRIPT,
+  'state.js': SCRIPT,
+  'card.js': SCRIPT,
+  'stream.js': SCRIPT,
+  'list.js': SCRIPT,
+  'forms.js': SCRIPT,
+  'offers.js': SCRIPT,
+  'page.css': STYLE,
   'icon.svg': 'image/svg+xml',
 } as const
-
-const HTML = 'text/html; charset=utf-8'
 
 const schema: FastifySchema = {
   operationId: 'getPage',
@@ -71,7 +83,7 @@ export const pageRoutes = (app: FastifyInstance, { readyMade }: PageRoutesOption
     campaignId,
     exportId,
   }))
-  const parts = Object.entries(TYPES).map(([name, type]) => [name, read(name, type)] as const)
+  const parts = Object.entries(PARTS).map(([name, type]) => [name, read(name, type)] as const)
   const offered = staticBytes(Buffer.from(JSON.stringify(offers)), 'application/json')
   for (const [name, file] of [...parts, ['ready-made.json', offered] as const]) {
     // These files belong to the page and not to the gateway's interface. They may change with every

@@ -1,0 +1,62 @@
+// @ts-check
+
+/**
+ * The one stream from the gateway, for all exports that are not over, and how the page shows it.
+ *
+ * @import { ExportEvent, ExportRef, GatewayProblem } from '../client/client.d.ts'
+ */
+
+import { watchExports } from '../client.js'
+import { element, write } from './dom.js'
+import { baseUrl } from './links.js'
+import { NOTICES, STREAM_NAMES } from './words.js'
+
+/** @param {(event: ExportEvent) => void} hear is called with every event of the stream */
+export const createStream = (hear) => {
+  let watching = new AbortController()
+
+  /** Ends the stream that is open, if any. @returns the signal that ends the next one */
+  const renew = () => {
+    watching.abort()
+    watching = new AbortController()
+    return watching.signal
+  }
+
+  return {
+    /**
+     * Opens a stream for these exports in place of the one that is open.
+     *
+     * @param {readonly ExportRef[]} exports
+     */
+    async follow(exports) {
+      const signal = renew()
+      show('connecting')
+      try {
+        const onOpen = () => show('live')
+        const onProblem = (/** @type {GatewayProblem} */ problem) =>
+          show('lost', NOTICES.lost(problem))
+        for await (const event of watchExports({ baseUrl, exports, signal, onOpen, onProblem }))
+          hear(event)
+        show('complete')
+      } catch (error) {
+        // When the page itself ended the stream, the state belongs to the next stream already.
+        if (!signal.aborted) show('refused', NOTICES.refused(error))
+      }
+    },
+
+    /** @param {'idle' | 'complete'} state why no stream is needed */
+    rest(state) {
+      renew()
+      show(state)
+    },
+  }
+}
+
+/** @param {string} state @param {string} [words] */
+const show = (state, words = '') => {
+  element('#line').dataset.line = state
+  write(element('#line-word'), STREAM_NAMES[state] ?? state)
+  element('#notice').hidden = words === ''
+  write(element('#notice-text'), words)
+  element('#again').hidden = state !== 'refused'
+}

@@ -1,0 +1,172 @@
+// @ts-check
+
+/**
+ * Every text that the modules of the page show or announce, and how they write sizes and times. The
+ * texts that never change are in index.html.
+ *
+ * @import { GatewayProblem } from '../client/client.d.ts'
+ */
+
+/**
+ * What went wrong, by the code of the gateway's problem.
+ *
+ * @type {Record<string, string>}
+ */
+const PROBLEMS = {
+  'upstream-unavailable': 'lemlist cannot be reached. The gateway keeps trying.',
+  'upstream-timeout': 'lemlist takes too long to answer. The gateway keeps trying.',
+  'upstream-invalid': 'lemlist said something unusable. The gateway keeps trying.',
+  'upstream-credentials':
+    'lemlist refuses the key of this gateway. Whoever runs the gateway has to see to it.',
+  'budget-exhausted':
+    'lemlist allows no more calls right now. The gateway goes on as soon as it may.',
+  'export-not-found': 'lemlist does not know this export, or not any more. Are the ids right?',
+  'campaign-not-found': 'lemlist does not know this campaign. Is the id right?',
+  'export-timed-out': 'It was pending for two hours, and lemlist has given it up. Start a new one.',
+  'export-expired': 'Its file was kept for 24 hours and is deleted now. Start a new one.',
+  'idempotency-in-progress': 'lemlist has not answered yet whether the export was started.',
+  'start-outcome-unknown': 'Nobody knows whether this export was started. Look into lemlist first.',
+  disconnected: 'The gateway cannot be reached.',
+}
+
+/**
+ * The sentence for a problem. For a code without a sentence here the page shows the gateway's own.
+ *
+ * @param {GatewayProblem} problem
+ */
+export const problemWords = (problem) => PROBLEMS[problem.code] ?? problem.detail
+
+/**
+ * What a state means, where its name alone does not say enough.
+ *
+ * @type {Record<string, string>}
+ */
+export const STATE_WORDS = {
+  waiting: 'The first answer of lemlist is on its way.',
+  error: 'lemlist says that the export failed. Start a new one.',
+  expired: 'lemlist keeps a file for 24 hours, and they are over. Start a new export.',
+  other: 'lemlist has not documented this state. The gateway goes on looking.',
+}
+
+/** @type {Record<string, string>} */
+export const STATE_NAMES = {
+  waiting: 'Waiting',
+  pending: 'Pending',
+  done: 'Done',
+  error: 'Failed',
+  expired: 'Expired',
+}
+
+/**
+ * The name of an export that lemlist no longer has, by the code of the gateway's problem.
+ *
+ * @type {Record<string, string>}
+ */
+export const GONE_NAMES = { 'export-timed-out': 'Timed out', 'export-expired': 'Expired' }
+export const NOT_FOUND = 'Not found'
+
+/**
+ * The name of a state that lemlist has not documented.
+ *
+ * @param {string | undefined} status
+ */
+export const otherName = (status) => `“${status}”`
+
+/**
+ * The states of the stream between the gateway and this page.
+ *
+ * @type {Record<string, string>}
+ */
+export const STREAM_NAMES = {
+  idle: 'Idle',
+  connecting: 'Connecting',
+  live: 'Live',
+  lost: 'Reconnecting',
+  complete: 'All finished',
+  refused: 'Refused',
+}
+
+/** What the page writes about the stream as a whole, above the list. */
+export const NOTICES = {
+  lost: (/** @type {GatewayProblem} */ problem) =>
+    `${problemWords(problem)} Trying again by itself.`,
+  refused: (/** @type {unknown} */ error) =>
+    `The gateway refuses: ${error instanceof Error ? error.message : error}`,
+}
+
+export const UNNAMED = 'Unnamed campaign'
+export const TOOK = 'Took'
+export const RUNNING_FOR = 'Running for'
+/** What a screen reader adds to the buttons of a card, so that each names its export. */
+export const BUTTON_WORDS = { download: ' of', copy: 'Copy link to', remove: 'Remove' }
+
+/** The texts beside and below the progress bar. */
+export const PROGRESS = {
+  barOf: (/** @type {number} */ index) => `Progress of step ${index}`,
+  step: (/** @type {number} */ index, /** @type {string | undefined} */ type) =>
+    type ? `Step ${index} of 6 · ${type}` : `Step ${index} of 6`,
+  items: (/** @type {number} */ done, /** @type {number} */ total) =>
+    `${numbers.format(done)} of ${numbers.format(total)}`,
+}
+
+/** What the page tells a screen reader about something that sighted people see happen. */
+export const NEWS = {
+  copied: 'Link copied',
+  notCopied: 'The link could not be copied',
+  started: 'Started',
+  following: (/** @type {string} */ what) => `Following ${what}`,
+  followingMany: (/** @type {number} */ count) =>
+    count === 1 ? 'Following 1 export' : `Following ${count} exports`,
+  removed: (/** @type {string} */ title) => `${title} is not followed any more`,
+  changed: (/** @type {string} */ title, /** @type {string} */ words) => `${title}: ${words}`,
+}
+
+/** Why the page does not do what somebody asked for in a form. */
+export const FAULTS = {
+  full: (/** @type {number} */ most) =>
+    `This page follows ${most} exports at most. Remove some first.`,
+  noIds: 'No ids in there: cam_…/axp_… is needed, or a link to this page.',
+  noExport: 'That names no export: cam_…/axp_… is needed. To start one, use the other field.',
+  noCampaign: 'That is no id of a campaign: cam_… is needed.',
+  notStarted: 'The export could not be started.',
+}
+
+/** @param {Map<string, readonly unknown[]>} byName the exports by the name of their state */
+export const summaryOf = (byName) =>
+  [...byName].map(([name, { length }]) => `${length} ${name.toLowerCase()}`).join(' · ')
+
+/** @param {number} pending how many of the followed exports are pending */
+export const titleOfPage = (pending) =>
+  pending > 0 ? `${pending} pending · Campaign exports` : 'Campaign exports'
+
+const numbers = new Intl.NumberFormat('en')
+const oneDigit = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+const clock = new Intl.DateTimeFormat(undefined, {
+  weekday: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
+
+/** @param {number} bytes */
+export const sizeOf = (bytes) => {
+  const power = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
+  return `${oneDigit.format(bytes / 1000 ** power)} ${['bytes', 'kB', 'MB', 'GB'][power]}`
+}
+
+/** @param {number} ms a duration in milliseconds */
+export const spanOf = (ms) => {
+  const seconds = ms / 1000
+  if (seconds < 10) return `${oneDigit.format(seconds)} s`
+  if (seconds < 60) return `${Math.floor(seconds)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/**
+ * How long a link still works, and until when.
+ *
+ * @param {number} ms how long, in milliseconds
+ * @param {number} at epoch milliseconds
+ */
+export const lifeOf = (ms, at) => `${spanOf(ms)} (${clock.format(at)})`
