@@ -44,7 +44,12 @@ const PARTS = {
   'list.js': SCRIPT,
   'forms.js': SCRIPT,
   'offers.js': SCRIPT,
-  'page.css': STYLE,
+  'styles/base.css': STYLE,
+  'styles/frame.css': STYLE,
+  'styles/form.css': STYLE,
+  'styles/card.css': STYLE,
+  'styles/states.css': STYLE,
+  'styles/media.css': STYLE,
   'icon.svg': 'image/svg+xml',
 } as const
 
