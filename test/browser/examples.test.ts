@@ -5,7 +5,7 @@ import { rolldown } from 'rolldown'
 import { describe, expect, it } from 'vitest'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { startGateway } from '../helpers/gateway.ts'
-import { IN_HASTE, openPage } from '../helpers/live-page.ts'
+import { IN_HASTE, sharedBrowser } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
 const inBrowser = describe.skipIf(obstacle !== undefined)
@@ -14,7 +14,9 @@ const why = obstacle ? ` (${obstacle})` : ''
 const FIRST = { campaignId: 'cam_Examples2', exportId: 'axp_Examples1' }
 const SECOND = { campaignId: 'cam_Examples2', exportId: 'axp_Examples2' }
 
-/** A page on the origin of the gateway, as a reverse proxy would put it there. */
+const openPage = sharedBrowser()
+
+/** A page on the origin of the gateway, where a reverse proxy would serve it. */
 const serve = async (html: string, script = '') => {
   const gateway = await startGateway(IN_HASTE)
   const opened = await openPage('about:blank')
@@ -70,7 +72,8 @@ inBrowser(`browser.html${why}`, () => {
 })
 
 inBrowser(`react-hook.js${why}`, () => {
-  const open = async () => {
+  let bundled: Promise<string> | undefined
+  const bundleApp = async () => {
     const bundle = await rolldown({
       input: join(import.meta.dirname, 'react-app.js'),
       external: ['/client.js'],
@@ -79,8 +82,12 @@ inBrowser(`react-hook.js${why}`, () => {
     })
     const { output } = await bundle.generate({ format: 'esm' })
     await bundle.close()
+    return output[0].code
+  }
+  const open = async () => {
+    bundled ??= bundleApp()
     const html = '<div id="app"></div><script type="module" src="/example.js"></script>'
-    const served = await serve(html, output[0].code)
+    const served = await serve(html, await bundled)
     const query = new URLSearchParams(FIRST)
     return { ...served, go: () => served.page.goto(`${served.gateway.url}/example?${query}`) }
   }

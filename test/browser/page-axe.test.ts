@@ -3,15 +3,15 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { readyMade } from '../../src/sandbox/ready-made.ts'
 import { browserObstacle } from '../helpers/chromium.ts'
-import { startGateway } from '../helpers/gateway.ts'
-import { everyState, linkTo, openPage } from '../helpers/live-page.ts'
+import { sharedGateway } from '../helpers/gateway.ts'
+import { linkTo, sharedBrowser, sharedStage } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
 const SCHEMES = ['light', 'dark'] as const
 
-/** What axe finds, however small. */
+/** Every finding of axe, also the minor ones. */
 const findings = async (page: Page) => {
-  // Evaluated, not added to the page: its policy would not let a script in.
+  // The test evaluates axe in the page, because the page's policy forbids another script element.
   await page.evaluate(axe.source)
   const { violations, passes } = await page.evaluate<axe.AxeResults>('axe.run()')
   expect(passes.length).toBeGreaterThan(10)
@@ -25,8 +25,12 @@ const findings = async (page: Page) => {
 describe.skipIf(obstacle !== undefined)(
   `accessibility of the page${obstacle ? ` (${obstacle})` : ''}`,
   () => {
+    const stage = sharedStage()
+    const sandbox = sharedGateway({ readyMade: readyMade() })
+    const openPage = sharedBrowser()
+
     it.each(SCHEMES)('axe finds nothing with every state, %s', async (colorScheme) => {
-      const { gateway, refs } = await everyState()
+      const { gateway, refs } = stage()
       const options = { colorScheme, reducedMotion: 'reduce' } as const
       const { page } = await openPage(linkTo(gateway.url, Object.values(refs)), options)
       await page.locator('.card', { hasText: 'lemlist cannot be reached' }).waitFor()
@@ -38,8 +42,7 @@ describe.skipIf(obstacle !== undefined)(
     it.each(SCHEMES)(
       'axe finds nothing on the empty page of the sandbox, %s',
       async (colorScheme) => {
-        const { url } = await startGateway({ readyMade: readyMade() })
-        const { page } = await openPage(url, { colorScheme, reducedMotion: 'reduce' })
+        const { page } = await openPage(sandbox().url, { colorScheme, reducedMotion: 'reduce' })
         await page.locator('.offer').first().waitFor()
         await page.getByRole('button', { name: 'Follow', exact: true }).click()
         await page.locator('#follow-fault', { hasText: 'No ids' }).waitFor()
@@ -48,7 +51,7 @@ describe.skipIf(obstacle !== undefined)(
     )
 
     it('everything can be reached by keyboard, in the order in which it is read', async () => {
-      const { gateway, refs } = await everyState()
+      const { gateway, refs } = stage()
       const { page } = await openPage(linkTo(gateway.url, refs.Done ? [refs.Done] : []))
       await page.locator('.download').waitFor()
       const names: string[] = []

@@ -1,22 +1,14 @@
 import type { Page } from 'playwright-core'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { browserObstacle } from '../helpers/chromium.ts'
-import { startGateway } from '../helpers/gateway.ts'
-import { IN_HASTE, linkTo, openPage } from '../helpers/live-page.ts'
+import { sharedGateway } from '../helpers/gateway.ts'
+import { IN_HASTE, linkTo, sharedBrowser } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
 
 const FIRST = { campaignId: 'cam_List1', exportId: 'axp_List1' }
 const SECOND = { campaignId: 'cam_List2', exportId: 'axp_List2' }
 const THIRD = { campaignId: 'cam_List2', exportId: 'axp_List3' }
-
-const open = async (path = '/') => {
-  const gateway = await startGateway(IN_HASTE)
-  for (const ref of [FIRST, SECOND, THIRD]) {
-    gateway.lemlist.add({ ...ref, campaignName: `Name of ${ref.exportId}`, durationMs: 0 })
-  }
-  return { gateway, ...(await openPage(gateway.url + path)) }
-}
 
 const idsOn = (page: Page) => page.locator('.ids').allTextContents()
 const follow = async (page: Page, text: string) => {
@@ -27,6 +19,19 @@ const follow = async (page: Page, text: string) => {
 describe.skipIf(obstacle !== undefined)(
   `the list of followed exports${obstacle ? ` (${obstacle})` : ''}`,
   () => {
+    const shared = sharedGateway(IN_HASTE)
+    const openPage = sharedBrowser()
+    beforeAll(() => {
+      for (const ref of [FIRST, SECOND, THIRD]) {
+        const script = { ...ref, campaignName: `Name of ${ref.exportId}`, durationMs: 0 }
+        shared().lemlist.add(script)
+      }
+    })
+    const open = async (path = '/') => {
+      const gateway = shared()
+      return { gateway, ...(await openPage(gateway.url + path)) }
+    }
+
     it('is empty at first, and explains itself', async () => {
       const { page, complaints } = await open()
       expect(await page.getByRole('heading', { name: 'Nothing followed yet' }).isVisible()).toBe(
@@ -142,14 +147,14 @@ describe.skipIf(obstacle !== undefined)(
 
     it('tells readers of states, not of each step', async () => {
       const { page, gateway } = await open()
-      const ref = { campaignId: 'cam_List8', exportId: 'axp_List8' }
-      gateway.lemlist.add({ ...ref, campaignName: 'Told', outcome: 'never', durationMs: 600_000 })
+      const script = { campaignName: 'Told', outcome: 'never', durationMs: 600_000 } as const
+      const ref = gateway.lemlist.add(script)
       await page.evaluate(`
         globalThis.told = []
         new MutationObserver(() => told.push(document.querySelector('#announcer').textContent))
           .observe(document.querySelector('#announcer'), { childList: true, characterData: true, subtree: true })
       `)
-      await follow(page, 'cam_List8/axp_List8')
+      await follow(page, `${ref.campaignId}/${ref.exportId}`)
       await page.locator('.state', { hasText: 'Pending' }).waitFor()
       gateway.lemlist.progress(ref.exportId, 1, 9)
       await page.locator('.items', { hasText: '1 of 9' }).waitFor()
@@ -172,6 +177,7 @@ describe.skipIf(obstacle !== undefined)(
       await press()
       await page.locator('#start-fault', { hasText: 'no id of a campaign' }).waitFor()
       expect(complaints).toEqual([])
+      gateway.lemlist.clearCalls()
       gateway.lemlist.script({ operation: 'start' }, { status: 503, headers: {}, body: '' })
       await field.fill('cam_List1')
       await press()

@@ -1,30 +1,19 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { browserObstacle } from '../helpers/chromium.ts'
-import { everyState, linkTo, openPage, type Stage } from '../helpers/live-page.ts'
+import { linkTo, sharedBrowser, sharedStage } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
 
-/** The page with an export in every state, once all of them have been told. */
-const openAll = async (options = {}, stage?: Stage) => {
-  const { gateway, refs } = stage ?? (await everyState())
-  const opened = await openPage(linkTo(gateway.url, Object.values(refs)), options)
-  const { page } = opened
-  await page.locator('.card', { hasText: 'lemlist cannot be reached' }).waitFor()
-  for (const state of ['Done', 'Failed', 'Expired', '“archived”', 'Not found', 'Timed out']) {
-    await page.locator('.state', { hasText: state }).waitFor()
-  }
-  const cardOf = (name: keyof typeof refs) =>
-    page.locator('.card', { hasText: refs[name]?.exportId ?? 'none' })
-  return { ...opened, refs, cardOf }
-}
-
-/** What reaches beyond the right edge. Text, since the types of the tests know of no document. */
+/**
+ * What reaches beyond the right edge of the screen. The script is a text because the types of the
+ * tests have no `document`.
+ */
 const overflow = (page: Page) =>
   page.evaluate(`(() => {
     const { scrollWidth, clientWidth } = document.documentElement
     const wide = [...document.querySelectorAll('body *')]
-      // What is only there for readers is clipped away.
+      // The page clips these elements, so they take no room on the screen.
       .filter((one) => !one.closest('.quiet, .symbols, svg'))
       .filter((one) => one.getBoundingClientRect().right > clientWidth + 0.5)
     return { beyond: scrollWidth - clientWidth, wide: wide.map((one) => one.className) }
@@ -33,6 +22,24 @@ const overflow = (page: Page) =>
 describe.skipIf(obstacle !== undefined)(
   `every state of an export on the page${obstacle ? ` (${obstacle})` : ''}`,
   () => {
+    const stage = sharedStage()
+    const openPage = sharedBrowser()
+
+    /** The page with an export in every state, as soon as it shows all of them. */
+    const openAll = async (options = {}) => {
+      const { gateway, refs } = stage()
+      const opened = await openPage(linkTo(gateway.url, Object.values(refs)), options)
+      const { page } = opened
+      await page.locator('.card', { hasText: 'lemlist cannot be reached' }).waitFor()
+      await page.locator('.state', { hasText: 'Pending' }).nth(2).waitFor()
+      for (const state of ['Done', 'Failed', 'Expired', '“archived”', 'Not found', 'Timed out']) {
+        await page.locator('.state', { hasText: state }).waitFor()
+      }
+      const cardOf = (name: keyof typeof refs) =>
+        page.locator('.card', { hasText: refs[name]?.exportId ?? 'none' })
+      return { ...opened, refs, cardOf }
+    }
+
     it('has a name and words, a sign of its own, and no message on the console', async () => {
       const { page, cardOf, complaints } = await openAll()
       const expected = [
@@ -68,7 +75,7 @@ describe.skipIf(obstacle !== undefined)(
         expect(await card.locator('.trouble').isVisible(), name).toBe(words !== '')
         signs.set(state, await card.locator('.token use').getAttribute('href'))
       }
-      // Two ways to be gone share a sign; they are told apart by their names.
+      // "Not found" and "Timed out" have the same sign. Their names tell them apart.
       expect(new Set(signs.values()).size).toBe(signs.size - 1)
       expect(await page.locator('.card').count()).toBe(expected.length)
       expect(complaints).toEqual([])
@@ -88,6 +95,8 @@ describe.skipIf(obstacle !== undefined)(
       for (const name of ['Waiting', 'Expired', 'Not found', 'Timed out']) {
         expect(await cardOf(name).locator('.track').isVisible(), name).toBe(false)
       }
+      const took = cardOf('Done').locator('[data-fact=elapsed]')
+      expect(await took.textContent()).toBe('Took36 s')
     })
 
     it('can be downloaded when it is done, and only then', async () => {

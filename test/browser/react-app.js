@@ -1,4 +1,4 @@
-/** A component that uses the hook of examples/, for the test of it. */
+/** A component that uses the hook of examples/, so that a test can run the hook. */
 
 import { createElement, StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'

@@ -3,19 +3,25 @@ import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 
-/** The path of Chromium under the names that Debian and others give it; `undefined` without one. */
+/** Debian's Chromium, or whatever else is called so on the `PATH`. `undefined`: there is none. */
 export const chromiumPath = (): string | undefined =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .flatMap((folder) => ['chromium', 'chromium-browser'].map((name) => join(folder, name)))
     .find((path) => existsSync(path))
 
-/** Why tests cannot use a browser here. In CI it is no reason, because CI must have one. */
+/** Why no test here can use a browser; CI has to have one. */
 export const browserObstacle = (): string | undefined =>
   chromiumPath() === undefined && process.env.CI !== 'true' ? 'no chromium on PATH' : undefined
 
-/** Starts a headless browser for this test. It makes no calls of its own and ends with the test. */
-export const launchChromium = async (): Promise<Browser> => {
+/**
+ * A headless browser of its own that speaks to nobody but the test.
+ *
+ * @param onEnd takes what ends the browser; by default it ends with the test
+ */
+export const launchChromium = async (
+  onEnd: (end: () => Promise<void>) => void = onTestFinished,
+): Promise<Browser> => {
   const executablePath = chromiumPath()
   if (executablePath === undefined) throw new Error('There is no chromium on the PATH')
   const browser = await chromium.launch({
@@ -30,6 +36,6 @@ export const launchChromium = async (): Promise<Browser> => {
       '--disable-sync',
     ],
   })
-  onTestFinished(() => browser.close())
+  onEnd(() => browser.close())
   return browser
 }

@@ -1,39 +1,49 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { type ExportRef, watchExports } from '../../src/client/client.js'
 import type { ExportScript } from '../../src/sandbox/export-book.ts'
 import { launchChromium } from './chromium.ts'
-import { startGateway, type TestGateway } from './gateway.ts'
+import { sharedGateway, type TestGateway } from './gateway.ts'
 import { statusBody } from './status-bodies.ts'
-
-/** What a test needs of the live page. */
 
 export interface OpenPage {
   readonly page: Page
-  readonly browser: Browser
-  /** Whatever the console said, and whatever failed. */
+  /** Every message on the page's console, and every error that no script caught. */
   readonly complaints: readonly string[]
 }
 
-export const openPage = async (
-  url: string,
-  options: BrowserContextOptions = {},
-): Promise<OpenPage> => {
-  const browser = await launchChromium()
-  const context = await browser.newContext({
-    locale: 'en-GB',
-    timezoneId: 'UTC',
-    viewport: { width: 1120, height: 900 },
-    ...options,
+export type OpenPageAt = (url: string, options?: BrowserContextOptions) => Promise<OpenPage>
+
+/**
+ * One browser for all tests of a file. Call this where the suites are declared. The function that
+ * it returns opens a page in a new context, which shares no storage and no cache with other tests.
+ * The context ends with the test.
+ */
+export const sharedBrowser = (): OpenPageAt => {
+  let browser: Promise<Browser> | undefined
+  const ends: (() => Promise<void>)[] = []
+  afterAll(async () => {
+    for (const end of ends) await end()
   })
-  const page = await context.newPage()
-  const complaints: string[] = []
-  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
-  page.on('pageerror', ({ message }) => complaints.push(message))
-  await page.goto(url)
-  return { page, browser, complaints }
+  return async (url, options = {}) => {
+    browser ??= launchChromium((end) => void ends.push(end))
+    const context = await (await browser).newContext({
+      locale: 'en-GB',
+      timezoneId: 'UTC',
+      viewport: { width: 1120, height: 900 },
+      ...options,
+    })
+    onTestFinished(() => context.close())
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
+    page.on('pageerror', ({ message }) => complaints.push(message))
+    await page.goto(url)
+    return { page, complaints }
+  }
 }
 
-/** As much as anybody asks for, as quickly as it can be had. */
+/** lemlist limits no calls, and the gateway looks every 50 ms. */
 export const IN_HASTE = {
   lemlist: { rateLimit: { calls: 1_000_000, windowMs: 2_000 } },
   env: {
@@ -44,23 +54,42 @@ export const IN_HASTE = {
   },
 } as const
 
-/** The link to the page with these exports. */
+/** The address of the page that follows these exports. */
 export const linkTo = (url: string, refs: readonly ExportRef[]): string =>
   `${url}/#${refs.map(({ campaignId, exportId }) => `${campaignId}/${exportId}`).join(',')}`
 
 export interface Stage {
   readonly gateway: TestGateway
-  /** By the words that the page has for their states. */
+  /** The keys are the page's names of the states; `Starting` and `Troubled` are pending, too. */
   readonly refs: Readonly<Record<string, ExportRef>>
 }
 
 const HOUR_MS = 60 * 60 * 1000
+/** lemlist never answers for the waiting export. It must not time out before the tests end. */
+const PATIENT = String(HOUR_MS)
 const ago = (ms: number) => new Date(Date.now() - ms).toISOString()
 
-/** A gateway that knows an export in every state that there is. */
-export const everyState = async (): Promise<Stage> => {
-  const gateway = await startGateway(IN_HASTE)
-  const { lemlist } = gateway
+/**
+ * One gateway for all tests of a file. It knows an export in every state that the page shows. Call
+ * this where the suites are declared.
+ */
+export const sharedStage = (): (() => Stage) => {
+  const gateway = sharedGateway({
+    ...IN_HASTE,
+    env: { ...IN_HASTE.env, LEMLIST_TIMEOUT_MS: PATIENT },
+  })
+  let refs: Stage['refs'] = {}
+  let end = async () => {}
+  beforeAll(async () => {
+    const filled = await fill(gateway())
+    refs = filled.refs
+    end = filled.end
+  })
+  afterAll(() => end())
+  return () => ({ gateway: gateway(), refs })
+}
+
+const fill = async ({ lemlist, url }: TestGateway) => {
   const add = (id: string, campaignName: string, script: ExportScript = {}): ExportRef =>
     lemlist.add({ campaignId: `cam_${id}`, exportId: `axp_${id}`, campaignName, ...script })
   const known = (id: string, state: string, fields: Record<string, unknown>): ExportRef => {
@@ -112,11 +141,13 @@ export const everyState = async (): Promise<Stage> => {
   const unknown = { campaignId: 'cam_xZ8GtNc5rKvLb3YwH', exportId: 'axp_xZ8GtNc5rKvLb3YwH' }
   const timedOut = add('yJ4DqTp6mEsHf2ZnC', 'Timed out', never)
 
-  // What can only be seen once it was pending.
-  const before = watchExports({ baseUrl: gateway.url, exports: [troubled, timedOut] })
-  const first = [await before.next(), await before.next()]
+  // An export can have trouble beside its status, or time out, only after the gateway saw it
+  // pending. The first stream stays open, so that the gateway keeps the status for later pages.
+  const kept = watchExports({ baseUrl: url, exports: [troubled] })
+  const brief = watchExports({ baseUrl: url, exports: [timedOut] })
+  const first = [await kept.next(), await brief.next()]
   if (first.some(({ value }) => value?.type !== 'status')) throw new Error('not pending first')
-  await before.return()
+  await brief.return()
   lemlist.script(troubled, { status: 503, headers: {}, body: '' })
   lemlist.forget(timedOut.exportId)
   const refs = {
@@ -131,5 +162,5 @@ export const everyState = async (): Promise<Stage> => {
     'Not found': unknown,
     'Timed out': timedOut,
   }
-  return { gateway, refs }
+  return { refs, end: async () => void (await kept.return()) }
 }
