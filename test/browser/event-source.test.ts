@@ -1,18 +1,18 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { recordAnswered } from '../helpers/answered.ts'
-import { browserObstacle, launchChromium } from '../helpers/chromium.ts'
+import { browserObstacle } from '../helpers/chromium.ts'
 import { eventsPath, startGateway } from '../helpers/gateway.ts'
+import { startHastyProxy } from '../helpers/hasty-proxy.ts'
+import { sharedBrowser } from '../helpers/live-page.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
-
-/** Longer than the longest `retry:`, which is 5 s. */
-const QUIET_MS = 6_000
 
 const obstacle = browserObstacle()
 
 describe.skipIf(obstacle !== undefined)(
   `EventSource of Chromium${obstacle ? ` (${obstacle})` : ''}`,
   () => {
+    const openPage = sharedBrowser()
+
     it('is told pending, its progress, done and the end; its reconnect gets 204 and it stays quiet', async () => {
       const { url, app, lemlist } = await startGateway({
         env: FAST,
@@ -23,11 +23,10 @@ describe.skipIf(obstacle !== undefined)(
       lemlist.progress(ref.exportId, 0, 100)
       const path = eventsPath(ref)
 
-      const browser = await launchChromium()
-      const page = await browser.newPage()
-      // Of the same origin as the stream; what it shows does not matter.
-      await page.goto(`${url}/health/live`)
-      // As text, since this part runs in a page and knows nothing of Node.
+      const proxy = await startHastyProxy(url)
+      // The page must have the same origin as the stream. What it shows does not matter.
+      const { page } = await openPage(`${proxy.url}/health/live`)
+      // The script is a text because it runs in a page, which has other globals than the tests.
       await page.evaluate(`
       window.told = []
       window.source = new EventSource(${JSON.stringify(path)})
@@ -43,7 +42,18 @@ describe.skipIf(obstacle !== undefined)(
       lemlist.finish(ref.exportId)
       await isTold("name === 'end' && data.reason === 'done'")
       await page.waitForFunction('source.readyState === EventSource.CLOSED')
-      await delay(QUIET_MS)
+
+      // A second EventSource waits as long between its connections, and each of them ends at once.
+      // Once it has come back five times, the first one would have come back as well if it were not
+      // closed for good.
+      await page.route('**/restless', (route) =>
+        route.fulfill({ contentType: 'text/event-stream', body: 'retry: 50\n\n' }),
+      )
+      await page.evaluate(`
+      window.opened = 0
+      new EventSource('/restless').addEventListener('open', () => { opened += 1 })
+    `)
+      await page.waitForFunction('opened > 5')
 
       const names = 'told.map(([name, data]) => data.status?.status ?? name)'
       expect(await page.evaluate(names)).toEqual(['pending', 'pending', 'done', 'end'])
