@@ -33,6 +33,8 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/{unit,store,http,openapi}/**/*.test.ts'],
+          isolate: false,
+          maxWorkers: 4,
           sequence: { groupOrder: 0 },
         },
       },

@@ -37,8 +37,8 @@ const FORMS: [string, Headers, number][] = [
     5,
   ],
 ]
-/** A read that has to wait is refused after 85 ms, so that its answer tells the pause. */
-const IMPATIENT = { LEMLIST_TIMEOUT_MS: '200' }
+/** A read that has to wait is refused after 210 ms, so that its answer tells of the pause. */
+const IMPATIENT = { LEMLIST_TIMEOUT_MS: '500' }
 
 describe.each([
   [429, 'budget-exhausted'],
@@ -51,12 +51,17 @@ describe.each([
     const answer = await read(gateway)
     expectProblem(answer, code)
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
-    const refused = await read(gateway)
-    expectProblem(refused, 'budget-exhausted')
-    // The gateway adds up to a second, so that replicas do not all come back at once. On a slow
-    // machine up to a second has passed already.
-    const said = Number(refused.headers.get('retry-after'))
-    expect(said).toBeGreaterThanOrEqual(Math.max(1, Math.floor(seconds) - 1))
+    let said = 0
+    const askAgain = async () => {
+      const refused = await read(gateway)
+      expectProblem(refused, 'budget-exhausted')
+      said = Number(refused.headers.get('retry-after'))
+      return said
+    }
+    // Up to a second is added, so that replicas do not come back as one; a slow machine takes one off.
+    // It also may refuse a caller before the line says how long it rests: the refusal then says 1 s.
+    const least = Math.max(1, Math.floor(seconds) - 1)
+    await expect.poll(askAgain, { timeout: 10_000 }).toBeGreaterThanOrEqual(least)
     expect(said).toBeLessThanOrEqual(Math.ceil(seconds) + 1)
     expect(gateway.lemlist.calls).toHaveLength(1)
   })

@@ -123,7 +123,7 @@ describe.skipIf(withoutRedis)('a store on a Redis that goes away', () => {
     await expect.poll(() => heard).toMatchObject([{ snapshot: { version: 'v-meanwhile' } }])
   })
 
-  it('puts 20 000 tracked exports into a Redis that comes back empty, within 5 s', async () => {
+  it('puts 20 000 tracked exports into a Redis that comes back empty', async () => {
     const { store, redis, prefix, isBack } = await setUp()
     const many = Array.from({ length: 20_000 }, (_, n) => trackingOf(`exp_${n}`))
     for (let from = 0; from < many.length; from += 500) {

@@ -67,7 +67,7 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     expect((await took(isAway(given))).ms).toBeLessThan(DEADLINE_MS)
     const { ms, value } = await took(store.results.getMany([ref, refOf('exp_B')]))
     expect(value.map((record) => record?.kind)).toEqual(['final', undefined])
-    expect(ms).toBeLessThan(50)
+    expect(ms).toBeLessThan(200)
     expect(given.switches).toEqual(['away'])
   })
 
@@ -134,8 +134,8 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     const spending = spend()
     await expect.poll(() => times.length, { timeout: 5_000 }).toBeGreaterThan(20)
     await begin(redis, client)
-    await expect.poll(() => store.healthy()).toBe(false)
-    const awayAt = performance.now()
+    await expect.poll(() => store.healthy(), { timeout: 5_000 }).toBe(false)
+    const [awayAt = 0] = given.switchedAt
     await expect
       .poll(() => times.filter((at) => at > awayAt).length, { timeout: 5_000 })
       .toBeGreaterThan(2 * RESERVE)

@@ -9,6 +9,8 @@ import { finalOf, HOUR, refOf, trackingOf } from '../records.ts'
 import { idsOf } from '../schedule-fixtures.ts'
 
 const FIVE_MINUTES = 300_000
+/** That of the gateway. */
+const DEADLINE_MS = 250
 const ref = refOf('exp_A')
 const later = () => ({ inProgressUntil: Date.now() + 45_000, forgetAt: Date.now() + 24 * HOUR })
 
@@ -67,7 +69,7 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
   // export was due again only after 15 s.
   it('claims nothing when Redis executes it later', async () => {
     const redis = await startRedis()
-    const at = { url: redis.url, prefix: freshPrefix() }
+    const at = { url: redis.url, prefix: freshPrefix(), deadlineMs: DEADLINE_MS }
     const { store } = await openRedisStore(at)
     const { store: other } = await openRedisStore(at)
     await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 1_000 }))
@@ -84,7 +86,7 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
   // Regression: the caller was told that nothing was begun, but the key stayed taken for 24 h.
   it('may take a key, but this key can be released afterwards', async () => {
     const redis = await startRedis()
-    const at = { url: redis.url, prefix: freshPrefix() }
+    const at = { url: redis.url, prefix: freshPrefix(), deadlineMs: DEADLINE_MS }
     const { store } = await openRedisStore(at)
     const { store: other } = await openRedisStore(at)
     redis.pause()
@@ -104,11 +106,12 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
   // no call for two windows.
   it('is not a command whose answer came while the process was busy', async () => {
     const redis = await startRedis()
-    const { store } = await openRedisStore({ url: redis.url, prefix: freshPrefix() })
+    const at = { url: redis.url, prefix: freshPrefix(), deadlineMs: DEADLINE_MS }
+    const { store } = await openRedisStore(at)
     const answer = store.results.get(ref)
     // The command must be sent before the process is busy.
     await new Promise((resolve) => setImmediate(resolve))
-    const busyUntil = performance.now() + 400
+    const busyUntil = performance.now() + 700
     while (performance.now() < busyUntil);
     await expect(answer).resolves.toBeUndefined()
   })

@@ -2,7 +2,7 @@ import { describe } from 'vitest'
 import type { BudgetLimits } from '../../../src/exports/ports.ts'
 import { createRedisStore } from '../../../src/store/redis/store.ts'
 import { withoutRedis } from '../../helpers/redis.ts'
-import { freshPrefix, onceConnected, sharedRedis } from '../../helpers/redis-store.ts'
+import { freshPrefix, onceConnected, PATIENT_MS, sharedRedis } from '../../helpers/redis-store.ts'
 import { describeBudget } from '../budget-contract.ts'
 import { describeIdempotency } from '../idempotency-contract.ts'
 import { LIMITS, START, VISIBILITY_MS } from '../records.ts'
@@ -23,6 +23,7 @@ describe.skipIf(withoutRedis)('a store on Redis', () => {
       createRedisStore({
         url: server().url,
         prefix: freshPrefix(),
+        deadlineMs: PATIENT_MS,
         limits,
         visibilityMs: VISIBILITY_MS,
         moved: { now, monotonic },
