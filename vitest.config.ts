@@ -2,12 +2,15 @@ import { defineConfig } from 'vitest/config'
 
 const ci = process.env.CI === 'true'
 
+/** Tests that measure time. */
 const TIMED = [
   'test/e2e/{budget,poll-budget,shared-poll,quick-export,drain,fan-out-memory,download}.test.ts',
   'test/e2e/{load-balancers,redis-away,fleet-pace,fleet-rolling,fleet-faults}.test.ts',
 ]
 
+/** Whole processes and browsers take their time on a busy machine. */
 const patient = {
+  globalSetup: 'test/helpers/compile-cache.ts',
   testTimeout: 90_000,
   hookTimeout: 60_000,
 }
@@ -19,8 +22,6 @@ export default defineConfig({
       : ['default'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
-    // A shared machine may stall for seconds, and many measure time: a second try, told in the report.
-    retry: ci ? 1 : 0,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
@@ -29,6 +30,7 @@ export default defineConfig({
     },
     projects: [
       {
+        // Nothing here changes what another file sees, so the files of a worker share their modules.
         extends: true,
         test: {
           name: 'fast',
@@ -39,25 +41,23 @@ export default defineConfig({
         },
       },
       {
-        // Whole processes and browsers, two files at a time.
         extends: true,
         test: {
           name: 'whole',
           include: ['test/{e2e,browser}/**/*.test.ts'],
           exclude: TIMED,
           ...patient,
-          maxWorkers: 2,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
       {
-        // What measures time: one file at a time, so that none disturbs another's clock.
         extends: true,
         test: {
           name: 'timed',
           include: TIMED,
           ...patient,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -3,8 +3,8 @@ import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
 import { paceOf, startFleet } from '../helpers/fleet/fleet.ts'
 import { withoutRedis } from '../helpers/redis.ts'
 
-const PACE = { firstMs: 300, intervalMs: 2_000, maxIntervalMs: 2_000 }
-const HEARTBEAT_MS = 1_000
+const PACE = { firstMs: 300, intervalMs: 1_200, maxIntervalMs: 1_200 }
+const HEARTBEAT_MS = 500
 const SLACK_MS = 1_000
 const EXPORTS = 8
 

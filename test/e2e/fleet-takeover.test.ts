@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
 import { eventually } from '../helpers/fleet/eventually.ts'
-import { paceOf, startFleet } from '../helpers/fleet/fleet.ts'
+import { paceOf, SETTLING_MS, startFleet } from '../helpers/fleet/fleet.ts'
 import { measured } from '../helpers/fleet/measured.ts'
 import { withoutRedis } from '../helpers/redis.ts'
 
-const PACE = { firstMs: 500, intervalMs: 2_000, maxIntervalMs: 2_000 }
+const PACE = { firstMs: 300, intervalMs: 1_000, maxIntervalMs: 1_000 }
 const TIMEOUT_MS = 1_000
 /** A claim is given up for dead when its call must be over, and 5 s later. */
 const VISIBILITY_MS = TIMEOUT_MS + 5_000
@@ -28,7 +28,7 @@ describe.skipIf(withoutRedis)('kill -9 of the replica that is looking', () => {
       await Promise.all(followers.map(({ told }) => told))
       return followers
     }
-    const followers = await fleet.disturb('connecting', PACE.intervalMs, connect)
+    const followers = await fleet.disturb('connecting', SETTLING_MS, connect)
 
     // So slow that it cannot be over before its replica is.
     story.answerIn(TIMEOUT_MS - 200)

@@ -8,8 +8,8 @@ import { UNLIMITED } from '../helpers/pace.ts'
 import { spawnGateway, tempDirectory } from '../helpers/process.ts'
 
 /** lemlist's 2 h and the file's 24 h, each scaled by a factor of its own: it is their order that counts. */
-const STATUS_LIFE_MS = 10_000
-const FILE_LIFE_MS = 12_000
+const STATUS_LIFE_MS = 4_000
+const FILE_LIFE_MS = 5_000
 const SCALE = (2 * 60 * 60 * 1_000) / STATUS_LIFE_MS
 
 /** A status or a problem. */
@@ -44,7 +44,7 @@ describe('an export that was seen pending once, by a gateway that was killed the
       LEMLIST_API_KEY: KEY,
       LEMLIST_BASE_URL: baseUrl,
       STORE_URL: `sqlite:${join(tempDirectory(), 'gateway.sqlite')}`,
-      POLL_IDLE_INTERVAL_MS: '500',
+      POLL_IDLE_INTERVAL_MS: '200',
       EXPORT_TTL_MS: String(STATUS_LIFE_MS),
       FILE_TTL_MS: String(FILE_LIFE_MS),
     }

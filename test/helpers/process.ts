@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { compileCache } from './compile-cache.ts'
 
 export interface GatewayProcess {
   /** `http://127.0.0.1:PORT` */
@@ -32,8 +33,8 @@ export const spawnGateway = async (
   env: Readonly<Record<string, string>>,
 ): Promise<GatewayProcess> => {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env.PATH, PORT: '0', ...env },
-    // Not in the folder of the project: the gateway would read a developer's `.env` there.
+    env: { PATH: process.env.PATH, ...compileCache(), PORT: '0', ...env },
+    // Elsewhere than the project, whose `.env` is no part of a test.
     cwd: tempDirectory(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { compileCache } from './compile-cache.ts'
 import { tempDirectory } from './process.ts'
 
 /** An entry file of the project that runs as a process of its own. A test can see how it ends. */
@@ -30,7 +31,7 @@ export const startProgram = (
   { env = {}, args = [], cwd = tempDirectory() }: ProgramOptions = {},
 ): Program => {
   const child = spawn(process.execPath, [join(SRC, file), ...args], {
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, ...compileCache(), ...env },
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

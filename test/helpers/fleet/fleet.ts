@@ -58,6 +58,12 @@ interface FleetOptions {
 /** Short poll intervals: a watched export is polled once a second. */
 export const BRISK = { firstMs: 300, intervalMs: 1_000, maxIntervalMs: 1_000 }
 
+/**
+ * When many connect at once, each replica asks for its callers, and the budget spreads these looks. So
+ * long after the last was told, a look for a caller may still come besides the polls.
+ */
+export const SETTLING_MS = 1_500
+
 export const paceOf = ({ firstMs, intervalMs, maxIntervalMs }: typeof BRISK) => ({
   POLL_FIRST_MS: `${firstMs}`,
   POLL_INTERVAL_MS: `${intervalMs}`,

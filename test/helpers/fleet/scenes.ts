@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { listenToBus } from './bus.ts'
 import { CALM_WINDOW, check } from './checker.ts'
 import { eventually } from './eventually.ts'
-import { paceOf, startFleet } from './fleet.ts'
+import { paceOf, SETTLING_MS, startFleet } from './fleet.ts'
 import type { PlantName } from './plants.ts'
 import { readOnce } from './readers.ts'
 import type { Violation } from './record.ts'
@@ -13,8 +13,10 @@ import type { Story } from './story.ts'
 export type Scene = (plant?: PlantName) => Promise<Violation[]>
 
 const SLACK_MS = 1_000
-const PACE = { firstMs: 300, intervalMs: 1_500, maxIntervalMs: 1_500 }
-/** Heartbeats are so rare that they cannot deliver what the bus should have delivered. */
+const PACE = { firstMs: 200, intervalMs: 700, maxIntervalMs: 700 }
+/** Longer than a look and its event take, and shorter than two intervals. */
+const SLOW_MS = 900
+/** No heartbeat helps what the bus should tell. */
 const SELDOM = { SSE_HEARTBEAT_MS: '20000' }
 const STORIES = 3
 
@@ -43,8 +45,8 @@ export const ordinaryLife: Scene = async (plant) => {
     await Promise.all(followers.map(({ told }) => told))
     return followers
   }
-  const followers = await fleet.disturb('connecting', PACE.intervalMs, followAll)
-  fleet.readOn({ client: 'reader', story: at(stories, 1), everyMs: 600 })
+  const followers = await fleet.disturb('connecting', SETTLING_MS, followAll)
+  fleet.readOn({ client: 'reader', story: at(stories, 1), everyMs: 300 })
 
   const seenBy = (story: Story, everyone: number) =>
     eventually(
@@ -56,7 +58,7 @@ export const ordinaryLife: Scene = async (plant) => {
         )
         return seen.length >= everyone
       },
-      4_000,
+      PACE.intervalMs + 2 * SLACK_MS,
     ).catch(() => {})
   const begun = bus.heardOf(first).length
   await eventually('the bus carries what is pending', () => bus.heardOf(first).length > begun)
@@ -68,7 +70,7 @@ export const ordinaryLife: Scene = async (plant) => {
   // A look of one replica takes long and finds the export pending. A look of another replica begins
   // later and finds it done.
   const callsOf = () => lemlist.calls.filter(({ exportId }) => exportId === first.exportId)
-  first.answerIn(1_200)
+  first.answerIn(SLOW_MS)
   const before = callsOf().length
   await eventually('a slow look begins', () => callsOf().length > before)
   first.answerIn(0)
@@ -77,7 +79,8 @@ export const ordinaryLife: Scene = async (plant) => {
   const elsewhere = replicas.find(({ name }) => name !== looking) ?? replicas[0]
   await readOnce({ client: 'reader-elsewhere', story: first, recorder }, elsewhere)
   first.relapse()
-  await delay(1_500)
+  // Until the slow look is over, and a little.
+  await delay(SLOW_MS + 200)
   for (const home of replicas)
     await readOnce({ client: 'reader-after', story: first, recorder }, home)
 
@@ -96,8 +99,7 @@ export const ordinaryLife: Scene = async (plant) => {
  * one, by what it knew when it claimed the export.
  */
 export const lateReschedule: Scene = async (plant) => {
-  const pace = { firstMs: 300, intervalMs: 3_000, maxIntervalMs: 3_000 }
-  const slowMs = 2_000
+  const pace = { firstMs: 300, intervalMs: 1_000, maxIntervalMs: 1_000 }
   const env = { ...paceOf(pace), SSE_HEARTBEAT_MS: '500' }
   const fleet = await startFleet({ replicas: 2, env, ...(plant && { plant }) })
   const { recorder, replicas } = fleet
@@ -106,8 +108,8 @@ export const lateReschedule: Scene = async (plant) => {
   const story = at(fleet.stories(1), 0)
   const follower = fleet.follow({ client: 'follower', stories: [story], home })
   await follower.told
-  // Chance decides which replica polls. The scene needs a poll of the one that has no watchers.
-  story.answerIn(slowMs)
+  // Who polls is chance: until it is the one that nobody watches on.
+  story.answerIn(SLOW_MS)
   const from = performance.now()
   await eventually(
     'a poll by the idle replica',
@@ -116,8 +118,8 @@ export const lateReschedule: Scene = async (plant) => {
   )
   story.answerIn(0)
   await readOnce({ client: 'reader', story, recorder }, home)
-  // Waits until the slow look is over, and 200 ms more.
-  await delay(slowMs + 200)
+  // Until the slow look is over, and a little.
+  await delay(SLOW_MS + 200)
   story.finish()
   const finalWithinMs = 1.1 * pace.intervalMs + SLACK_MS
   await fleet.settled([follower], finalWithinMs + SLACK_MS)
@@ -152,7 +154,8 @@ export const lossOfTheCount: Scene = async (plant) => {
   await delay(BEAT_MS)
   await fleet.disturb('Redis is gone', 0, async () => {
     await fleet.redis().kill()
-    await delay(5_000)
+    // The window in which nothing may leave, and half of another.
+    await delay(3_000)
   })
   // A call may need up to 100 ms to reach lemlist, so the window is that much shorter.
   return check(fleet.record(), { window: { calls: LIMIT, ms: CALM_WINDOW.ms } })
