@@ -5,7 +5,7 @@ const ci = process.env.CI === 'true'
 /** Tests that measure time. */
 const TIMED = [
   'test/e2e/{budget,poll-budget,shared-poll,quick-export,drain,fan-out-memory,download}.test.ts',
-  'test/e2e/{load-balancers,redis-away,fleet-pace,fleet-rolling,fleet-faults}.test.ts',
+  'test/e2e/{nginx,haproxy,redis-*,fleet-pace,fleet-rolling}.test.ts',
 ]
 
 /** Whole processes and browsers take their time on a busy machine. */
@@ -59,6 +59,18 @@ export default defineConfig({
           ...patient,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        // `npm test` leaves this out. `.ci/run` runs it as well.
+        extends: true,
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          ...patient,
+          testTimeout: 180_000,
+          maxWorkers: 3,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

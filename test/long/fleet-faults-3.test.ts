@@ -1,0 +1,3 @@
+import { describeSchedules } from './fleet-faults.ts'
+
+describeSchedules(3)

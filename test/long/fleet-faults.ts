@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { runSchedule } from '../helpers/fleet/chaos.ts'
+import { measured } from '../helpers/fleet/measured.ts'
+import { withoutRedis } from '../helpers/redis.ts'
+
+/**
+ * `FLEET_SEEDS=60` runs as many schedules; `FLEET_SEED=7` runs that one again. A seed decides which
+ * faults come when. How the fleet reacts may differ by milliseconds.
+ */
+const one = process.env.FLEET_SEED
+const count = Number(process.env.FLEET_SEEDS ?? 20)
+const SEEDS = one === undefined ? Array.from({ length: count }, (_, n) => n + 1) : [Number(one)]
+
+/** The schedules are shared out among files, which run side by side. */
+const FILES = 3
+
+/** Registers the schedules of one file. @param file from 1 to `FILES` */
+export const describeSchedules = (file: number): void => {
+  const seeds = SEEDS.filter((_, index) => index % FILES === file - 1)
+
+  describe('the schedules of faults in this file', () => {
+    it.skipIf(one !== undefined && file !== 1)('are run at all', () => {
+      expect(seeds.length).toBeGreaterThan(0)
+      for (const seed of seeds) expect(seed).toBeGreaterThanOrEqual(0)
+    })
+  })
+
+  describe.skipIf(withoutRedis)('three replicas under a random schedule of faults', () => {
+    it.each(seeds)('break no promise: FLEET_SEED=%i', async (seed) => {
+      const { plan, violations, calls, sightings } = await runSchedule(seed)
+      const faults = plan.faults.map(({ name }) => name).join(', ')
+      measured(`FLEET_SEED=${seed}: ${sightings} sightings, ${calls} calls; ${faults}`)
+      expect({ seed, plan, violations }).toEqual({ seed, plan, violations: [] })
+    })
+  })
+}
