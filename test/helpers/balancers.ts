@@ -12,7 +12,7 @@ import { tempDirectory } from './process.ts'
  * addresses, the log's path and the largest limits are replaced.
  */
 
-interface Program {
+export interface Program {
   readonly name: string
   /** The file in `deploy/`. */
   readonly file: string
@@ -24,7 +24,7 @@ interface Program {
   argv(config: string, directory: string): readonly string[]
 }
 
-const NGINX: Program = {
+export const NGINX: Program = {
   name: 'nginx',
   file: 'nginx.conf',
   listen: 'listen 8080;',
@@ -40,7 +40,7 @@ const NGINX: Program = {
   ],
 }
 
-const HAPROXY: Program = {
+export const HAPROXY: Program = {
   name: 'haproxy',
   file: 'haproxy.cfg',
   listen: 'bind :8080',
@@ -49,9 +49,7 @@ const HAPROXY: Program = {
   argv: (config) => ['-db', '-f', config],
 }
 
-export const PROGRAMS: readonly Program[] = [NGINX, HAPROXY]
-
-/** The path of a program. Debian keeps servers in a folder that only root has on its `PATH`. */
+/** Where a program is. Debian keeps servers in a folder that is on the `PATH` of root alone. */
 export const findProgram = (name: string): string | undefined =>
   [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
     .map((folder) => join(folder, name))
