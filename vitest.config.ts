@@ -32,9 +32,8 @@ const secondTry = { retry: ci ? 1 : 0 }
 
 export default defineConfig({
   test: {
-    reporters: ci
-      ? ['default', ['json', { outputFile: 'coverage/test-report.json' }]]
-      : ['default'],
+    reporters: ci ? ['default', 'json'] : ['default'],
+    outputFile: { json: 'coverage/test-report.json' },
     testTimeout: 20_000,
     hookTimeout: 30_000,
     sequence: { sequencer: LongestFirst },
