@@ -51,7 +51,7 @@ export default defineConfig({
           name: 'fast',
           include: ['test/{unit,store,http,openapi}/**/*.test.ts'],
           isolate: false,
-          maxWorkers: 4,
+          maxWorkers: 5,
           sequence: { groupOrder: 0 },
         },
       },
