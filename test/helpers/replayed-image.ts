@@ -151,6 +151,10 @@ async function build(stage: Stage, argv: readonly string[]): Promise<void> {
   }
   const env: Record<string, string> = { ...stage.env, PATH: `${stage.env.PATH}:${npm}` }
   for (const [name, value] of settings) env[`npm_config_${name}`] = value
+  // What the installation of this project has in npm's cache is not asked for again: a registry that does
+  // not answer would hold up the test for npm's own five minutes.
+  env.npm_config_prefer_offline = 'true'
+  env.npm_config_fetch_timeout = '60000'
   for (const [name, value = ''] of Object.entries(process.env)) {
     if (/^(https?_proxy|no_proxy|node_extra_ca_certs)$/i.test(name)) env[name] = value
   }
