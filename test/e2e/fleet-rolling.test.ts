@@ -10,6 +10,11 @@ const STREAMS = 1_500
 const EXPORTS = 15
 const PACE = { firstMs: 500, intervalMs: 3_000, maxIntervalMs: 3_000 }
 const SECOND_MS = 1_000
+/**
+ * The most that may come back in one second. The pauses of 1 to 3 s alone would put half of them into each
+ * of two seconds, and the drain spreads them further.
+ */
+const LARGEST_PART = 0.45
 
 /** How many times in each second from the first to the last. */
 const perSecond = (times: readonly number[]): number[] => {
@@ -68,7 +73,7 @@ describe.skipIf(withoutRedis)('a rolling restart of three replicas with 1 500 st
       const seconds = perSecond(wave)
       measured(`${wave.length} reconnects, by the second: ${seconds.join(' ')}`)
       expect(wave.length).toBeGreaterThan(STREAMS / 6)
-      expect(Math.max(...seconds)).toBeLessThanOrEqual((2 * wave.length) / seconds.length)
+      expect(Math.max(...seconds)).toBeLessThanOrEqual(LARGEST_PART * wave.length)
     }
   })
 })
