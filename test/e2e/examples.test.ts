@@ -20,10 +20,18 @@ const obstacle = onPath('curl') || process.env.CI === 'true' ? undefined : 'no c
 
 const CAMPAIGN = 'cam_Examples1'
 
+/** Every export is pending at the first look, and done at the next. */
 const start = async () => {
-  const started = { durationMs: 600, fileBytes: 20_000 }
+  const started = { durationMs: 3_600_000, fileBytes: 20_000 }
   const gateway = await startGateway({ ...IN_HASTE, lemlist: { ...IN_HASTE.lemlist, started } })
-  gateway.lemlist.addCampaign(CAMPAIGN)
+  const { lemlist } = gateway
+  lemlist.addCampaign(CAMPAIGN)
+  void lemlist
+    .waitForCalls(1, ({ operation }) => operation === 'status')
+    .then(() => {
+      const looked = lemlist.calls.find(({ operation }) => operation === 'status')
+      lemlist.finish(looked?.exportId ?? '')
+    })
   return gateway
 }
 
