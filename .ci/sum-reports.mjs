@@ -1,7 +1,8 @@
 /**
- * Sums the JSON reports of Vitest that are named on the command line. It prints each test that passed only
- * at its second try, each report that tells of no test, and one line with the counts of all. It exits
- * with 1 when a test or a file failed, or when a report is missing: tests that nobody ran prove nothing.
+ * Adds up the JSON reports of Vitest that the command line names. It prints each test that passed only
+ * at its second try, each report without tests, and one last line with the counts of all tests. It
+ * exits with 1 when a test or a file failed, and also when a report is missing or has no tests: tests
+ * that did not run prove nothing.
  */
 import { readFileSync } from 'node:fs'
 
@@ -30,7 +31,7 @@ for (const path of paths) {
   sum.passed += report.numPassedTests
   sum.failed += report.numFailedTests
   sum.skipped += report.numPendingTests + report.numTodoTests
-  // A file that cannot be loaded has no failed test.
+  // A test file that cannot be loaded has no failed test, but its report is not a success.
   if (report.success !== true) isSound = false
   for (const { assertionResults } of report.testResults) {
     for (const { status, fullName, failureMessages } of assertionResults) {

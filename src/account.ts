@@ -2,20 +2,22 @@ import type { Config } from './config/config.ts'
 import { createFiles, type Files } from './exports/downloading/files.ts'
 import { isPending } from './exports/export.ts'
 import { createAlarm } from './exports/following/alarm.ts'
+import { createAttendance } from './exports/following/attendance.ts'
 import { createFollower } from './exports/following/follower.ts'
 import { createTracker, type Tracker } from './exports/following/tracker.ts'
-import type { Observer, Store } from './exports/ports.ts'
+import type { Observer, Store, Upstream } from './exports/ports.ts'
 import { createCache } from './exports/reading/cache.ts'
 import { createLatest } from './exports/reading/latest.ts'
 import { createLooker } from './exports/reading/looker.ts'
 import { createReader, type Reader } from './exports/reading/reader.ts'
 import { createStarter, type Starter } from './exports/starting/starter.ts'
 import { createHub } from './exports/watching/hub.ts'
+import { createOpening } from './exports/watching/opening.ts'
+import { createUpkeep } from './exports/watching/upkeep.ts'
 import { createWatch, type Watch } from './exports/watching/watch.ts'
-import { createLemlist } from './lemlist/client.ts'
 import { FILE_SOCKETS } from './lemlist/connection.ts'
 import { fileBases } from './lemlist/file.ts'
-import { patienceOf, pollPlaces } from './lemlist/limits.ts'
+import { patienceOf, pollPlaces, pollStandMs } from './lemlist/limits.ts'
 
 /** The parts of the gateway that serve the exports of one lemlist account. */
 export interface Account {
@@ -24,14 +26,14 @@ export interface Account {
   readonly starter: Starter
   readonly files: Files
   readonly tracker: Tracker
-  /** Ends all calls to lemlist and stops the heartbeat timer. */
-  close(): Promise<void>
+  /** Stops the heartbeat timer. */
+  close(): void
 }
 
 interface AccountOptions {
   readonly name: string
-  /** Returns the current lemlist key, which may change while the gateway runs. */
-  readonly apiKey: () => string
+  /** The client of lemlist for this account. Its calls stand in the waiting line of the account. */
+  readonly upstream: Upstream
   readonly config: Config
   readonly store: Store
   readonly observer: Observer
@@ -39,34 +41,21 @@ interface AccountOptions {
 
 /** Builds the domain of one lemlist account. Each object uses only objects built above it. */
 export const createAccount = (options: AccountOptions): Account => {
-  const { name, apiKey, config, store, observer } = options
+  const { name, upstream, config, store, observer } = options
   const { results, schedule, updates, budget, idempotency } = store
   const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
   const { baseUrl, timeoutMs } = lemlist
   const patience = patienceOf(timeoutMs, budget)
   const { patienceMs } = patience
 
-  // Upstream: every call to lemlist goes through the waiting line.
-  const upstream = createLemlist({ account: name, baseUrl, apiKey, budget, timeoutMs, fileTtlMs })
-
   // Following: decides when the gateway looks at an export again.
   const hub = createHub()
   const { isWatched } = hub
   const alarm = createAlarm()
-  const follower = createFollower({
-    ...{
-      schedule,
-      results,
-      updates,
-      observer,
-      alarm,
-      intervals,
-      isWatched,
-      exportTtlMs,
-      fileTtlMs,
-    },
-    watchedForMs: 2 * sse.heartbeatMs,
-  })
+  const polling = { schedule, alarm, observer, intervals, isWatched }
+  const attendance = createAttendance(polling)
+  const lives = { exportTtlMs, fileTtlMs }
+  const follower = createFollower({ ...polling, ...lives, results, updates })
 
   // Reading: answers callers from the cache or from lemlist.
   const latest = createLatest()
@@ -74,14 +63,21 @@ export const createAccount = (options: AccountOptions): Account => {
   const looker = createLooker({ upstream, cache, updates, observer })
   const reader = createReader({ cache, looker, follower, ...patience })
   const tracker = createTracker({
-    ...{ schedule, looker, follower, alarm, observer },
+    ...{ schedule, looker, follower, alarm, observer, isWatched },
+    pausedMs: () => budget.pausedMs(name),
     places: pollPlaces(lemlist.calls),
+    standMs: pollStandMs(timeoutMs),
     longestTurnMs: intervals.maxIntervalMs,
   })
 
-  // Watching, starting and downloading.
-  const watch = createWatch({ hub, reader, cache, follower, results, observer, intervals })
-  const starting = { upstream, idempotency, follower, observer, patienceMs, timeoutMs }
+  // Watching: tells everybody who watches an export what changes.
+  const watching = { hub, cache, attendance, observer, intervals }
+  const opening = createOpening({ ...watching, reader, follower })
+  const upkeep = createUpkeep({ ...watching, results })
+  const watch = createWatch({ hub, opening, attendance, reader })
+
+  // Starting and downloading.
+  const starting = { upstream, idempotency, results, follower, observer, patienceMs, timeoutMs }
   const starter = createStarter(starting)
   const files = createFiles({
     ...{ reader, upstream, intervals, patienceMs },
@@ -91,16 +87,15 @@ export const createAccount = (options: AccountOptions): Account => {
 
   // This closes the loop: an update that any replica publishes reaches everybody who watches the
   // export on this replica.
-  updates.listen((ref, update) => {
-    if (update.kind === 'status' && isPending(update.snapshot)) latest.set(ref, update.snapshot)
-    hub.dispatch(ref, update)
+  updates.listen((ref, update, from) => {
+    if (update.kind === 'status' && isPending(update.snapshot)) {
+      latest.set(ref, update.snapshot, from)
+    }
+    hub.dispatch(ref, update, from)
   })
-  store.listen?.({ switched: () => void watch.rejoin(), missed: () => void watch.renew() })
-  const heartbeat = setInterval(() => void watch.renew(), sse.heartbeatMs)
+  store.listen?.({ switched: () => void upkeep.rejoin(), missed: () => void upkeep.renew() })
+  const heartbeat = setInterval(() => void upkeep.renew(), sse.heartbeatMs)
 
-  const close = async (): Promise<void> => {
-    clearInterval(heartbeat)
-    await upstream.close()
-  }
+  const close = (): void => clearInterval(heartbeat)
   return { reader, watch, starter, files, tracker, close }
 }

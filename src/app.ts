@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { createAccount } from './account.ts'
 import type { Config } from './config/config.ts'
 import { DEFAULT_ACCOUNT } from './exports/export.ts'
+import { longestAheadMs } from './exports/following/poll-policy.ts'
 import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { listen } from './http/listening.ts'
@@ -16,6 +17,7 @@ import { startRoute } from './http/routes/start.ts'
 import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
 import { bodiesFor } from './http/status/bodies.ts'
+import { createLemlist } from './lemlist/client.ts'
 import { budgetLimits, claimMs } from './lemlist/limits.ts'
 import { openStore } from './store/open.ts'
 import type { Logger } from './telemetry/log.ts'
@@ -44,16 +46,24 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const { lemlist, poll: intervals, sse } = config
   const apiKey = options.apiKey ?? (() => lemlist.apiKey.reveal())
 
-  // The store, and the domain objects that work on it.
+  // The store, the client of lemlist, and the domain objects that use both.
   const store = openStore(config.storeUrl, {
     prefix: config.storePrefix,
     limits: budgetLimits(lemlist),
     reserve: lemlist.reserve,
     visibilityMs: claimMs(lemlist.timeoutMs),
+    watchMs: 2 * sse.heartbeatMs,
+    scheduleLimits: { longestAheadMs: longestAheadMs(intervals) },
     ...storeObserverOf(logger),
   })
   const observer = observerOf(logger)
-  const account = createAccount({ name: DEFAULT_ACCOUNT, apiKey, config, store, observer })
+  const upstream = createLemlist({
+    account: DEFAULT_ACCOUNT,
+    apiKey,
+    budget: store.budget,
+    ...{ baseUrl: lemlist.baseUrl, timeoutMs: lemlist.timeoutMs, fileTtlMs: config.fileTtlMs },
+  })
+  const account = createAccount({ name: DEFAULT_ACCOUNT, upstream, config, store, observer })
   const { reader, watch, starter, files, tracker } = account
 
   // The HTTP server with its streams and routes.
@@ -78,7 +88,8 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   healthRoutes(server, { storeHealthy: () => store.healthy(), stopping })
 
   const letGo = async (): Promise<void> => {
-    await account.close()
+    account.close()
+    await upstream.close()
     await store.close()
   }
   return {

@@ -47,15 +47,31 @@ export const isFinal = (snapshot: Pick<Snapshot, 'state'>): boolean =>
 export const isPending = (snapshot: Pick<Snapshot, 'state'>): boolean =>
   snapshot.state === 'pending'
 
+/** Where a status was observed: on this replica, or on another one, whose news may arrive late. */
+export type ObservedOn = 'here' | 'elsewhere'
+
 /**
  * Whether `next` may be shown after `previous`. A final status beats a pending one, the first final
  * status wins, and otherwise the later one wins. So a status never runs backwards, whichever
  * replica it comes from.
+ *
+ * The observations of this replica arrive in the order of its calls, so `next` is the later one.
+ * The observation of another replica is compared by its time. When `previous` lies in the future,
+ * the clock was set back and the times say nothing, so `next` is taken.
+ *
+ * @param from where `next` was observed
+ * @param now epoch milliseconds
  */
-export const supersedes = (next: Snapshot, previous: Snapshot | undefined): boolean => {
+export const supersedes = (
+  next: Snapshot,
+  previous: Snapshot | undefined,
+  from: ObservedOn,
+  now: number,
+): boolean => {
   if (previous === undefined) return true
   if (isFinal(previous)) return false
-  return isFinal(next) || next.observedAt >= previous.observedAt
+  if (isFinal(next) || from === 'here') return true
+  return next.observedAt >= previous.observedAt || previous.observedAt > now
 }
 
 /** lemlist is no older than this. An earlier date is a default value, not the end of an export. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { ProblemCode } from '../problems.ts'
-import type { CampaignRef, ExportRef, Snapshot } from './export.ts'
-import type { Schedule } from './schedule.ts'
+import type { CampaignRef, ExportRef, ObservedOn, Snapshot } from './export.ts'
+import type { CallClass, Schedule } from './schedule.ts'
 
 /** The ports: what the domain needs from outside. `lemlist/` and `store/` implement them. */
 
@@ -9,8 +9,23 @@ import type { Schedule } from './schedule.ts'
 export interface Turn {
   /** The call with the earliest `due` leaves the line first. */
   readonly due: number
-  /** When the call gives up waiting in line; `Infinity` for a poll. A call under way goes on. */
+  /** When the call gives up waiting in line. A call under way goes on. */
   readonly giveUpAt: number
+  /**
+   * When the call must have left the line, whoever joins it. A poll's claim ends some time after
+   * that, and then another replica may look. Without it the call may wait as long as somebody wants.
+   */
+  readonly latestAt?: number
+  /**
+   * Whose share of the slots the call uses. A caller's call uses that of `watched` or
+   * `unconfirmed`.
+   */
+  readonly callClass: CallClass
+  /**
+   * Asked while the call waits in line and when a slot is free. A call that nobody wants any more
+   * leaves the line and costs nothing. Without this function the call is always wanted.
+   */
+  readonly isWanted?: () => boolean
 }
 
 /** One look at lemlist. It waits for its slot, then it runs. No caller can cancel it. */
@@ -21,7 +36,9 @@ export interface Look {
   readonly answer: Promise<Snapshot>
   /** Whether the look still waits in line. */
   isWaiting(): boolean
-  /** Gives the look the earlier of the two due times and the later of the two give-up times. */
+  /**
+   * Gives the look the earlier due time, the later give-up time and the better class of both turns.
+   */
   hurry(turn: Turn): void
 }
 
@@ -105,6 +122,8 @@ export interface Budget {
   take(account: string): Promise<number>
   /** Lets no call leave for `ms` milliseconds, because a 429 or 503 of lemlist asked for that. */
   pause(account: string, ms: number): Promise<void>
+  /** Returns how long such a pause still lasts, milliseconds; 0 when there is none. */
+  pausedMs(account: string): Promise<number>
   /** The longest that a caller should wait for a call now, ms. Short while few calls may leave. */
   patienceMs?(): number
 }
@@ -121,8 +140,10 @@ export type Update =
 export interface Updates {
   publish(ref: ExportRef, update: Update): Promise<void>
   /** Sets the only listener. It also hears what this replica publishes. */
-  listen(listener: (ref: ExportRef, update: Update) => void): void
+  listen(listener: UpdateListener): void
 }
+
+export type UpdateListener = (ref: ExportRef, update: Update, from: ObservedOn) => void
 
 /** The limits of one lemlist key that every `Budget` keeps. */
 export interface BudgetLimits {
@@ -192,6 +213,8 @@ export interface Observer {
   drift(kind: 'unknown-state' | 'shape' | 'past-life'): void
   /** The store failed, and the gateway goes on without it. */
   storeFailed(operation: string, error: unknown): void
+  /** The schedule has no room for so many exports, so the gateway does not follow them. */
+  scheduleFull(exports: number): void
   /** An operation threw an error that nobody expected. This is a bug. */
   failed(operation: string, error: unknown): void
 }

@@ -4,65 +4,115 @@ import type { ExportRef } from './export.ts'
 
 /**
  * Why the gateway tracks an export, weakest reason first. `watched`: somebody watches it, and
- * lemlist has not answered yet. `started`: it was started through the gateway. `pending`: it was
- * seen pending.
+ * lemlist has not confirmed it yet. `started`: it was started through the gateway. `pending`: it
+ * was seen pending.
  */
 export type Origin = 'watched' | 'started' | 'pending'
 
+/**
+ * Which share of the budget a call to lemlist uses. `watched`: a caller waits for the call, or
+ * somebody watches the export on any replica. `idle`: nobody watches the export, but the gateway
+ * follows it until it is over. `unconfirmed`: somebody wants the export, but it was not started
+ * through the gateway and lemlist has never confirmed it, so it may not exist.
+ */
+export type CallClass = 'watched' | 'idle' | 'unconfirmed'
+
+export const CALL_CLASSES = ['watched', 'idle', 'unconfirmed'] as const satisfies CallClass[]
+
+/** A number for each class, such as how many polls of it may wait in line. */
+export type PerClass = Readonly<Record<CallClass, number>>
+
 /** When the gateway looks at an export next, and how the looks so far have ended. */
 export interface Plan {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds. Of the overdue exports of a class the longest overdue is claimed first. */
   readonly dueAt: number
-  /** The export's own interval, milliseconds. Due exports are ordered by `dueAt + intervalMs`. */
+  /** The export's own interval, milliseconds. */
   readonly intervalMs: number
   readonly origin: Origin
   /** How many looks in a row found that lemlist does not know the export. */
   readonly misses: number
   /** How many looks in a row have failed. */
   readonly failures: number
+  /** How many looks in a row found it too old (over 2 h 15 min) while nobody watched it. */
+  readonly agedLooks: number
 }
 
+/** A tracked export, as the domain gives it to the schedule. */
 export interface Tracking extends Plan {
   readonly ref: ExportRef
   /** When the gateway first saw it, epoch ms. The age of an export counts from nothing else. */
   readonly firstSeenAt: number
-  /** Until when at least somebody watches it on any replica, epoch ms. 0 when nobody does. */
-  readonly watchedUntil: number
+}
+
+/** A tracked export, as the schedule returns it. */
+export interface Tracked extends Tracking {
+  /** Whether somebody watches the export on any replica. */
+  readonly watched: boolean
 }
 
 /** The right to look at an export and to say when it is looked at next. */
-export interface Claim extends Tracking {
+export interface Claim extends Tracked {
   readonly token: string
+  readonly callClass: CallClass
+}
+
+/** An export that is watched on this replica. */
+export interface Watched {
+  readonly ref: ExportRef
+  /** A later due time moves forward to this time, epoch milliseconds. */
+  readonly dueBy?: number
 }
 
 /**
- * The tracked exports, each until it is final. The budget bounds them: an export gets here by a
- * call to lemlist and leaves after 2 h 15 min. With 8 calls a second these are at most about 65 000
- * exports.
+ * The tracked exports, each until it is final. An operation on many exports is one transaction of
+ * the store, or one script for a few hundred of them.
+ *
+ * The number of tracked exports is bounded, and so is the number of unconfirmed ones among them.
+ * The schedule does not track the exports beyond a bound, and returns them.
  */
 export interface Schedule {
   /**
-   * Tracks an export, or notes a look that was made without a claim. A claim on the export is lost
-   * then. The earliest `firstSeenAt`, the latest `watchedUntil` and the stronger `origin` stay.
+   * Tracks exports, or notes looks that were made without a claim. A claim on such an export is
+   * lost then. The earliest `firstSeenAt` and the stronger `origin` stay. Returns the exports that
+   * the schedule has no room for.
    */
-  track(tracking: Tracking): Promise<void>
+  track(trackings: readonly Tracking[]): Promise<readonly ExportRef[]>
   /**
-   * Raises `watchedUntil` of the refs that are tracked. With `dueBy`, epoch milliseconds, the due
-   * times of those that are not claimed move forward to it. In a shared store the claim may belong
-   * to another replica, which does not know yet that somebody watches. Then the due time that this
+   * Says that this replica watches these exports, and tracks those that are not tracked yet. The
+   * due times of the others move forward to the given ones, as with `watch`. Returns the exports
+   * that the schedule has no room for.
+   */
+  adopt(trackings: readonly Tracking[]): Promise<readonly ExportRef[]>
+  /**
+   * Says that this replica watches these exports, until it calls `unwatch` or has not called
+   * `renew` for two heartbeats. The exports need not be tracked yet. With `dueBy`, the due times of
+   * those that are not claimed move forward. In a shared store the claim may belong to another
+   * replica, which does not know yet that somebody watches. Then the due time that the other
    * replica names at its `reschedule` moves forward.
    */
-  watch(refs: readonly ExportRef[], watchedUntil: number, dueBy?: number): Promise<void>
+  watch(watched: readonly Watched[]): Promise<void>
   /**
-   * Claims the `limit` most urgent of the due exports, by deadline, each with a new token. A
-   * claimed export is due again when the visibility time-out has passed, so the claims of a dead
-   * replica come back by themselves. `nextDueAt` is the earliest due time after that, claimed
-   * exports included.
+   * Says that nobody on this replica watches these exports any more. The schedule drops an
+   * unconfirmed export that nobody watches on any replica.
    */
-  claim(now: number, limit: number): Promise<{ claims: Claim[]; nextDueAt: number | undefined }>
+  unwatch(refs: readonly ExportRef[]): Promise<void>
+  /**
+   * Called at each heartbeat with all exports that this replica watches. The store writes again
+   * only those that it has lost.
+   */
+  renew(refs: readonly ExportRef[]): Promise<void>
+  /**
+   * Claims the longest overdue exports of each class, as many as `room` says, each with a new
+   * token. A claimed export is due again when the visibility time-out has passed, so the claims of
+   * a dead replica come back by themselves. A due time further ahead than any interval was written
+   * before the clock was set back, so that export is due now. `nextDueAt` is the earliest due time
+   * after that in the classes that have room left, claimed exports included.
+   */
+  claim(now: number, room: PerClass): Promise<{ claims: Claim[]; nextDueAt: number | undefined }>
   /** Says when to look at the export next. If the claim is lost, returns false, changes nothing. */
   reschedule(claim: Pick<Claim, 'ref' | 'token'>, plan: Plan): Promise<boolean>
-  find(ref: ExportRef): Promise<Tracking | undefined>
+  /** Returns one answer for each export, in their order. */
+  find(refs: readonly ExportRef[]): Promise<readonly (Tracked | undefined)[]>
   /** Stops tracking the export. With a token it does so only while that claim holds. */
   untrack(ref: ExportRef, token?: string): Promise<boolean>
 }

@@ -36,7 +36,8 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
    * any call.
    */
   const repeatable = (turn: Turn, pool: 'calls' | 'files') => {
-    let place = line.enter(turn)
+    const hasSockets = pool === 'files'
+    let place = line.enter(turn, hasSockets)
     const attempt = async <T>(call: () => Promise<T>, mayRetry: boolean): Promise<T> => {
       const release = await place.slot
       const mayBeStale = connection.reuses(pool)
@@ -47,7 +48,8 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       } finally {
         release()
       }
-      place = line.enter({ due: turn.due, giveUpAt: performance.now() + timeoutMs / 2 })
+      const giveUpAt = performance.now() + timeoutMs / 2
+      place = line.enter({ ...turn, giveUpAt }, hasSockets)
       return attempt(call, false)
     }
     const started = left(place)

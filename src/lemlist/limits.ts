@@ -15,11 +15,12 @@ const ARRIVAL_SLACK = 1.025
  * that would only stand in line.
  */
 const PACED_QUARTERS = 4
-/**
- * A claim holds for this time longer than the deadline of its call, milliseconds. When the claim
- * ends, its call must be over, or its replica is dead.
- */
-const VISIBILITY_SLACK_MS = 5_000
+/** A poll stands in line for at least this time before it gives up, milliseconds. */
+const LEAST_STAND_MS = 4_500
+/** The way to the store and back may take this part of a claim, milliseconds. */
+const CLAIM_MARGIN_MS = 500
+/** A poll stands in line for this time longer than a caller, milliseconds. */
+const BEYOND_CALLERS_MS = 250
 /**
  * The part of a call's deadline that a caller waits in line. A caller is promised an answer within
  * half of the deadline. The factor 0.85 leaves time to send hundreds of refusals at once.
@@ -41,8 +42,20 @@ export const budgetLimits = ({ calls, windowMs }: BudgetLimits): BudgetLimits =>
 export const pollPlaces = (calls: number): number =>
   Math.min(SOCKETS, Math.max(1, Math.floor(calls / PACED_QUARTERS)))
 
-/** How long a claim on an export holds, milliseconds. That is longer than any look takes. */
-export const claimMs = (timeoutMs: number): number => timeoutMs + VISIBILITY_SLACK_MS
+/**
+ * How long a poll may stand in line, milliseconds. That is longer than a caller stands there.
+ * Otherwise callers who come all the time would keep every poll from its slot.
+ */
+export const pollStandMs = (timeoutMs: number): number =>
+  Math.max(LEAST_STAND_MS, timeoutMs * PATIENCE + BEYOND_CALLERS_MS)
+
+/**
+ * How long a claim on an export holds, milliseconds. That is longer than any look takes: it may
+ * stand in line, and then its call has a deadline. When the claim ends, the call is over, or its
+ * replica is dead.
+ */
+export const claimMs = (timeoutMs: number): number =>
+  pollStandMs(timeoutMs) + timeoutMs + CLAIM_MARGIN_MS
 
 /**
  * How long a caller stands in line for lemlist (`patienceMs`), and how long it makes sense now to

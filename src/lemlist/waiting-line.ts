@@ -1,10 +1,17 @@
 import { performance } from 'node:perf_hooks'
 import type { Turn } from '../exports/ports.ts'
+import type { CallClass } from '../exports/schedule.ts'
 import { Problem } from '../problems.ts'
+import { createShares } from './shares.ts'
 
 /** The line in front of one lemlist key. Every call to lemlist stands in it. */
 export interface WaitingLine {
-  enter(turn: Turn): Place
+  /**
+   * @param unlimited true for a call whose pool has sockets of its own. Such a call does not wait
+   * for the calls under way, and they do not wait for it. It needs a slot of the budget like any
+   * call.
+   */
+  enter(turn: Turn, unlimited?: boolean): Place
   /** How many calls stand in line. */
   length(): number
   /** Rejects all calls that stand in line, and every later one. */
@@ -18,7 +25,10 @@ export interface Place {
    */
   readonly slot: Promise<() => void>
   isWaiting(): boolean
-  /** Gives the call the earlier of the two due times and the later of the two give-up times. */
+  /**
+   * Gives the call the earlier due time, the later give-up time and the better class of the two
+   * turns. When the new turn has no `isWanted`, the call is wanted from now on.
+   */
   hurry(turn: Turn): void
 }
 
@@ -43,19 +53,30 @@ const MAX_WAITING = 10_000
 interface Waiter {
   due: number
   giveUpAt: number
+  latestAt: number
+  callClass: CallClass
+  isWanted: (() => boolean) | undefined
+  readonly unlimited: boolean
   waiting: boolean
   timer: NodeJS.Timeout | undefined
   readonly settle: PromiseWithResolvers<() => void>
 }
 
+/** The class with the larger number is the better one: it has the larger share of the slots. */
+const BETTER = { watched: 2, idle: 1, unconfirmed: 0 } satisfies Record<CallClass, number>
+
+const nothing = (): void => {}
+
 /**
- * Creates a line in which the earliest due time goes first. The line takes a slot from the budget
- * and only then picks its head, so that the slot goes to the call that is most urgent at that
- * moment. One timer waits for the budget, however many calls stand in line.
+ * Creates a line in which the earliest due time goes first, among the classes that the shares
+ * allow. The line takes a slot from the budget and only then picks its head, so that the slot goes
+ * to the call that is most urgent at that moment. One timer waits for the budget, however many
+ * calls stand in line.
  */
 export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   const { take, maxRunning, maxWaiting = MAX_WAITING } = options
   const waiters = new Set<Waiter>()
+  const shares = createShares()
   let running = 0
   /**
    * When the budget wants to be asked again, monotonic milliseconds. That is late while lemlist has
@@ -64,11 +85,12 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   let restsUntil = 0
   let serving = false
   let closed = false
-  let wake: () => void = () => {}
+  let wake: () => void = nothing
 
   const refusal = (detail: string): Problem => {
     const restMs = restsUntil - performance.now()
-    return new Problem('budget-exhausted', detail, { retryAfterMs: Math.max(1_000, restMs) })
+    const retryAfterMs = Math.max(1_000, restMs)
+    return new Problem('budget-exhausted', detail, { retryAfterMs, notSent: true })
   }
 
   const leave = (waiter: Waiter): void => {
@@ -77,55 +99,86 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     waiters.delete(waiter)
   }
 
+  const turnAway = (waiter: Waiter, reason: unknown): void => {
+    leave(waiter)
+    waiter.settle.reject(reason)
+  }
+
   const giveUpLater = (waiter: Waiter): void => {
     clearTimeout(waiter.timer)
     if (waiter.giveUpAt === Number.POSITIVE_INFINITY) return
+    const leftMs = Math.max(0, waiter.giveUpAt - performance.now())
     waiter.timer = setTimeout(
-      () => {
-        leave(waiter)
-        waiter.settle.reject(refusal('No call to lemlist was free in time.'))
-      },
-      Math.max(0, waiter.giveUpAt - performance.now()),
+      () => turnAway(waiter, refusal('No call to lemlist was free in time.')),
+      leftMs,
     )
   }
 
+  /** Whether the call would find a free socket now. */
+  const mayLeave = ({ unlimited }: Waiter): boolean => unlimited || running < maxRunning
+
+  const dropUnwanted = (): void => {
+    for (const waiter of waiters) {
+      if (waiter.isWanted?.() === false)
+        turnAway(waiter, refusal('Nobody waits for this call any more.'))
+    }
+  }
+
+  const isAnybodyReady = (): boolean => [...waiters].some(mayLeave)
+
+  /**
+   * Returns the call with the earliest due time, among the classes that the next slot may go to.
+   */
   const head = (): Waiter | undefined => {
+    const ready = [...waiters].filter(mayLeave)
+    const classes = shares.next(new Set(ready.map(({ callClass }) => callClass)))
     let first: Waiter | undefined
-    for (const waiter of waiters) if (first === undefined || waiter.due < first.due) first = waiter
+    for (const waiter of ready) {
+      if (!classes.includes(waiter.callClass)) continue
+      if (first === undefined || waiter.due < first.due) first = waiter
+    }
     return first
   }
 
-  /** Waits until `ms` have passed, a call has ended or the line is closed. */
+  /**
+   * Resolves after `ms` milliseconds, when a call ends, when the line closes, or when a call enters
+   * while all sockets are busy.
+   */
   const rest = async (ms: number): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>()
     wake = resolve
     const timer = Number.isFinite(ms) ? setTimeout(resolve, Math.ceil(ms)) : undefined
     await promise
     clearTimeout(timer)
+    wake = nothing
   }
 
-  const release = (): void => {
-    running -= 1
-    wake()
+  const go = (waiter: Waiter): void => {
+    leave(waiter)
+    shares.spent(waiter.callClass)
+    const counts = waiter.unlimited ? 0 : 1
+    running += counts
+    let released = false
+    waiter.settle.resolve(() => {
+      if (released) return
+      released = true
+      running -= counts
+      wake()
+    })
   }
 
   const serveNext = async (): Promise<void> => {
-    if (running >= maxRunning) return rest(Number.POSITIVE_INFINITY)
+    dropUnwanted()
+    if (waiters.size === 0) return
+    if (!isAnybodyReady()) return rest(Number.POSITIVE_INFINITY)
     const waitMs = await take()
     if (waitMs > 0) {
       restsUntil = performance.now() + waitMs
       return rest(waitMs)
     }
+    dropUnwanted()
     const next = head()
-    if (next === undefined) return
-    leave(next)
-    running += 1
-    let released = false
-    next.settle.resolve(() => {
-      if (released) return
-      released = true
-      release()
-    })
+    if (next !== undefined) go(next)
   }
 
   const serve = async (): Promise<void> => {
@@ -134,39 +187,41 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     try {
       while (waiters.size > 0 && !closed) await serveNext()
     } catch (error) {
-      for (const waiter of [...waiters]) {
-        leave(waiter)
-        waiter.settle.reject(error)
-      }
+      for (const waiter of [...waiters]) turnAway(waiter, error)
     } finally {
       serving = false
     }
   }
 
   return {
-    enter: ({ due, giveUpAt }) => {
+    enter: (turn, unlimited = false) => {
+      const { due, giveUpAt, callClass, isWanted } = turn
+      const settle = Promise.withResolvers<() => void>()
       const waiter: Waiter = {
-        due,
-        giveUpAt,
+        ...{ due, giveUpAt, callClass, isWanted, unlimited, settle },
+        latestAt: turn.latestAt ?? Number.POSITIVE_INFINITY,
         waiting: true,
         timer: undefined,
-        settle: Promise.withResolvers(),
       }
       if (closed || waiters.size >= maxWaiting) {
-        waiter.waiting = false
-        waiter.settle.reject(refusal('Too many calls to lemlist are waiting.'))
+        turnAway(waiter, refusal('Too many calls to lemlist are waiting.'))
       } else {
         waiters.add(waiter)
         giveUpLater(waiter)
+        if (running >= maxRunning) wake()
         void serve()
       }
       return {
-        slot: waiter.settle.promise,
+        slot: settle.promise,
         isWaiting: () => waiter.waiting,
         hurry: (turn) => {
           if (!waiter.waiting) return
           waiter.due = Math.min(waiter.due, turn.due)
-          waiter.giveUpAt = Math.max(waiter.giveUpAt, turn.giveUpAt)
+          waiter.latestAt = Math.min(waiter.latestAt, turn.latestAt ?? Number.POSITIVE_INFINITY)
+          const giveUpAt = Math.max(waiter.giveUpAt, turn.giveUpAt)
+          waiter.giveUpAt = Math.min(waiter.latestAt, giveUpAt)
+          if (BETTER[turn.callClass] > BETTER[waiter.callClass]) waiter.callClass = turn.callClass
+          if (turn.isWanted === undefined) waiter.isWanted = undefined
           giveUpLater(waiter)
         },
       }
@@ -174,10 +229,7 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     length: () => waiters.size,
     close: () => {
       closed = true
-      for (const waiter of [...waiters]) {
-        leave(waiter)
-        waiter.settle.reject(refusal('The gateway is stopping.'))
-      }
+      for (const waiter of [...waiters]) turnAway(waiter, refusal('The gateway is stopping.'))
       wake()
     },
   }

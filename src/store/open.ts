@@ -10,6 +10,11 @@ export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
   Partial<Pick<FailoverOptions, 'reserve' | 'onSwitch'>> & {
     /** The prefix of every key in Redis. Default `leg`. */
     readonly prefix?: string
+    /**
+     * How long a replica counts as watching after its last renewal, milliseconds: two heartbeats.
+     * Default 30 s.
+     */
+    readonly watchMs?: number
     /** Called when a setting of Redis allows it to drop data that must be kept. */
     readonly onEvicting?: (policy: string) => void
   }
@@ -31,14 +36,22 @@ export const openStore = (url: string, options: OpenStoreOptions): Store => {
 }
 
 const openRedis = (url: string, options: OpenStoreOptions): Store => {
-  const { prefix = 'leg', reserve = 0, storeFailed = () => {}, onSwitch = () => {} } = options
-  const { onEvicting = () => {}, limits, visibilityMs } = options
+  const {
+    prefix = 'leg',
+    watchMs = 30_000,
+    reserve = 0,
+    storeFailed = () => {},
+    onSwitch = () => {},
+  } = options
+  const { onEvicting = () => {}, limits, visibilityMs, scheduleLimits } = options
   let listener: StoreListener = { switched: () => {}, missed: () => {} }
   const primary = createRedisStore({
     url,
     prefix,
     limits,
     visibilityMs,
+    watchMs,
+    scheduleLimits,
     storeFailed,
     onResubscribe: () => listener.missed(),
   })
@@ -50,6 +63,7 @@ const openRedis = (url: string, options: OpenStoreOptions): Store => {
     limits,
     reserve,
     visibilityMs,
+    scheduleLimits,
     storeFailed,
     onSwitch: (to) => {
       // Redis may have been absent at the start, or another server may answer now.

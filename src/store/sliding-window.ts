@@ -69,6 +69,9 @@ export const createSlidingWindow = (
       log.push(time)
       return 0
     },
+    async pausedMs(account) {
+      return Math.max(0, Math.ceil(pausedUntil(account) - now()))
+    },
     async pause(account, ms) {
       const until = now() + ms
       // Written this way round, the comparison also ignores NaN.

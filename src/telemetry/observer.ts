@@ -5,6 +5,8 @@ import type { Logger } from './log.ts'
 export const observerOf = (logger: Logger): Observer => ({
   drift: (kind) => logger.warn({ kind }, 'lemlist said something that it has not documented'),
   storeFailed: (operation, error) => logger.error({ operation, err: error }, 'the store failed'),
+  scheduleFull: (exports) =>
+    logger.warn({ exports }, 'the schedule is full: the gateway does not follow these exports'),
   failed: (operation, error) =>
     logger.error({ operation, err: error }, 'an operation failed because of an unexpected error'),
 })
@@ -16,6 +18,11 @@ export const storeObserverOf = (logger: Logger) => ({
     logger.error(
       { movedTo },
       'the store file was damaged: the gateway moved it aside and began a new one',
+    ),
+  onNearlyFull: (usedBytes: number, maxBytes: number) =>
+    logger.warn(
+      { usedBytes, maxBytes },
+      'the store file is nearly full: at its bound the gateway stores no final status',
     ),
   onEvicting: (policy: string) =>
     logger.warn(

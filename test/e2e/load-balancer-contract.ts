@@ -24,13 +24,13 @@ import {
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
 import { spawnGateway } from '../helpers/process.ts'
 
-/** The files of `deploy/`, run by the real programs in front of real gateways. */
+/** Tests the files of `deploy/` with the real programs in front of real gateways. */
 
 const CHANGES = 30
 const WATCHERS = 6
-/** Readers leave the processor to the others in between. */
+/** The pause between the reads of a reader. It leaves the processor to the streams. */
 const READ_EVERY_MS = 50
-/** What issue and documents promise. */
+/** The longest delay of an event that the documents promise. */
 const SEEN_WITHIN_MS = 200
 
 type Ref = { readonly campaignId: string; readonly exportId: string }
@@ -47,7 +47,7 @@ interface Ask {
   readonly agent?: Agent | false
 }
 
-/** Rejects when the answer is cut, or there is none. */
+/** Sends a request. Rejects when the answer breaks off or does not come. */
 const ask = (url: string, { method = 'GET', headers = {}, agent = false }: Ask = {}) =>
   new Promise<Answer>((resolve, reject) => {
     const request = httpRequest(url, { method, headers, agent }, (response) => {
@@ -70,26 +70,27 @@ const startUpstream = async (options: Parameters<typeof createLemlist>[0] = {}) 
   return { lemlist, baseUrl }
 }
 
-/** An export that goes on until it is ended. */
+/** Adds an export that stays pending until the test ends it. */
 const endless = (lemlist: Lemlist): Ref => {
   const ref = lemlist.add({ outcome: 'never' })
   lemlist.progress(ref.exportId, 1, 1_000)
   return ref
 }
 
-/** Registers the tests of one program. */
+/** Registers the tests of one load balancer. */
 export const describeLoadBalancer = (program: Program): void => {
   describe(`${program.name} in front of gateways`, () => {
     const missing = [program.name, 'redis-server'].filter((name) => findProgram(name) === undefined)
     if (missing.length > 0) {
-      // On a machine of one's own this is a visible skip; where the word of the tests counts, it is a failure.
-      it.skipIf(process.env.CI !== 'true')(`is not tried without ${missing.join(' and ')}`, () => {
+      // On the machine of a developer the tests are skipped visibly. In CI a missing program is a
+      // failure, because the tests would prove nothing.
+      it.skipIf(process.env.CI !== 'true')(`is not tested without ${missing.join(' and ')}`, () => {
         expect(missing).toEqual([])
       })
       return
     }
 
-    /** One gateway in this process behind the real program. */
+    /** Starts one gateway in this process behind the real load balancer. */
     const inFront = async (
       env: Readonly<Record<string, string>> = {},
       { replace = {} }: BalancerOptions = {},
@@ -139,12 +140,13 @@ export const describeLoadBalancer = (program: Program): void => {
       }
       expect(delays).toHaveLength(CHANGES * WATCHERS)
       delays.sort((a, b) => a - b)
-      // A balancer that buffers holds all of them back until the next heartbeat; one in twenty may meet a busy machine.
+      // A load balancer that buffers would hold every event back until the next heartbeat. A busy
+      // machine may delay one event in twenty.
       expect(delays[Math.floor(delays.length * 0.95)]).toBeLessThan(SEEN_WITHIN_MS)
     })
 
     it('keeps a stream open that has heartbeats, and cuts one that has none', async () => {
-      // The idle time-outs of the file and the heartbeat, 90 and 15 s, both 75 times as fast.
+      // The idle time-outs of the file (90 s) and the heartbeat (15 s) are both 75 times shorter here.
       const replace = { '90s': '1200ms' }
       const { lemlist, url } = await inFront({ SSE_HEARTBEAT_MS: '200' }, { replace })
       const ref = endless(lemlist)
@@ -155,7 +157,8 @@ export const describeLoadBalancer = (program: Program): void => {
       })
       const beaten = Promise.withResolvers<void>()
       stream.socket.on('data', () => {
-        // Three times the time-out; the head of the stream has had a comment of its own.
+        // 18 comments take about three times the time-out. The first one is the head of the stream,
+        // the others are heartbeats.
         if (text.split('\n:\n').length > 18) beaten.resolve()
       })
       const mute = await inFront({ SSE_HEARTBEAT_MS: '600000' }, { replace })
@@ -170,7 +173,7 @@ export const describeLoadBalancer = (program: Program): void => {
       await stream.waitFor(({ event }) => event === 'end')
     })
 
-    it('passes on a clean end as a clean one and an abrupt end as an abrupt one', async () => {
+    it('passes a clean end on as a clean one, and an abrupt end as an abrupt one', async () => {
       const { lemlist, url, close } = await inFront()
       const [done, cut] = [endless(lemlist), endless(lemlist)]
       const streams = [done, cut].map((ref) => openEvents(url + eventsPath(ref)))
@@ -185,7 +188,7 @@ export const describeLoadBalancer = (program: Program): void => {
       await closed
     })
 
-    it('tells the gateway of a client that has left', async () => {
+    it('tells the gateway when a client has left', async () => {
       const { lemlist, url, logs } = await inFront()
       const stream = openEvents(url + eventsPath(endless(lemlist)))
       await stream.waitFor(isState('pending'))
@@ -195,7 +198,7 @@ export const describeLoadBalancer = (program: Program): void => {
         .toMatchObject({ ending: 'left' })
     })
 
-    it('stops an EventSource by the 204 of the gateway once all has been told', async () => {
+    it('stops an EventSource by the 204 of the gateway once it has been told everything', async () => {
       const { lemlist, url } = await inFront()
       const ref = endless(lemlist)
       const source = bareEventSource(url + eventsPath(ref))
@@ -204,7 +207,7 @@ export const describeLoadBalancer = (program: Program): void => {
       expect(await source.stopped).toBe(204)
     })
 
-    it('streams a file through while lemlist still sends it, and keeps its ranges', async () => {
+    it('streams a file while lemlist still sends it, and passes ranges on', async () => {
       const fileBytes = 64 * 1024 * 1024
       const { lemlist, url, direct } = await inFront()
       const ref = lemlist.add({ durationMs: 0, fileBytes })
@@ -221,7 +224,8 @@ export const describeLoadBalancer = (program: Program): void => {
 
       expect((await ask(url + path)).body).toHaveLength(fileBytes)
 
-      // lemlist says so much and then nothing for long: what has come is not held back for the rest.
+      // lemlist sends 1 000 bytes and then nothing. The load balancer must not hold these bytes back
+      // until the rest comes.
       lemlist.script({ operation: 'file' }, { truncateAt: 1_000, hang: true })
       const first = await new Promise<Buffer>((resolve, reject) => {
         const request = httpGet(url + path, { agent: false }, (response) => {
@@ -235,7 +239,7 @@ export const describeLoadBalancer = (program: Program): void => {
       expect(first.length).toBeGreaterThan(0)
     })
 
-    it('passes request ids, hosts and long URLs as they are, and logs no query', async () => {
+    it('passes request ids, hosts and long URLs on unchanged, and logs no query', async () => {
       const { lemlist, url, balancer } = await inFront({ PUBLIC_URL: 'https://exports.example' })
       const ref = endless(lemlist)
       const id = 'asked-by-a-test-42'
@@ -245,7 +249,7 @@ export const describeLoadBalancer = (program: Program): void => {
       expect(named.status).toBe(200)
       expect(named.headers['x-request-id']).toBe(id)
       const foreign = await ask(url + statusPath(ref), { headers: { host: 'else.example' } })
-      // The gateway's word on it, so the name has come through.
+      // Only the gateway answers 421, so it has seen the host that the caller named.
       expect(foreign.status).toBe(421)
 
       const long = Array.from({ length: 56 }, (_, index) => ({
@@ -263,8 +267,11 @@ export const describeLoadBalancer = (program: Program): void => {
       expect(balancer.output()).not.toContain('export=cam_')
     })
 
-    describe('and one of them in trouble', () => {
-      /** What can be reached, says that it is ready, and hangs up on every other request, having read it. */
+    describe('when a gateway is in trouble', () => {
+      /**
+       * Starts a server that accepts connections and answers that it is ready. It reads every other
+       * request and hangs up without an answer.
+       */
       const startBroken = async () => {
         const heads: string[] = []
         const sockets = new Set<Socket>()
@@ -287,15 +294,18 @@ export const describeLoadBalancer = (program: Program): void => {
           server.close()
           for (const socket of sockets) socket.destroy()
         })
-        // A server on TCP has an address with a port.
+        // A server that listens on TCP always has an address with a port.
         const { port } = server.address() as AddressInfo
         return { url: `http://127.0.0.1:${port}`, heads }
       }
 
-      /** Nobody is taken for broken for having failed: each request has the same chance to meet it. */
+      /**
+       * With its file nginx avoids a gateway for 2 s after a failure. Without that, each request has
+       * the same chance to meet the broken gateway.
+       */
       const patient = program.name === 'nginx' ? { 'max_fails=1': 'max_fails=0' } : {}
 
-      it('asks another one for every read, and sends a start once at most', async () => {
+      it('asks another one for every read, and sends a start at most once', async () => {
         const broken = await startBroken()
         const gateway = await startGateway({ env: FAST, lemlist: { rateLimit: UNLIMITED } })
         const { lemlist } = gateway
@@ -311,7 +321,7 @@ export const describeLoadBalancer = (program: Program): void => {
           await stream.waitFor(isState('pending'))
           stream.socket.destroy()
         }
-        // It was in their way, or nothing has been tried.
+        // The broken gateway must have got some of the reads. Otherwise the test would prove nothing.
         expect(broken.heads.length).toBeGreaterThan(0)
 
         broken.heads.length = 0
@@ -330,7 +340,7 @@ export const describeLoadBalancer = (program: Program): void => {
         expect(arrived).toHaveLength(20 - refused.length)
       })
 
-      it('starts elsewhere what has not been sent, when one cannot be reached', async () => {
+      it('sends a start to another one when one cannot be reached', async () => {
         const gateway = await startGateway({ env: FAST, lemlist: { rateLimit: UNLIMITED } })
         const gone = await startGateway({ env: FAST })
         const urls = [gone.url, gateway.url]
@@ -343,7 +353,7 @@ export const describeLoadBalancer = (program: Program): void => {
         }
       })
 
-      it('says nothing to an EventSource when there is no gateway at all, and 502 or 503 to others', async () => {
+      it('hangs up on an EventSource when there is no gateway at all, and answers 502 or 503 to others', async () => {
         const gateway = await startGateway({ env: FAST, lemlist: { rateLimit: UNLIMITED } })
         const balancer = await startBalancer(program, [gateway.url])
         const ref = endless(gateway.lemlist)
@@ -358,7 +368,7 @@ export const describeLoadBalancer = (program: Program): void => {
         expect([502, 503]).toContain((await ask(balancer.url + statusPath(ref))).status)
       })
 
-      it('drains one without a bad word to anybody', async () => {
+      it('drains one without an error for any client', async () => {
         const { lemlist, baseUrl } = await startUpstream()
         const env = {
           ...FAST,
@@ -406,7 +416,7 @@ export const describeLoadBalancer = (program: Program): void => {
         expect(new Set(stops)).toEqual(new Set([204]))
         const ways = sources.map((source) => source.statuses.filter((status) => status !== 200))
         expect(new Set(ways.map(String))).toEqual(new Set(['204']))
-        // Those that were on it have been elsewhere since.
+        // The drained streams have since reconnected to another gateway: 200, 200 and then 204.
         expect(
           sources.filter(({ statuses: all }) => all.length === 3).length,
         ).toBeGreaterThanOrEqual(drained.length)

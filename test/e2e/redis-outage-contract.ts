@@ -17,9 +17,9 @@ import {
 import { type BareClient, bareClient } from '../helpers/redis-store.ts'
 import { busiestWindow } from '../helpers/windows.ts'
 
-/** What two gateways do while Redis is away, in whatever way, and once it is back. */
+/** Tests what two gateways do while Redis is away, and when it is back. */
 
-/** Nobody waits noticeably for Redis: 250 ms, and what a busy machine takes. */
+/** No request waits longer than 250 ms for Redis. The other 750 ms are for a busy machine. */
 const MOST_MS = 1_000
 
 const post = async ({ url }: GatewayProcess, campaignId: string, key?: string) => {
@@ -33,7 +33,10 @@ const post = async ({ url }: GatewayProcess, campaignId: string, key?: string) =
   return { status: response.status, text, ms: performance.now() - began }
 }
 
-/** Reads what is cached, what is pending and what nobody knows, again and again, until it is stopped. */
+/**
+ * Reads a final export, a pending one and ever new ones that no gateway has seen, again and again at
+ * every gateway, until `stop` is called.
+ */
 const keepReading = (fleet: Fleet, done: Ref, seen: Ref) => {
   const reads: Record<'cached' | 'pending' | 'cold', Read[]> = { cached: [], pending: [], cold: [] }
   let stopped = false
@@ -58,17 +61,18 @@ const keepReading = (fleet: Fleet, done: Ref, seen: Ref) => {
 }
 
 export interface Outage {
-  /** Completes "when Redis …". */
+  /** What happens to Redis. It completes "when Redis …". */
   readonly name: string
+  /** The least time between the begin and the end, milliseconds. */
   readonly lastsMs: number
   begin(redis: RedisServer, client: BareClient): Promise<unknown>
   end(fleet: Fleet, client: BareClient): Promise<unknown>
 }
 
-/** Registers the test of one way to be away. */
+/** Registers the test of one kind of outage. */
 export const describeOutage = ({ name, lastsMs, begin, end }: Outage): void => {
   describe.skipIf(withoutRedis)(`when Redis ${name}`, () => {
-    it('reads, streams, polls, starts and the budget go on, and all is as before when it is back', async () => {
+    it('reads, streams, polls, starts and the budget go on, and everything is as before when it is back', async () => {
       const fleet = await start(2)
       const { lemlist, gateways, pending, watch, all } = fleet
       const [a, b] = gateways
@@ -96,7 +100,7 @@ export const describeOutage = ({ name, lastsMs, begin, end }: Outage): void => {
       expect(refused.ms).toBeLessThan(MOST_MS)
       const started = await post(a, 'cam_Away')
       expect(started.status).toBe(201)
-      // What is watched is looked at all the time, by whoever has somebody to tell.
+      // During the outage each gateway still polls the exports that are watched on it.
       const polls = (ref: Ref) => (call: { exportId?: string | undefined }) =>
         call.exportId === ref.exportId
       const before = [onA, onB].map((ref) => lemlist.calls.filter(polls(ref)).length)
@@ -109,23 +113,24 @@ export const describeOutage = ({ name, lastsMs, begin, end }: Outage): void => {
 
       await end(fleet, client)
       await all('ready')
-      // The key of a start is known again, also where Redis has lost it; what was refused is free.
+      // The gateways know the key of the early start again, even when Redis has lost it. The key whose
+      // start was refused is free.
       expect(await post(b, 'cam_Away', 'early')).toMatchObject({ status: 201, text: early.text })
       expect((await post(b, 'cam_Away', 'while-away')).status).toBe(201)
-      // Finals that came meanwhile, and exports started meanwhile, are there for everybody.
+      // The gateways have put the final and the start of the outage into Redis, for all replicas.
       const newcomer = await bareClient({ url: fleet.storeUrl })
       const { exportId } = JSON.parse(started.text)
       const keys = await newcomer.keys('leg:result:*')
       expect(keys.map((key) => key.split('/').at(-1))).toContain(onA.exportId)
-      const rows = await newcomer.hKeys('leg:rows')
+      const rows = await newcomer.hKeys('leg:schedule:rows')
       expect(rows.map((key) => key.split('/').at(-1))).toContain(
         exportId ?? JSON.parse(started.text)._id,
       )
-      // And polls have gone back to one for all replicas.
+      // The replicas share the polls again, and every stream is told its end.
       const finishedAt = performance.now()
       for (const ref of [onB, onBoth]) lemlist.finish(ref.exportId)
       await Promise.all(streams.slice(1).map((stream) => stream.waitFor(isState('done'))))
-      // Far below the minute in which an export is looked at that nobody watches.
+      // A replica that knew of no watchers would look at the exports only after a minute.
       expect(performance.now() - finishedAt).toBeLessThan(15_000)
       expect(await Promise.all(streams.map(({ ended }) => ended))).toEqual(
         streams.map(() => 'clean'),

@@ -49,7 +49,7 @@ export const HAPROXY: Program = {
   argv: (config) => ['-db', '-f', config],
 }
 
-/** Where a program is. Debian keeps servers in a folder that is on the `PATH` of root alone. */
+/** The path of a program. Debian keeps servers in a folder that only root has on its `PATH`. */
 export const findProgram = (name: string): string | undefined =>
   [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
     .map((folder) => join(folder, name))

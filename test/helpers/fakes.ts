@@ -69,6 +69,7 @@ export const fakeObserver = (): Observer & { readonly told: string[] } => {
     told,
     drift: (kind) => void told.push(`drift ${kind}`),
     storeFailed: (operation) => void told.push(`storeFailed ${operation}`),
+    scheduleFull: (exports) => void told.push(`scheduleFull ${exports}`),
     failed: (operation) => void told.push(`failed ${operation}`),
   }
 }

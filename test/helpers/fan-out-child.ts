@@ -61,7 +61,7 @@ const dispatch = async (bytes: number): Promise<number> => {
   let dispatched = 0
   while (dispatched < bytes) {
     const next = snapshot('pending')
-    hub.dispatch(REF, { kind: 'status', snapshot: next })
+    hub.dispatch(REF, { kind: 'status', snapshot: next }, 'here')
     dispatched += next.body.byteLength
     await turn()
   }
@@ -85,7 +85,7 @@ const measure = async (): Promise<Measured> => {
     rssHighest = Math.max(rssHighest, rss())
     unsent.push(stalled?.writableLength ?? 0)
   }
-  hub.dispatch(REF, { kind: 'status', snapshot: snapshot('done') })
+  hub.dispatch(REF, { kind: 'status', snapshot: snapshot('done') }, 'here')
   const unsentHighest = Math.max(...unsent)
   return {
     dispatchedBytes,

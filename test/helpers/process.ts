@@ -34,7 +34,7 @@ export const spawnGateway = async (
 ): Promise<GatewayProcess> => {
   const child = spawn(process.execPath, [MAIN], {
     env: { PATH: process.env.PATH, ...compileCache(), PORT: '0', ...env },
-    // Elsewhere than the project, whose `.env` is no part of a test.
+    // Not in the folder of the project: the gateway would read a developer's `.env` there.
     cwd: tempDirectory(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })

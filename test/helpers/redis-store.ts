@@ -30,10 +30,13 @@ export const sharedRedis = (): (() => RedisServer) => {
   }
 }
 
-/** The deadline of a store in tests that do not look at it: a busy machine must not fail them. */
+/**
+ * The deadline of a store in tests that do not test the deadline. It is so long that a busy machine
+ * does not make them fail.
+ */
 export const PATIENT_MS = 5_000
 
-/** A prefix that no other test has. */
+/** A key prefix that no other test has. */
 export const freshPrefix = (): string => `test-${randomUUID()}`
 
 /** Makes every call wait until the store is connected. A bare Redis store rejects earlier calls. */
@@ -71,14 +74,18 @@ export const onceConnected = (store: RedisStore): Store => {
  * `failures` are the operations that the store has reported as failed.
  */
 export const openRedisStore = async (
-  options: Omit<RedisStoreOptions, 'storeFailed' | 'limits' | 'visibilityMs'> &
-    Partial<Pick<RedisStoreOptions, 'limits' | 'visibilityMs'>>,
+  options: Omit<RedisStoreOptions, 'storeFailed' | 'limits' | 'visibilityMs' | 'watchMs'> &
+    Partial<Pick<RedisStoreOptions, 'limits' | 'visibilityMs' | 'watchMs'>>,
 ) => {
   const failures: string[] = []
   const storeFailed: Observer['storeFailed'] = (operation) => void failures.push(operation)
   const limits = { calls: 16, windowMs: 2_000 }
-  const given = { limits, visibilityMs: 20_000, deadlineMs: PATIENT_MS, ...options }
-  const store = createRedisStore({ ...given, storeFailed })
+  const given = {
+    ...{ limits, visibilityMs: 20_000, watchMs: 30_000, deadlineMs: PATIENT_MS },
+    ...options,
+    storeFailed,
+  }
+  const store = createRedisStore(given)
   onTestFinished(() => store.close())
   await store.ready()
   return { store, failures }

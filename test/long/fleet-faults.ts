@@ -4,17 +4,17 @@ import { measured } from '../helpers/fleet/measured.ts'
 import { withoutRedis } from '../helpers/redis.ts'
 
 /**
- * `FLEET_SEEDS=60` runs as many schedules; `FLEET_SEED=7` runs that one again. A seed decides which
- * faults come when. How the fleet reacts may differ by milliseconds.
+ * `FLEET_SEEDS=60` runs 60 schedules of faults. `FLEET_SEED=7` runs the schedule of seed 7 alone. A
+ * seed decides which faults come when. How the fleet reacts may differ by milliseconds.
  */
 const one = process.env.FLEET_SEED
 const count = Number(process.env.FLEET_SEEDS ?? 20)
 const SEEDS = one === undefined ? Array.from({ length: count }, (_, n) => n + 1) : [Number(one)]
 
-/** The schedules are shared out among files, which run side by side. */
+/** The schedules are spread over this many test files, because test files run side by side. */
 const FILES = 3
 
-/** Registers the schedules of one file. @param file from 1 to `FILES` */
+/** Registers the tests of one file. @param file from 1 to `FILES` */
 export const describeSchedules = (file: number): void => {
   const seeds = SEEDS.filter((_, index) => index % FILES === file - 1)
 

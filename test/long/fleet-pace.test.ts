@@ -2,7 +2,7 @@ import { describe, it } from 'vitest'
 import { watchTwenty, watchTwoHundred } from '../helpers/fleet/paces.ts'
 import { withoutRedis } from '../helpers/redis.ts'
 
-/** The pace that users have, and lemlist's own window. */
+/** The default intervals of the gateway, and lemlist's own window. */
 const WINDOW_MS = 2_000
 const PACE = { firstMs: 1_000, intervalMs: 5_000, maxIntervalMs: 15_000 }
 
@@ -13,7 +13,7 @@ describe.skipIf(withoutRedis)('20 exports watched on three replicas for a minute
 })
 
 describe.skipIf(withoutRedis)('200 exports watched on three replicas', () => {
-  it('cost at most 16 calls in any 2 s over all of them, and put the budget to use', async () => {
+  it('cost at most 16 calls in any 2 s over all of them, and use the budget', async () => {
     await watchTwoHundred({ windowMs: WINDOW_MS, seconds: 12, least: 0.9 })
   })
 })

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { BudgetLimits } from '../../src/exports/ports.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import type { ScheduleLimits } from '../../src/store/tracked.ts'
 import { describeBudget } from './budget-contract.ts'
 import { tempDirectory } from './fixtures.ts'
 import { describeFullIdempotency, describeIdempotency } from './idempotency-contract.ts'
@@ -15,6 +16,7 @@ interface Given {
   readonly now?: () => number
   readonly monotonic?: () => number
   readonly maxKeys?: number
+  readonly scheduleLimits?: Partial<ScheduleLimits>
 }
 
 const options = { limits: LIMITS, visibilityMs: VISIBILITY_MS }

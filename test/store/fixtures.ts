@@ -33,14 +33,3 @@ export const closedAfterTest = (store: Store): Store => {
   onTestFinished(() => store.close())
   return store
 }
-
-/** Random numbers from 0 up to 1 (mulberry32). The same seed always gives the same numbers. */
-export const createRandom = (seed: number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}

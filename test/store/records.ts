@@ -41,6 +41,6 @@ export const trackingOf = (exportId: string, but: Partial<Tracking> = {}): Track
   misses: 0,
   failures: 0,
   firstSeenAt: START,
-  watchedUntil: 0,
+  agedLooks: 0,
   ...but,
 })

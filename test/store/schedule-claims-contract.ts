@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/exports/ports.ts'
 import type { Claim, Tracking } from '../../src/exports/schedule.ts'
+import { LONGEST_AHEAD_MS } from '../../src/store/tracked.ts'
 import { refOf, START, trackingOf, VISIBILITY_MS } from './records.ts'
-import { claimOne, idsOf, plan, setUpSchedule } from './schedule-fixtures.ts'
+import {
+  claimOne,
+  findOne,
+  idsOf,
+  plan,
+  roomFor,
+  setUpSchedule,
+  watchAll,
+} from './schedule-fixtures.ts'
 
 const ref = refOf('exp_A')
 
@@ -13,7 +22,8 @@ export const describeClaims = (name: string, open: () => Store): void => {
   describe(`the schedule of ${name}, asked for claims,`, () => {
     it('has nothing due and nothing to wait for when nothing is tracked', async () => {
       const { schedule } = await setUp()
-      expect(await schedule.claim(START, 10)).toEqual({ claims: [], nextDueAt: undefined })
+      const nothing = { claims: [], nextDueAt: undefined }
+      expect(await schedule.claim(START, roomFor(10))).toEqual(nothing)
     })
 
     it('gives an export when it is due, and not a millisecond before', async () => {
@@ -27,12 +37,16 @@ export const describeClaims = (name: string, open: () => Store): void => {
         origin: 'started',
         misses: 2,
         failures: 3,
+        agedLooks: 1,
         firstSeenAt: START - 500,
-        watchedUntil: START + 40_000,
       })
       const { schedule } = await setUp(tracking)
-      const claim = await claimOne(schedule, START + 7000)
-      expect(claim).toEqual({ ...tracking, token: expect.stringMatching(/./) })
+      expect(await claimOne(schedule, START + 7000)).toEqual({
+        ...tracking,
+        watched: false,
+        callClass: 'idle',
+        token: expect.stringMatching(/./),
+      })
     })
 
     it('accepts times with fractions of milliseconds, which jitter makes', async () => {
@@ -45,50 +59,58 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.reschedule(claim, later)).toBe(true)
     })
 
-    it('gives as many exports as asked for, those with the earliest deadline first', async () => {
+    it('gives as many exports as there is room for, those that are overdue longest first', async () => {
       const { claimIds } = await setUp(
-        trackingOf('exp_idle', { dueAt: START, intervalMs: 60_000 }),
-        trackingOf('exp_late', { dueAt: START + 2000, intervalMs: 5000 }),
-        trackingOf('exp_watched', { dueAt: START + 1000, intervalMs: 5000 }),
+        trackingOf('exp_last', { dueAt: START + 2000, intervalMs: 5000 }),
+        trackingOf('exp_first', { dueAt: START, intervalMs: 60_000 }),
+        trackingOf('exp_second', { dueAt: START + 1000, intervalMs: 5000 }),
       )
-      expect(await claimIds(START + 3000, 2)).toEqual(['exp_watched', 'exp_late'])
-      expect(await claimIds(START + 3000, 2)).toEqual(['exp_idle'])
+      expect(await claimIds(START + 3000, roomFor(2))).toEqual(['exp_first', 'exp_second'])
+      expect(await claimIds(START + 3000, roomFor(2))).toEqual(['exp_last'])
     })
 
-    it('gives an idle export first when it is overdue for long enough', async () => {
-      const { claimIds } = await setUp(
-        trackingOf('exp_watched', { dueAt: START + 56_000, intervalMs: 5000 }),
-        trackingOf('exp_idle', { dueAt: START, intervalMs: 60_000 }),
+    it('fills the room of each class, however many exports of another class are overdue', async () => {
+      // Regression: a watched export waited for two minutes behind 2 000 exports that nobody watched.
+      const { schedule, claimIds } = await setUp(
+        ...['exp_I1', 'exp_I2', 'exp_I3'].map((id) => trackingOf(id)),
+        ...['exp_W1', 'exp_W2'].map((id) => trackingOf(id, { dueAt: START + 50 })),
       )
-      expect(await claimIds(START + 56_000, 1)).toEqual(['exp_idle'])
+      await watchAll(schedule, ['exp_W1', 'exp_W2'])
+      await schedule.adopt(
+        ['exp_U1', 'exp_U2'].map((id) => trackingOf(id, { origin: 'watched', dueAt: START + 90 })),
+      )
+      const room = { watched: 1, idle: 2, unconfirmed: 1 }
+      expect((await claimIds(START + 100, room)).sort()).toEqual([
+        'exp_I1',
+        'exp_I2',
+        'exp_U1',
+        'exp_W1',
+      ])
     })
 
-    it('starves no export when there are never enough looks for all', async () => {
-      const watched = Array.from({ length: 8 }, (_, n) =>
-        trackingOf(`exp_W${n}`, { intervalMs: 5000 }),
-      )
-      const { schedule } = await setUp(...watched, trackingOf('exp_idle'))
-      let now = START
-      let waited = 0
-      for (; ; now += 1000, waited++) {
+    it('starves no export of a class when there are never enough looks for all', async () => {
+      const ids = Array.from({ length: 9 }, (_, n) => `exp_${n}`)
+      const { schedule } = await setUp(...ids.map((id) => trackingOf(id)))
+      const looks = new Map(ids.map((id) => [id, 0]))
+      for (let now = START; now < START + 90_000; now += 1000) {
         const claim = await claimOne(schedule, now)
-        if (claim.ref.exportId === 'exp_idle') break
-        // It is due again at once. So eight exports want a look each second, and there is one look.
-        await schedule.reschedule(claim, { ...claim, dueAt: now })
-        expect(waited).toBeLessThan(70)
+        looks.set(claim.ref.exportId, (looks.get(claim.ref.exportId) ?? 0) + 1)
+        // Every second export is due again at once, the others after 5 s.
+        const pauseMs = Number(claim.ref.exportId.slice(4)) % 2 === 0 ? 0 : 5000
+        await schedule.reschedule(claim, { ...claim, dueAt: now + pauseMs })
       }
-      expect(waited).toBeGreaterThan(50)
+      expect(Math.min(...looks.values())).toBeGreaterThanOrEqual(Math.max(...looks.values()) / 2)
     })
 
-    it.each([0, -1])('gives no export when asked for %i', async (limit) => {
+    it.each([0, -1])('gives no export when there is room for %i of each class', async (count) => {
       const { schedule } = await setUp(trackingOf('exp_A'))
-      expect(await schedule.claim(START, limit)).toEqual({ claims: [], nextDueAt: START })
+      expect((await schedule.claim(START, roomFor(count))).claims).toEqual([])
     })
 
     it('gives no export twice, however many claims are made at once', async () => {
       const ids = Array.from({ length: 30 }, (_, n) => `exp_${n}`)
       const { schedule } = await setUp(...ids.map((id) => trackingOf(id)))
-      const answers = await Promise.all(ids.map(() => schedule.claim(START, 4)))
+      const answers = await Promise.all(ids.map(() => schedule.claim(START, roomFor(4))))
       const claims = answers.flatMap((answer) => answer.claims)
       expect(idsOf(claims).sort()).toEqual(ids.sort())
       expect(new Set(claims.map(({ token }) => token)).size).toBe(ids.length)
@@ -103,23 +125,41 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect((await claimOne(schedule, START + 1)).ref).toEqual(refOf('exp_A', 'theirs'))
     })
 
-    it('gives 1 000 exports, each once, in the order of their deadlines', async () => {
+    it('gives 1 000 exports, each once, in the order of their due times', async () => {
       const { schedule } = await setUp()
-      for (let n = 0; n < 1000; n++) {
-        // 7 and 1 000 have no common factor, so every due time occurs once, in a mixed order.
-        await schedule.track(trackingOf(`exp_${n}`, { dueAt: START + ((n * 7) % 1000) }))
-      }
+      // 7 and 1 000 have no common factor, so every due time occurs once, in a mixed order.
+      const tracked = Array.from({ length: 1000 }, (_, n) =>
+        trackingOf(`exp_${n}`, { dueAt: START + ((n * 7) % 1000) }),
+      )
+      await schedule.track(tracked)
       const claims: Claim[] = []
       for (let round = 0; round < 10; round++) {
-        claims.push(...(await schedule.claim(START + 1000, 100)).claims)
+        claims.push(...(await schedule.claim(START + 1000, roomFor(100))).claims)
       }
       expect(claims.map(({ dueAt }) => dueAt - START)).toEqual(
         Array.from({ length: 1000 }).map((_, n) => n),
       )
-      expect((await schedule.claim(START + 1000, 100)).claims).toEqual([])
-      const refs = claims.map((claim) => claim.ref)
-      await schedule.watch(refs, START + 50_000)
-      expect(await schedule.find(refOf('exp_999'))).toMatchObject({ watchedUntil: START + 50_000 })
+      expect((await schedule.claim(START + 1000, roomFor(100))).claims).toEqual([])
+    })
+
+    it('gives at once the exports that lie an hour ahead because the clock was set back', async () => {
+      // Regression: after the clock was set back by an hour, no export was looked at for an hour.
+      const HOUR = 3_600_000
+      const later = START + HOUR
+      const { schedule, claimIds } = await setUp(
+        trackingOf('exp_A', { dueAt: later + 5000 }),
+        trackingOf('exp_B', { dueAt: later + 60_000 }),
+      )
+      expect(await claimIds(later)).toEqual([])
+      expect((await claimIds(START)).sort()).toEqual(['exp_A', 'exp_B'])
+      await schedule.track([trackingOf('exp_A', { dueAt: START + LONGEST_AHEAD_MS - 1 })])
+      expect(await claimIds(START + 1)).toEqual([])
+    })
+
+    it('gives the exports that lie an hour ahead also when nothing was claimed before', async () => {
+      // Regression: in memory only a claim could see that the clock was set back.
+      const { claimIds } = await setUp(trackingOf('exp_A', { dueAt: START + 3_600_000 }))
+      expect(await claimIds(START)).toEqual(['exp_A'])
     })
   })
 
@@ -134,25 +174,30 @@ export const describeClaims = (name: string, open: () => Store): void => {
     })
 
     it('ends with a plan, which says when the export is due next', async () => {
-      const { claimIds, schedule } = await setUp(trackingOf('exp_A', { watchedUntil: START + 5 }))
+      const { claimIds, schedule } = await setUp(trackingOf('exp_A'))
       expect(await schedule.reschedule(await claimOne(schedule, START), plan)).toBe(true)
       expect(await claimIds(plan.dueAt - 1)).toEqual([])
-      expect(await claimOne(schedule, plan.dueAt)).toMatchObject({
-        ...plan,
-        firstSeenAt: START,
-        watchedUntil: START + 5,
-      })
+      expect(await claimOne(schedule, plan.dueAt)).toMatchObject({ ...plan, firstSeenAt: START })
     })
 
     it('takes from a plan only the fields of a plan', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
-      await schedule.watch([ref], START + 30_000)
-      // Here the plan is the claim itself, whose `watchedUntil` is older than the row's.
+      await watchAll(schedule, ['exp_A'])
+      // Here the plan is the claim itself. It says that nobody watches, which is no longer true.
       expect(await schedule.reschedule(claim, { ...claim, dueAt: START + 5000 })).toBe(true)
-      expect(await schedule.find(ref)).toEqual(
-        trackingOf('exp_A', { dueAt: START + 5000, watchedUntil: START + 30_000 }),
-      )
+      expect(await findOne(schedule, 'exp_A')).toEqual({
+        ...trackingOf('exp_A', { dueAt: START + 5000 }),
+        watched: true,
+      })
+    })
+
+    it('gives the export back unchanged when the claim itself is the plan', async () => {
+      const tracking = trackingOf('exp_A', { dueAt: START - 90_000 })
+      const { schedule } = await setUp(tracking)
+      const claim = await claimOne(schedule, START)
+      expect(await schedule.reschedule(claim, claim)).toBe(true)
+      expect(await findOne(schedule, 'exp_A')).toEqual({ ...tracking, watched: false })
     })
 
     it('cannot be ended a second time', async () => {
@@ -161,13 +206,13 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.reschedule(claim, plan)).toBe(true)
       expect(await schedule.reschedule(claim, { ...plan, dueAt: START })).toBe(false)
       expect(await schedule.untrack(ref, claim.token)).toBe(false)
-      expect(await schedule.find(ref)).toMatchObject(plan)
+      expect(await findOne(schedule, 'exp_A')).toMatchObject(plan)
     })
 
     it('can still be ended after its time-out when nobody else has claimed the export', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
-      await schedule.claim(START + 2 * VISIBILITY_MS, 0)
+      await schedule.claim(START + 2 * VISIBILITY_MS, roomFor(0))
       expect(await schedule.reschedule(claim, plan)).toBe(true)
     })
 
@@ -175,10 +220,10 @@ export const describeClaims = (name: string, open: () => Store): void => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const lost = await claimOne(schedule, START)
       const claim = await claimOne(schedule, START + VISIBILITY_MS)
-      const before = await schedule.find(ref)
+      const before = await findOne(schedule, 'exp_A')
       expect(await schedule.reschedule(lost, plan)).toBe(false)
       expect(await schedule.untrack(ref, lost.token)).toBe(false)
-      expect(await schedule.find(ref)).toEqual(before)
+      expect(await findOne(schedule, 'exp_A')).toEqual(before)
       expect(await schedule.reschedule(claim, plan)).toBe(true)
     })
 
@@ -186,10 +231,10 @@ export const describeClaims = (name: string, open: () => Store): void => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       const lost = await claimOne(schedule, START)
       const look = trackingOf('exp_A', { dueAt: START + 3000 })
-      await schedule.track(look)
+      await schedule.track([look])
       expect(await schedule.reschedule(lost, plan)).toBe(false)
       expect(await schedule.untrack(ref, lost.token)).toBe(false)
-      expect(await schedule.find(ref)).toEqual(look)
+      expect(await findOne(schedule, 'exp_A')).toEqual({ ...look, watched: false })
     })
 
     it('changes nothing once the export is no longer tracked, and does not bring it back', async () => {
@@ -198,7 +243,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.untrack(ref)).toBe(true)
       expect(await schedule.reschedule(claim, plan)).toBe(false)
       expect(await schedule.untrack(ref, claim.token)).toBe(false)
-      expect(await schedule.find(ref)).toBeUndefined()
+      expect(await findOne(schedule, 'exp_A')).toBeUndefined()
     })
 
     it('changes nothing with a token that nobody was given', async () => {
@@ -207,7 +252,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
         expect(await schedule.reschedule({ ref, token }, plan)).toBe(false)
         expect(await schedule.untrack(ref, token)).toBe(false)
       }
-      expect(await schedule.find(ref)).toEqual(trackingOf('exp_A'))
+      expect(await findOne(schedule, 'exp_A')).toEqual({ ...trackingOf('exp_A'), watched: false })
     })
   })
 }

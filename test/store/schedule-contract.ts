@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/exports/ports.ts'
 import type { Origin, Schedule, Tracking } from '../../src/exports/schedule.ts'
+import type { ScheduleLimits } from '../../src/store/tracked.ts'
 import { refOf, START, trackingOf, VISIBILITY_MS } from './records.ts'
 import { describeClaims } from './schedule-claims-contract.ts'
-import { claimOne, plan, setUpSchedule } from './schedule-fixtures.ts'
+import { claimOne, findOne, plan, roomFor, setUpSchedule, watchAll } from './schedule-fixtures.ts'
 import { describeScheduleModel } from './schedule-model.ts'
+import { describeWatching } from './schedule-watching-contract.ts'
 
 const ref = refOf('exp_A')
 
@@ -14,43 +16,48 @@ const ref = refOf('exp_A')
  */
 export const describeSchedule = (
   name: string,
-  open: () => Store,
+  open: (given?: { scheduleLimits?: Partial<ScheduleLimits> }) => Store,
   { hastens = false }: { readonly hastens?: boolean } = {},
 ): void => {
   const setUp = (...tracked: Tracking[]) => setUpSchedule(open(), tracked)
 
   describeClaims(name, open)
+  describeWatching(name, open)
   describeScheduleModel(name, open, hastens)
 
   describe(`the schedule of ${name}, told to track,`, () => {
     it('finds what is tracked, without the token of a claim on it', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
-      expect(await schedule.find(refOf('exp_B'))).toBeUndefined()
-      expect(await schedule.find(ref)).toEqual(trackingOf('exp_A'))
+      const kept = { ...trackingOf('exp_A'), watched: false }
+      expect(await schedule.find([refOf('exp_B'), ref])).toEqual([undefined, kept])
       await claimOne(schedule, START)
-      expect(await schedule.find(ref)).toEqual(
-        trackingOf('exp_A', { dueAt: START + VISIBILITY_MS }),
-      )
-      expect(await schedule.find(ref)).not.toHaveProperty('token')
+      expect(await findOne(schedule, 'exp_A')).toEqual({ ...kept, dueAt: START + VISIBILITY_MS })
+      expect(await findOne(schedule, 'exp_A')).not.toHaveProperty('token')
+      expect(await schedule.find([])).toEqual([])
+    })
+
+    it('tracks 1 200 exports at once', async () => {
+      const { schedule } = await setUp()
+      const ids = Array.from({ length: 1_200 }, (_, n) => `exp_${n}`)
+      expect(await schedule.track(ids.map((id) => trackingOf(id)))).toEqual([])
+      expect((await schedule.find(ids.map((id) => refOf(id)))).includes(undefined)).toBe(false)
     })
 
     it('takes the plan of the newest look', async () => {
       const { schedule } = await setUp(trackingOf('exp_A', { misses: 3, failures: 4 }))
-      const look = trackingOf('exp_A', { dueAt: START + 1000, intervalMs: 5000 })
-      await schedule.track(look)
-      expect(await schedule.find(ref)).toEqual(look)
+      const look = trackingOf('exp_A', { dueAt: START + 1000, intervalMs: 5000, agedLooks: 2 })
+      await schedule.track([look])
+      expect(await findOne(schedule, 'exp_A')).toEqual({ ...look, watched: false })
     })
 
-    it('keeps the earliest `firstSeenAt` and the latest `watchedUntil`', async () => {
+    it('keeps the earliest `firstSeenAt`', async () => {
       const { schedule } = await setUp(
-        trackingOf('exp_A', { firstSeenAt: START, watchedUntil: START + 40_000 }),
-        trackingOf('exp_A', { firstSeenAt: START + 9, watchedUntil: 0 }),
+        trackingOf('exp_A', { firstSeenAt: START }),
+        trackingOf('exp_A', { firstSeenAt: START + 9 }),
       )
-      const kept = { firstSeenAt: START, watchedUntil: START + 40_000 }
-      expect(await schedule.find(ref)).toMatchObject(kept)
-      const more = { firstSeenAt: START - 9, watchedUntil: START + 50_000 }
-      await schedule.track(trackingOf('exp_A', more))
-      expect(await schedule.find(ref)).toMatchObject(more)
+      expect(await findOne(schedule, 'exp_A')).toMatchObject({ firstSeenAt: START })
+      await schedule.track([trackingOf('exp_A', { firstSeenAt: START - 9 })])
+      expect(await findOne(schedule, 'exp_A')).toMatchObject({ firstSeenAt: START - 9 })
     })
 
     const weakestFirst: readonly Origin[] = ['watched', 'started', 'pending']
@@ -65,8 +72,8 @@ export const describeSchedule = (
           trackingOf('exp_B', { origin: strong }),
           trackingOf('exp_B', { origin: weak }),
         )
-        expect(await schedule.find(ref)).toMatchObject({ origin: strong })
-        expect(await schedule.find(refOf('exp_B'))).toMatchObject({ origin: strong })
+        const found = await schedule.find([ref, refOf('exp_B')])
+        expect(found).toMatchObject([{ origin: strong }, { origin: strong }])
       },
     )
 
@@ -82,66 +89,49 @@ export const describeSchedule = (
       const { schedule } = await setUp(trackingOf('exp_A'))
       const claim = await claimOne(schedule, START)
       expect(await schedule.untrack(ref, claim.token)).toBe(true)
-      expect(await schedule.find(ref)).toBeUndefined()
+      expect(await findOne(schedule, 'exp_A')).toBeUndefined()
     })
   })
 
-  describe(`the schedule of ${name}, told what is watched,`, () => {
-    it('does not begin to track anything', async () => {
-      const { schedule } = await setUp()
-      await schedule.watch([ref], START + 50_000, START)
-      expect(await schedule.claim(START, 1)).toEqual({ claims: [], nextDueAt: undefined })
-      await schedule.watch([], START + 50_000, START)
-    })
+  describe(`the bounds of the schedule of ${name}`, () => {
+    const limits = { maxTracked: 4, maxUnconfirmed: 2 }
+    const unconfirmed = (id: string) => trackingOf(id, { origin: 'watched' })
+    const start = () => setUpSchedule(open({ scheduleLimits: limits }), [])
 
-    it('raises `watchedUntil` and never lowers it', async () => {
-      const { schedule } = await setUp(trackingOf('exp_A'), trackingOf('exp_B'))
-      await schedule.watch([ref, refOf('exp_unknown'), refOf('exp_B')], START + 50_000)
-      await schedule.watch([ref], START + 40_000)
-      for (const id of ['exp_A', 'exp_B']) {
-        expect(await schedule.find(refOf(id))).toEqual(
-          trackingOf(id, { watchedUntil: START + 50_000 }),
-        )
-      }
-    })
-
-    it('brings the due time forward when asked to, and never puts it off', async () => {
-      const { schedule, claimIds } = await setUp(
-        trackingOf('exp_A', { dueAt: START + 60_000 }),
-        trackingOf('exp_B', { dueAt: START + 500 }),
+    it('refuse the exports that go beyond them, and name these exports', async () => {
+      const { schedule } = await start()
+      const refused = await schedule.track(
+        ['exp_A', 'exp_B', 'exp_C', 'exp_D', 'exp_E'].map((id) => trackingOf(id)),
       )
-      await schedule.watch([ref, refOf('exp_B')], START + 50_000, START + 1000)
-      expect(await claimIds(START + 999)).toEqual(['exp_B'])
-      expect(await claimIds(START + 1000)).toEqual(['exp_A'])
+      expect(refused).toEqual([refOf('exp_E')])
+      expect(await findOne(schedule, 'exp_E')).toBeUndefined()
     })
 
-    it('changes neither the due time of a claimed export nor its claim', async () => {
-      const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
-      const claim = await claimOne(schedule, START)
-      await schedule.watch([ref], START + 50_000, START + 1)
-      expect(await claimIds(START + VISIBILITY_MS - 1)).toEqual([])
-      expect(await schedule.find(ref)).toMatchObject({ watchedUntil: START + 50_000 })
-      expect(await schedule.reschedule(claim, plan)).toBe(true)
+    it('leave room for confirmed exports when many are unconfirmed', async () => {
+      const { schedule } = await start()
+      const refused = await schedule.adopt(['exp_A', 'exp_B', 'exp_C'].map(unconfirmed))
+      expect(refused).toEqual([refOf('exp_C')])
+      expect(await schedule.track([trackingOf('exp_D')])).toEqual([])
     })
 
-    it('brings an export forward whose claim is over', async () => {
-      const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
-      await schedule.reschedule(await claimOne(schedule, START), plan)
-      await schedule.watch([ref], START + 50_000, START + 1000)
-      expect(await claimIds(START + 1000)).toEqual(['exp_A'])
+    it('never refuse an export that is already tracked', async () => {
+      const { schedule } = await start()
+      await schedule.track(['exp_A', 'exp_B', 'exp_C', 'exp_D'].map((id) => trackingOf(id)))
+      expect(await schedule.track([trackingOf('exp_A', { misses: 1 })])).toEqual([])
+      expect(await schedule.adopt([unconfirmed('exp_B')])).toEqual([])
     })
 
-    it('leaves an export due whose claim was never ended', async () => {
-      const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
-      await claimOne(schedule, START)
-      const now = START + VISIBILITY_MS + 5
-      await schedule.watch([ref], START + 90_000, now)
-      expect(await claimIds(now)).toEqual(['exp_A'])
+    it('give the place of an export that is no longer tracked to another one', async () => {
+      const { schedule } = await start()
+      await schedule.adopt(['exp_A', 'exp_B'].map(unconfirmed))
+      await schedule.unwatch([ref])
+      expect(await schedule.adopt([unconfirmed('exp_C')])).toEqual([])
     })
   })
 
   describe(`nextDueAt of the schedule of ${name}`, () => {
-    const nextDueAt = async (schedule: Schedule) => (await schedule.claim(START - 1, 1)).nextDueAt
+    const nextDueAt = async (schedule: Schedule) =>
+      (await schedule.claim(START - 1, roomFor(1))).nextDueAt
 
     it('is the earliest due time of the exports that were not claimed', async () => {
       const { schedule } = await setUp(
@@ -149,12 +139,24 @@ export const describeSchedule = (
         trackingOf('exp_B', { dueAt: START + 9000 }),
         trackingOf('exp_C', { dueAt: START + 8000 }),
       )
-      expect((await schedule.claim(START, 5)).nextDueAt).toBe(START + 8000)
+      expect((await schedule.claim(START, roomFor(5))).nextDueAt).toBe(START + 8000)
     })
 
-    it('lies in the past when fewer exports were asked for than are due', async () => {
+    it('is the earliest due time in the classes that still have room', async () => {
+      const { schedule } = await setUp(
+        trackingOf('exp_A'),
+        trackingOf('exp_B'),
+        trackingOf('exp_C', { dueAt: START + 8000 }),
+      )
+      await watchAll(schedule, ['exp_C'])
+      const { claims, nextDueAt } = await schedule.claim(START, roomFor(1))
+      expect([claims.length, nextDueAt]).toEqual([1, START + 8000])
+    })
+
+    it('is undefined when no class has room left', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'), trackingOf('exp_B'))
-      expect((await schedule.claim(START + 5000, 1)).nextDueAt).toBe(START)
+      const room = { watched: 0, idle: 1, unconfirmed: 0 }
+      expect((await schedule.claim(START, room)).nextDueAt).toBeUndefined()
     })
 
     it('is the time at which the claims end when nothing is due before', async () => {
@@ -162,16 +164,16 @@ export const describeSchedule = (
         trackingOf('exp_A'),
         trackingOf('exp_B', { dueAt: START + VISIBILITY_MS + 1 }),
       )
-      expect((await schedule.claim(START, 5)).nextDueAt).toBe(START + VISIBILITY_MS)
-      expect((await schedule.claim(START + 1, 5)).nextDueAt).toBe(START + VISIBILITY_MS)
+      expect((await schedule.claim(START, roomFor(5))).nextDueAt).toBe(START + VISIBILITY_MS)
+      expect((await schedule.claim(START + 1, roomFor(5))).nextDueAt).toBe(START + VISIBILITY_MS)
     })
 
     it('follows every change of a due time', async () => {
       const { schedule } = await setUp(trackingOf('exp_A', { dueAt: START + 5000 }))
       expect(await nextDueAt(schedule)).toBe(START + 5000)
-      await schedule.watch([ref], START + 50_000, START + 1000)
+      await watchAll(schedule, ['exp_A'], START + 1000)
       expect(await nextDueAt(schedule)).toBe(START + 1000)
-      await schedule.track(trackingOf('exp_A', { dueAt: START + 3000 }))
+      await schedule.track([trackingOf('exp_A', { dueAt: START + 3000 })])
       expect(await nextDueAt(schedule)).toBe(START + 3000)
       await schedule.reschedule(await claimOne(schedule, START + 3000), plan)
       expect(await nextDueAt(schedule)).toBe(plan.dueAt)

@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/exports/ports.ts'
-import type { Claim, Origin, Plan, Schedule, Tracking } from '../../src/exports/schedule.ts'
+import {
+  CALL_CLASSES,
+  type CallClass,
+  type Claim,
+  type Origin,
+  type PerClass,
+  type Plan,
+  type Schedule,
+  type Tracking,
+} from '../../src/exports/schedule.ts'
 import { closedAfterTest } from './fixtures.ts'
 import { refOf, START, VISIBILITY_MS } from './records.ts'
 
@@ -17,24 +26,58 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   origin: fc.constantFrom(...WEAKEST_FIRST),
   misses: count,
   failures: count,
+  agedLooks: count,
 })
+const room: fc.Arbitrary<PerClass> = fc.record({ watched: count, idle: count, unconfirmed: count })
+
+interface Twin {
+  readonly tracking: Tracking
+  readonly token?: string
+  readonly hastened?: number
+}
 
 /** Runs the schedule together with a naive twin, which does exactly what the port's text says. */
 const createPair = (schedule: Schedule, hastens: boolean) => {
-  const twins = new Map<string, { tracking: Tracking; token?: string; hastened?: number }>()
+  const twins = new Map<string, Twin>()
+  const watched = new Set<string>()
   const claims: Claim[] = []
   let now = START
 
-  const deadline = ({ dueAt, intervalMs }: Plan) => dueAt + intervalMs
+  const classOf = (id: string, { origin }: Plan): CallClass => {
+    if (origin === 'watched') return 'unconfirmed'
+    return watched.has(id) ? 'watched' : 'idle'
+  }
 
   const expectTwins = async () => {
-    for (const id of IDS) expect(await schedule.find(refOf(id))).toEqual(twins.get(id)?.tracking)
+    const found = await schedule.find(IDS.map((id) => refOf(id)))
+    const expected = IDS.map((id) => {
+      const twin = twins.get(id)
+      return twin && { ...twin.tracking, watched: watched.has(id) }
+    })
+    expect(found).toEqual(expected)
+  }
+
+  const hasten = (id: string, dueBy: number) => {
+    const twin = twins.get(id)
+    if (twin === undefined) return
+    const { tracking, token } = twin
+    if (token === undefined) {
+      const dueAt = Math.min(tracking.dueAt, dueBy)
+      twins.set(id, { ...twin, tracking: { ...tracking, dueAt } })
+    } else if (hastens) {
+      twins.set(id, {
+        ...twin,
+        hastened: Math.min(twin.hastened ?? Infinity, dueBy),
+      })
+    }
   }
 
   return {
-    async track(id: string, plan: Plan, firstSeenAt: number, watchedUntil: number) {
-      const next = { ...plan, ref: refOf(id), firstSeenAt, watchedUntil }
-      await schedule.track(next)
+    async track(id: string, plan: Plan, firstSeenAt: number) {
+      const next = { ...plan, ref: refOf(id), firstSeenAt }
+      // An unconfirmed export gets into the schedule only by `adopt`, for its watchers.
+      if (plan.origin === 'watched' && !twins.has(id)) return
+      await schedule.track([next])
       const kept = twins.get(id)?.tracking
       if (kept === undefined) twins.set(id, { tracking: next })
       else {
@@ -43,54 +86,70 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
           ...next,
           origin: WEAKEST_FIRST[Math.max(...origins)] ?? next.origin,
           firstSeenAt: Math.min(kept.firstSeenAt, firstSeenAt),
-          watchedUntil: Math.max(kept.watchedUntil, watchedUntil),
         }
         twins.set(id, { tracking })
       }
       await expectTwins()
     },
 
-    async watch(ids: string[], until: number, afterMs: number | undefined) {
+    async adopt(id: string, plan: Plan, firstSeenAt: number) {
+      const next = { ...plan, ref: refOf(id), firstSeenAt }
+      await schedule.adopt([next])
+      watched.add(id)
+      if (twins.has(id)) hasten(id, next.dueAt)
+      else twins.set(id, { tracking: next })
+      await expectTwins()
+    },
+
+    async watch(ids: string[], afterMs: number | undefined) {
       const dueBy = afterMs === undefined ? undefined : now + afterMs
       await schedule.watch(
-        ids.map((id) => refOf(id)),
-        until,
-        dueBy,
+        ids.map((id) => ({ ref: refOf(id), ...(dueBy !== undefined && { dueBy }) })),
       )
       for (const id of ids) {
-        const twin = twins.get(id)
-        if (twin === undefined) continue
-        const { tracking, token } = twin
-        // When the time of the claim is out, the export is already due and `dueBy` is no earlier.
-        const dueAt =
-          token === undefined ? Math.min(tracking.dueAt, dueBy ?? Infinity) : tracking.dueAt
-        const watchedUntil = Math.max(tracking.watchedUntil, until)
-        const hastened = Math.min(twin.hastened ?? Infinity, dueBy ?? Infinity)
-        const tells = hastens && token !== undefined
-        const next = { ...twin, tracking: { ...tracking, dueAt, watchedUntil } }
-        twins.set(id, tells ? { ...next, hastened } : next)
+        watched.add(id)
+        if (dueBy !== undefined) hasten(id, dueBy)
       }
       await expectTwins()
     },
 
-    async claim(limit: number) {
-      const due = [...twins.values()].filter(({ tracking }) => tracking.dueAt <= now)
-      const urgency = due.map(({ tracking }) => deadline(tracking)).sort((a, b) => a - b)
-      const answer = await schedule.claim(now, limit)
-      // Only deadlines are compared. Which of two equal ones comes first is not promised.
-      expect(answer.claims.map(deadline)).toEqual(urgency.slice(0, limit))
-      for (const { token, ...tracking } of answer.claims) {
+    async unwatch(ids: string[]) {
+      await schedule.unwatch(ids.map((id) => refOf(id)))
+      for (const id of ids) {
+        watched.delete(id)
+        if (twins.get(id)?.tracking.origin === 'watched') twins.delete(id)
+      }
+      await expectTwins()
+    },
+
+    async claim(room: PerClass) {
+      const before = new Map(twins)
+      const answer = await schedule.claim(now, room)
+      for (const one of CALL_CLASSES) {
+        const due = [...before]
+          .filter(([id, { tracking }]) => classOf(id, tracking) === one && tracking.dueAt <= now)
+          .map(([, { tracking }]) => tracking.dueAt)
+        const ofClass = answer.claims.filter(({ callClass }) => callClass === one)
+        // Only due times are compared. Which of two equal ones comes first is not promised.
+        const longest = due.sort((a, b) => a - b).slice(0, room[one])
+        expect(ofClass.map(({ dueAt }) => dueAt)).toEqual(longest)
+      }
+      for (const { token, callClass, watched: isWatched, ...tracking } of answer.claims) {
+        const { exportId } = tracking.ref
         expect(claims.map((claim) => claim.token)).not.toContain(token)
-        expect(due.map((twin) => twin.tracking)).toContainEqual(tracking)
-        twins.set(tracking.ref.exportId, {
-          tracking: { ...tracking, dueAt: now + VISIBILITY_MS },
-          token,
-        })
+        expect(before.get(exportId)?.tracking).toEqual(tracking)
+        expect([callClass, isWatched]).toEqual([classOf(exportId, tracking), watched.has(exportId)])
+        const dueAt = now + VISIBILITY_MS
+        twins.set(exportId, { tracking: { ...tracking, dueAt }, token })
       }
       expect(new Set(answer.claims.map(({ ref }) => ref.exportId)).size).toBe(answer.claims.length)
       claims.push(...answer.claims)
-      const dueTimes = [...twins.values()].map(({ tracking }) => tracking.dueAt)
-      expect(answer.nextDueAt).toBe(twins.size === 0 ? undefined : Math.min(...dueTimes))
+      const open = [...twins].filter(([id, { tracking }]) => {
+        const one = classOf(id, tracking)
+        return answer.claims.filter(({ callClass }) => callClass === one).length < room[one]
+      })
+      const dueTimes = open.map(([, { tracking }]) => tracking.dueAt)
+      expect(answer.nextDueAt).toBe(dueTimes.length === 0 ? undefined : Math.min(...dueTimes))
       await expectTwins()
     },
 
@@ -100,6 +159,9 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
       if (claim === undefined) return
       const { ref, token } = claim
       const twin = twins.get(ref.exportId)
+      // Only an unconfirmed export gets the origin `watched` from a plan: the gateway never takes a
+      // confirmation back.
+      if (plan?.origin === 'watched' && twin?.tracking.origin !== 'watched') return
       const holds = twin?.token === token
       const answer =
         plan === undefined
@@ -125,48 +187,42 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
 
     async clear() {
       for (const id of IDS) await schedule.untrack(refOf(id))
+      await schedule.unwatch(IDS.map((id) => refOf(id)))
     },
   }
 }
 
 type Step = (pair: ReturnType<typeof createPair>) => Promise<void>
 
+const ids = fc.uniqueArray(id)
+const stepOf = <T>(
+  values: fc.Arbitrary<T>,
+  take: (...args: [...Parameters<Step>, T]) => Promise<void>,
+) =>
+  values.map(
+    (value): Step =>
+      (pair) =>
+        take(pair, value),
+  )
+
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.tuple(id, plan, moment, moment).map(
-    (args): Step =>
-      (pair) =>
-        pair.track(...args),
+  stepOf(fc.tuple(id, plan, moment), (pair, args) => pair.track(...args)),
+  stepOf(fc.tuple(id, plan, moment), (pair, args) => pair.adopt(...args)),
+  stepOf(fc.tuple(ids, fc.option(fc.nat(10_000), { nil: undefined })), (pair, args) =>
+    pair.watch(...args),
   ),
-  fc.tuple(fc.uniqueArray(id), moment, fc.option(fc.nat(10_000), { nil: undefined })).map(
-    (args): Step =>
-      (pair) =>
-        pair.watch(...args),
+  stepOf(ids, (pair, args) => pair.unwatch(args)),
+  stepOf(room, (pair, args) => pair.claim(args)),
+  stepOf(fc.tuple(fc.nat(5), fc.option(plan, { nil: undefined, freq: 3 })), (pair, args) =>
+    pair.end(...args),
   ),
-  fc.nat(4).map(
-    (limit): Step =>
-      (pair) =>
-        pair.claim(limit),
-  ),
-  fc.tuple(fc.nat(5), fc.option(plan, { nil: undefined, freq: 3 })).map(
-    (args): Step =>
-      (pair) =>
-        pair.end(...args),
-  ),
-  id.map(
-    (id): Step =>
-      (pair) =>
-        pair.untrack(id),
-  ),
-  fc.nat(30_000).map(
-    (ms): Step =>
-      (pair) =>
-        pair.pass(ms),
-  ),
+  stepOf(id, (pair, args) => pair.untrack(args)),
+  stepOf(fc.nat(30_000), (pair, args) => pair.pass(args)),
 )
 
 /** The part of `describeSchedule` that makes random calls in random order. */
 export const describeScheduleModel = (name: string, open: () => Store, hastens: boolean): void => {
-  describe(`schedule of ${name}, whatever is done with it`, () => {
+  describe(`the schedule of ${name}, whatever is done with it,`, () => {
     it('does what its naive twin does', async () => {
       const { schedule } = closedAfterTest(open())
       await fc.assert(

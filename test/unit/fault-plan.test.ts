@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { planFaults } from '../helpers/fleet/fault-plan.ts'
-import { createRandom } from '../helpers/fleet/random.ts'
+import { createRandom } from '../helpers/random.ts'
 
 describe('a schedule of faults', () => {
   it('is the same for the same seed, and another for another', () => {

@@ -52,7 +52,8 @@ export const createFiles = (options: FilesOptions): Files => {
   const call = async (name: string, range: string | undefined, signal: AbortSignal) => {
     const due = performance.now()
     try {
-      return await upstream.file(name, { range, signal, turn: { due, giveUpAt: due + patienceMs } })
+      const turn = { due, giveUpAt: due + patienceMs, callClass: 'watched' } as const
+      return await upstream.file(name, { range, signal, turn })
     } catch (error) {
       // lemlist says that the export is done, but has no file. So the file's 24 h are over,
       // whatever the clock of the gateway says.

@@ -2,7 +2,7 @@ import { Problem } from '../../problems.ts'
 import { isUnknown, timedOut } from '../ends.ts'
 import { type ExportRef, isFinal, isPending, type Kept } from '../export.ts'
 import type { Observer, Results, Updates } from '../ports.ts'
-import type { Claim, Origin, Plan, Schedule, Tracking } from '../schedule.ts'
+import type { Claim, Origin, Plan, Schedule, Tracked } from '../schedule.ts'
 import type { Alarm } from './alarm.ts'
 import { nextLook, type PollIntervals } from './poll-policy.ts'
 
@@ -10,21 +10,10 @@ import { nextLook, type PollIntervals } from './poll-policy.ts'
 export interface Follower {
   /** Called after a caller's look. The look counts like a poll, so the next poll moves back. */
   note(ref: ExportRef, kept: Kept): Promise<void>
-  /**
-   * Called when somebody watches an export about which lemlist has not answered yet. From then on
-   * the gateway asks lemlist until it answers.
-   */
-  adopt(ref: ExportRef): Promise<void>
-  /** Called when the export was just started through the gateway. */
+  /** It was started through the gateway just now. */
   begin(ref: ExportRef): Promise<void>
-  /** Called when somebody begins to watch a tracked export. Its next look moves forward. */
-  hasten(ref: ExportRef, lately: Lately): Promise<void>
-  /**
-   * Says that this replica still watches these exports. With `dueBy`, epoch milliseconds, each of
-   * them is looked at by then at the latest.
-   */
-  renew(refs: readonly ExportRef[], dueBy?: number): Promise<void>
-  isTracked(ref: ExportRef): Promise<boolean>
+  /** Its start is repeated. It is followed again where it is not followed any more. */
+  resume(ref: ExportRef): Promise<void>
   /** Says what it means that lemlist does not know the export at this look. */
   standing(ref: ExportRef): Promise<Standing>
   /** Called after a poll that lemlist answered with a status. */
@@ -42,24 +31,16 @@ export interface Follower {
  */
 export type Standing = 'followed' | 'young' | 'none'
 
-/** When an export was first seen and last looked at, epoch milliseconds. */
-interface Lately {
-  readonly firstSeenAt: number
-  readonly observedAt: number
-}
-
 export interface FollowerOptions {
-  readonly schedule: Schedule
-  readonly results: Results
-  readonly updates: Updates
+  readonly schedule: Pick<Schedule, 'track' | 'find' | 'reschedule' | 'untrack'>
+  readonly results: Pick<Results, 'put'>
+  readonly updates: Pick<Updates, 'publish'>
   readonly observer: Observer
   readonly intervals: PollIntervals
   /** Whether somebody watches the export on this replica. */
   readonly isWatched: (ref: ExportRef) => boolean
   /** Rings when an export is due. */
   readonly alarm: Pick<Alarm, 'set'>
-  /** How long one renewal is valid, milliseconds: two heartbeats. */
-  readonly watchedForMs: number
   /** How long lemlist keeps the status of an export: 2 h, in milliseconds. */
   readonly exportTtlMs: number
   /** How long the store remembers that an export timed out: lemlist's 24 h, in milliseconds. */
@@ -75,6 +56,11 @@ const MISSES_TO_BE_SURE = 3
 const START_GRACE_MS = 60_000
 /** With lemlist's 2 h this makes 2 h 15 min. After that an unwatched export is worth no call. */
 const FOLLOWED_PART_OF_TTL = 1.125
+/**
+ * A clock that jumps ahead makes all exports too old at once. So the gateway gives an export up
+ * only after this many looks in a row at which it was too old.
+ */
+const AGED_LOOKS_TO_BE_SURE = 3
 
 export const createFollower = (options: FollowerOptions): Follower => {
   const { schedule, results, updates, observer, intervals, isWatched, alarm } = options
@@ -90,46 +76,46 @@ export const createFollower = (options: FollowerOptions): Follower => {
     }
   }
 
+  const find = async (ref: ExportRef): Promise<Tracked | undefined> =>
+    (await attempt('schedule.find', schedule.find([ref])))?.[0]
+
   const planned = (
     { firstSeenAt, watched }: { readonly firstSeenAt: number; readonly watched: boolean },
-    { origin, pending = true, misses = 0, failures = 0 }: Looked,
+    { origin, pending = true, misses = 0, failures = 0, agedLooks = 0 }: Looked,
   ): Plan => {
     const look = { now: now(), firstSeenAt, watched, pending, failures, random: random() }
-    return { ...nextLook(look, intervals), origin, misses, failures }
+    return { ...nextLook(look, intervals), origin, misses, failures, agedLooks }
   }
 
   const track = async (ref: ExportRef, firstSeenAt: number, plan: Plan): Promise<void> => {
-    const watchedUntil = isWatched(ref) ? now() + options.watchedForMs : 0
-    const tracking = { ref, firstSeenAt, watchedUntil, ...plan }
-    await attempt('schedule.track', schedule.track(tracking))
+    const work = schedule.track([{ ref, firstSeenAt, ...plan }])
+    const refused = await attempt('schedule.track', work)
+    if (refused !== undefined && refused.length > 0) observer.scheduleFull(refused.length)
     alarm.set(plan.dueAt)
   }
 
-  /**
-   * Asks the schedule, because another replica may have seen the export long before this one, and
-   * may have watchers when this one has none.
-   */
-  const known = async (ref: ExportRef, seenHereAt: number) => {
-    const tracking = await attempt('schedule.find', schedule.find(ref))
-    return {
-      firstSeenAt: Math.min(seenHereAt, tracking?.firstSeenAt ?? seenHereAt),
-      watched: isWatched(ref) || (tracking !== undefined && tracking.watchedUntil > now()),
-    }
+  const begin = async (ref: ExportRef): Promise<void> => {
+    const seen = { firstSeenAt: now(), watched: isWatched(ref) }
+    await track(ref, seen.firstSeenAt, planned(seen, { origin: 'started' }))
   }
 
   const again = async (claim: Claim, looked: Looked): Promise<void> => {
-    const watched = isWatchedSomewhere(claim)
-    const old = now() - claim.firstSeenAt > options.exportTtlMs * FOLLOWED_PART_OF_TTL
-    if (!watched && (looked.origin === 'watched' || old)) return untrack(claim)
-    const plan = planned({ firstSeenAt: claim.firstSeenAt, watched }, looked)
-    await attempt('schedule.reschedule', schedule.reschedule(claim, plan))
+    const { ref, firstSeenAt } = claim
+    const watched = claim.watched || isWatched(ref)
+    const isAged = now() - firstSeenAt > options.exportTtlMs * FOLLOWED_PART_OF_TTL
+    const agedLooks = isAged && !watched ? claim.agedLooks + 1 : 0
+    if (agedLooks >= AGED_LOOKS_TO_BE_SURE) return untrack(claim)
+    const plan = planned({ firstSeenAt, watched }, { ...looked, agedLooks })
+    const kept = await attempt('schedule.reschedule', schedule.reschedule(claim, plan))
     alarm.set(plan.dueAt)
+    // The last watcher left during this look, and the schedule forgot the export. Now lemlist has
+    // confirmed it, so the gateway follows it.
+    const isConfirmed = claim.origin === 'watched' && looked.origin === 'pending'
+    if (kept !== false || !isConfirmed || (await find(ref)) !== undefined) return
+    await track(ref, firstSeenAt, planned({ firstSeenAt, watched: isWatched(ref) }, looked))
   }
 
-  const isWatchedSomewhere = ({ ref, watchedUntil }: Claim): boolean =>
-    isWatched(ref) || watchedUntil > now()
-
-  const isJustStarted = ({ origin, firstSeenAt }: Tracking): boolean =>
+  const isJustStarted = ({ origin, firstSeenAt }: Tracked): boolean =>
     origin === 'started' && now() - firstSeenAt < START_GRACE_MS
 
   const untrack = async ({ ref, token }: { ref: ExportRef; token?: string }): Promise<void> => {
@@ -158,37 +144,25 @@ export const createFollower = (options: FollowerOptions): Follower => {
   }
 
   return {
-    note: async (ref, { snapshot, keptUntil, firstSeenAt }) => {
+    note: async (ref, { snapshot, keptUntil, firstSeenAt: seenHereAt }) => {
       if (isFinal(snapshot) && keptUntil !== undefined) return untrack({ ref })
-      const seen = await known(ref, firstSeenAt)
+      // The schedule is asked, because another replica may have seen the export long before this
+      // one, and may have watchers when this one has none.
+      const known = await find(ref)
+      const firstSeenAt = Math.min(seenHereAt, known?.firstSeenAt ?? seenHereAt)
+      const watched = known?.watched === true || isWatched(ref)
       const looked = { origin: 'pending', pending: isPending(snapshot) } as const
-      await track(ref, seen.firstSeenAt, planned(seen, looked))
+      await track(ref, firstSeenAt, planned({ firstSeenAt, watched }, looked))
     },
-    adopt: async (ref) => {
-      const seen = { firstSeenAt: now(), watched: true }
-      await track(ref, seen.firstSeenAt, planned(seen, { origin: 'watched', failures: 1 }))
+    begin,
+    resume: async (ref) => {
+      const known = await find(ref)
+      if (known === undefined || known.origin === 'watched') await begin(ref)
     },
-    begin: async (ref) => {
-      const seen = { firstSeenAt: now(), watched: isWatched(ref) }
-      await track(ref, seen.firstSeenAt, planned(seen, { origin: 'started' }))
-    },
-    hasten: async (ref, { firstSeenAt: seenHereAt, observedAt }) => {
-      const { firstSeenAt } = await known(ref, seenHereAt)
-      const look = { now: observedAt, firstSeenAt, watched: true, pending: true, failures: 0 }
-      const { dueAt } = nextLook({ ...look, random: random() }, intervals)
-      const watchedUntil = now() + options.watchedForMs
-      await attempt('schedule.watch', schedule.watch([ref], watchedUntil, dueAt))
-      alarm.set(dueAt)
-    },
-    renew: async (refs, dueBy) => {
-      await attempt('schedule.watch', schedule.watch(refs, now() + options.watchedForMs, dueBy))
-      if (dueBy !== undefined) alarm.set(dueBy)
-    },
-    isTracked: async (ref) => (await attempt('schedule.find', schedule.find(ref))) !== undefined,
     standing: async (ref) => {
-      const tracking = await attempt('schedule.find', schedule.find(ref))
-      if (tracking === undefined || tracking.origin === 'watched') return 'none'
-      return isJustStarted(tracking) ? 'young' : 'followed'
+      const known = await find(ref)
+      if (known === undefined || known.origin === 'watched') return 'none'
+      return isJustStarted(known) ? 'young' : 'followed'
     },
     settle: async (claim, { snapshot, keptUntil }) => {
       if (!isFinal(snapshot)) {
@@ -222,6 +196,7 @@ interface Looked {
   readonly pending?: boolean
   readonly misses?: number
   readonly failures?: number
+  readonly agedLooks?: number
 }
 
 const bug = (cause: unknown): Problem =>

@@ -22,6 +22,8 @@ const YOUNG_INTERVALS = 6
 const JITTER = 0.05
 const FIRST_JITTER = 0.1
 const LONGEST_BACK_OFF_MS = 60_000
+/** A plan lies at most one longest interval and its jitter ahead. This factor leaves a margin. */
+const AHEAD_INTERVALS = 3
 
 /**
  * Returns the interval of a watched export `ageMs` after it was first seen: a sixth of its age, at
@@ -31,6 +33,13 @@ export const watchedIntervalMs = (
   ageMs: number,
   { intervalMs, maxIntervalMs }: Pick<PollIntervals, 'intervalMs' | 'maxIntervalMs'>,
 ): number => Math.min(maxIntervalMs, Math.max(intervalMs, ageMs / YOUNG_INTERVALS))
+
+/**
+ * Returns the farthest that a due time may lie ahead, milliseconds. `nextLook` plans nothing beyond
+ * it, so a later due time was written before the clock was set back.
+ */
+export const longestAheadMs = ({ maxIntervalMs, idleIntervalMs }: PollIntervals): number =>
+  AHEAD_INTERVALS * Math.max(maxIntervalMs, idleIntervalMs, LONGEST_BACK_OFF_MS)
 
 /** How a look ended, and whether somebody watches the export. */
 export interface Looked {
@@ -53,7 +62,10 @@ export const nextLook = (
 ): Pick<Plan, 'dueAt' | 'intervalMs'> => {
   const ageMs = now - firstSeenAt
   const firstDueAt = firstSeenAt + intervals.firstMs * (1 + FIRST_JITTER * random)
-  if (watched && pending && failures === 0 && ageMs < intervals.firstMs && firstDueAt > now) {
+  // The age is negative when the clock was set back since the export was first seen. Such an age
+  // says nothing, so the export does not count as new.
+  const isNew = ageMs >= 0 && ageMs < intervals.firstMs
+  if (watched && pending && failures === 0 && isNew && firstDueAt > now) {
     return { dueAt: firstDueAt, intervalMs: intervals.firstMs }
   }
   const ownMs = watched && pending ? watchedIntervalMs(ageMs, intervals) : intervals.idleIntervalMs

@@ -1,7 +1,14 @@
 import { performance } from 'node:perf_hooks'
 import type { ExportRef, Kept } from '../export.ts'
 import type { Look, Observer, Turn } from '../ports.ts'
-import type { Claim, Schedule } from '../schedule.ts'
+import {
+  CALL_CLASSES,
+  type CallClass,
+  type Claim,
+  type PerClass,
+  type Schedule,
+} from '../schedule.ts'
+import { wasTurnedAway } from '../turned-away.ts'
 import type { Alarm } from './alarm.ts'
 import type { Follower } from './follower.ts'
 
@@ -27,15 +34,26 @@ interface TrackerOptions {
   readonly alarm: Alarm
   readonly observer: Observer
   /**
-   * How many polls may wait in line at once: as many as may leave together. The other due exports
-   * stay in the schedule, which gives out the most urgent first, and where another replica can
-   * claim them.
+   * Returns how long no call may leave, because lemlist asked for a pause, ms. 0 without a pause.
+   */
+  readonly pausedMs: () => Promise<number>
+  /** Whether somebody watches the export on this replica. */
+  readonly isWatched: (ref: ExportRef) => boolean
+  /**
+   * How many polls of each class may wait in line at once: as many as may leave together. The other
+   * due exports stay in the schedule, which gives out the longest overdue first, and where another
+   * replica can claim them.
    */
   readonly places: number
   /**
-   * Milliseconds after which a poll in line is as urgent as a caller, however long its own interval
-   * is. Without this bound, the poll of an export that nobody watches would hold its place in line
-   * for a minute while callers keep lemlist busy.
+   * How long a poll may wait in line, milliseconds. Its claim must still hold when the call that
+   * follows is over.
+   */
+  readonly standMs: number
+  /**
+   * Milliseconds after its due time at which a poll in line is as urgent as a caller at the latest.
+   * Without this bound callers could hold it back for its whole interval, which is up to a minute
+   * after failed looks.
    */
   readonly longestTurnMs: number
   readonly now?: () => number
@@ -44,36 +62,73 @@ interface TrackerOptions {
 /** Other replicas may make exports due earlier, so the tracker asks at least this often. */
 const LONGEST_REST_MS = 1_000
 
+/**
+ * When the waiting line is full, it turns a poll away at once, and the export is due again at once.
+ * Without a rest the tracker would claim it again and again, and the process would do nothing else.
+ */
+const TURNED_AWAY_REST_MS = 100
+
 /** Uses one timer for all exports. It rests until the next is due, or until the line has room. */
 export const createTracker = (options: TrackerOptions): Tracker => {
   const { schedule, looker, follower, alarm, observer, places, now = Date.now } = options
+  const standing: Record<CallClass, number> = { watched: 0, idle: 0, unconfirmed: 0 }
   let running = false
-  let standing = 0
+  /** Monotonic milliseconds. The tracker claims nothing before. */
+  let restUntil = Number.NEGATIVE_INFINITY
+
+  /**
+   * Returns the turn of a poll. In line a poll is due one interval after its due time. Callers are
+   * due at once, so they go first. A poll that is later than that is due now, so it goes before all
+   * callers that come after it.
+   */
+  const turnOf = ({ ref, dueAt, intervalMs, callClass }: Claim): Turn => {
+    const aheadMs = dueAt + Math.min(intervalMs, options.longestTurnMs) - now()
+    const wasWatched = options.isWatched(ref)
+    const giveUpAt = performance.now() + options.standMs
+    return {
+      ...{ callClass, giveUpAt, latestAt: giveUpAt },
+      due: performance.now() + Math.min(options.longestTurnMs, Math.max(0, aheadMs)),
+      // The watchers may be gone when there is a slot, and then no call is needed. When only
+      // another replica has watchers, the call is always made, because this replica cannot ask that
+      // one.
+      ...(callClass === 'unconfirmed' && wasWatched && { isWanted: () => options.isWatched(ref) }),
+    }
+  }
 
   const poll = async (claim: Claim): Promise<void> => {
-    // A poll is due one interval from now. Callers are due at once, so they go first, but they
-    // cannot hold the poll back for ever.
-    const due = performance.now() + Math.min(claim.intervalMs, options.longestTurnMs)
-    const { flight } = looker.look(claim.ref, { due, giveUpAt: Number.POSITIVE_INFINITY })
-    standing += 1
+    const { flight } = looker.look(claim.ref, turnOf(claim))
+    standing[claim.callClass] += 1
     void flight.look.started.then(() => {
-      standing -= 1
+      standing[claim.callClass] -= 1
       alarm.set(now())
     })
     await flight.answer.then(
       (kept) => follower.settle(claim, kept),
-      // A failure while the gateway stops says nothing about lemlist.
-      (error) => (running ? follower.fail(claim, error) : follower.giveBack(claim)),
+      // A failure while the gateway stops, or before the call was sent, says nothing about lemlist.
+      (error) => {
+        if (running && !wasTurnedAway(error)) return follower.fail(claim, error)
+        restUntil = performance.now() + TURNED_AWAY_REST_MS
+        return follower.giveBack(claim)
+      },
     )
   }
 
+  const roomNow = (): PerClass => ({
+    watched: places - standing.watched,
+    idle: places - standing.idle,
+    unconfirmed: places - standing.unconfirmed,
+  })
+
   /** Claims what is due. Returns the milliseconds after which to ask the schedule again. */
   const claimDue = async (): Promise<number> => {
-    const room = places - standing
-    if (room <= 0) return LONGEST_REST_MS
+    const room = roomNow()
+    if (!CALL_CLASSES.some((one) => room[one] > 0)) return LONGEST_REST_MS
+    if (restUntil > performance.now()) return restUntil - performance.now()
+    const pausedMs = await options.pausedMs()
+    if (pausedMs > 0) return pausedMs
     const { claims, nextDueAt } = await schedule.claim(now(), room)
     for (const claim of claims) poll(claim).catch((error) => observer.failed('poll', error))
-    return standing >= places ? LONGEST_REST_MS : (nextDueAt ?? Number.POSITIVE_INFINITY) - now()
+    return (nextDueAt ?? Number.POSITIVE_INFINITY) - now()
   }
 
   const run = async (): Promise<void> => {

@@ -3,7 +3,14 @@ import { Problem } from '../../problems.ts'
 import { timedOut } from '../ends.ts'
 import { type ExportRef, isFinal, isPending, type Kept, keyOf, type Snapshot } from '../export.ts'
 import type { FinalRecord, Observer, ResultRecord, Results } from '../ports.ts'
+import { inSlices } from '../slices.ts'
 import type { Latest } from './latest.ts'
+
+/**
+ * What the gateway knows of an export without asking lemlist: a status, the problem of an export
+ * that is over without one, or nothing.
+ */
+export type Known = Kept | Problem | undefined
 
 export interface Cache {
   /** Returns a final answer that this process holds in memory, with one look-up and no promise. */
@@ -13,6 +20,13 @@ export interface Cache {
    * @throws Problem when the export is over without a status that can be shown
    */
   lookup(ref: ExportRef): Promise<Kept | undefined>
+  /**
+   * The same for many exports, with one answer for each, in their order. A problem is returned and
+   * not thrown.
+   */
+  lookupMany(refs: readonly ExportRef[]): Promise<Known[]>
+  /** Whether this replica remembers a status of the export, whichever it was. */
+  hasSeen(ref: ExportRef): boolean
   /** Returns the last pending observation while it is young enough for a stale answer. */
   stale(ref: ExportRef): Kept | undefined
   /** Keeps what lemlist said, and returns what callers see. A final answer in the store wins. */
@@ -56,12 +70,13 @@ export const createCache = (options: CacheOptions): Cache => {
     return record
   }
 
-  const stored = async (ref: ExportRef): Promise<ResultRecord | undefined> => {
+  const stored = async (refs: readonly ExportRef[]): Promise<(ResultRecord | undefined)[]> => {
     try {
-      return remember(ref, await results.get(ref))
+      const records = await results.getMany(refs)
+      return refs.map((ref, index) => remember(ref, records[index]))
     } catch (error) {
-      observer.storeFailed('results.get', error)
-      return undefined
+      observer.storeFailed('results.getMany', error)
+      return refs.map(() => undefined)
     }
   }
 
@@ -82,6 +97,15 @@ export const createCache = (options: CacheOptions): Cache => {
   const isPastLife = ({ endOfLife }: Snapshot): boolean =>
     endOfLife !== undefined && endOfLife <= now()
 
+  /**
+   * Whether it was observed in the last minute. After the clock was set back, older observations
+   * lie in the future. They are not young, because their age is unknown.
+   */
+  const isYoung = ({ observedAt }: Snapshot): boolean => {
+    const ageMs = now() - observedAt
+    return ageMs >= 0 && ageMs < SHORT_LIFE_MS
+  }
+
   const peek: Cache['peek'] = (ref) => {
     const record = finals.get(keyOf(ref))
     return record !== undefined && !isPastLife(record.snapshot) ? shown(record) : undefined
@@ -92,30 +116,46 @@ export const createCache = (options: CacheOptions): Cache => {
     const known = latest.get(ref)
     if (known === undefined || isPending(known.snapshot)) return undefined
     if (isFinal(known.snapshot) && !isPastLife(known.snapshot)) return undefined
-    const keptUntil = known.snapshot.observedAt + SHORT_LIFE_MS
-    return keptUntil > now() ? { ...known, keptUntil } : undefined
+    if (!isYoung(known.snapshot)) return undefined
+    return { ...known, keptUntil: known.snapshot.observedAt + SHORT_LIFE_MS }
+  }
+
+  const lookupMany: Cache['lookupMany'] = async (refs) => {
+    const known = new Map<ExportRef, Known>(refs.map((ref) => [ref, peek(ref) ?? brief(ref)]))
+    const unknown = refs.filter((ref) => known.get(ref) === undefined)
+    await inSlices(unknown, async (slice) => {
+      const records = await stored(slice)
+      for (const [index, ref] of slice.entries()) known.set(ref, knownFrom(records[index]))
+    })
+    return refs.map((ref) => known.get(ref))
   }
 
   return {
     peek,
+    lookupMany,
     lookup: async (ref) => {
-      const inMemory = peek(ref) ?? brief(ref)
-      if (inMemory !== undefined) return inMemory
-      const record = await stored(ref)
-      return record && fromRecord(record)
+      const [known] = await lookupMany([ref])
+      if (known instanceof Problem) throw known
+      return known
     },
+    hasSeen: (ref) => latest.get(ref) !== undefined,
     stale: (ref) => {
       const known = latest.get(ref)
-      if (known === undefined || !isPending(known.snapshot)) return undefined
-      return now() - known.snapshot.observedAt < SHORT_LIFE_MS ? known : undefined
+      return known !== undefined && isPending(known.snapshot) && isYoung(known.snapshot)
+        ? known
+        : undefined
     },
     keep: async (ref, snapshot) => {
-      const record = isFinal(snapshot) ? await put(ref, snapshot) : await stored(ref)
-      if (record?.kind === 'final' || record?.kind === 'expired') {
+      const record = isFinal(snapshot) ? await put(ref, snapshot) : (await stored([ref]))[0]
+      if (record?.kind === 'final') {
         latest.forget(ref)
-        return fromRecord(record)
+        return shown(record)
       }
-      const known = latest.set(ref, snapshot)
+      if (record?.kind === 'expired') {
+        latest.forget(ref)
+        throw expired()
+      }
+      const known = latest.set(ref, snapshot, 'here')
       if (isPending(snapshot)) return known
       if (isFinal(snapshot) && !isPastLife(snapshot)) return known
       observer.drift(isFinal(snapshot) ? 'past-life' : 'unknown-state')
@@ -124,14 +164,17 @@ export const createCache = (options: CacheOptions): Cache => {
   }
 }
 
+const expired = (): Problem =>
+  new Problem('export-expired', 'The export is over and its file is deleted.')
+
 const shown = ({ snapshot }: FinalRecord): Kept => ({
   snapshot,
   keptUntil: snapshot.endOfLife,
   firstSeenAt: snapshot.observedAt,
 })
 
-const fromRecord = (record: ResultRecord): Kept => {
-  if (record.kind === 'final') return shown(record)
-  if (record.kind === 'timed-out') throw timedOut()
-  throw new Problem('export-expired', 'The export is over and its file is deleted.')
+const knownFrom = (record: ResultRecord | undefined): Known => {
+  if (record?.kind === 'final') return shown(record)
+  if (record?.kind === 'timed-out') return timedOut()
+  return record?.kind === 'expired' ? expired() : undefined
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { type ExportRef, keyOf, type Snapshot } from '../export.ts'
+import { type ExportRef, keyOf, type ObservedOn, type Snapshot, supersedes } from '../export.ts'
 
 /** The last observation of an export on this replica, and when this replica first saw it. */
 export interface Observation {
@@ -10,8 +10,8 @@ export interface Observation {
 
 export interface Latest {
   get(ref: ExportRef): Observation | undefined
-  /** Keeps the snapshot unless a newer one is known. Returns the newest observation. */
-  set(ref: ExportRef, snapshot: Snapshot): Observation
+  /** Keeps the snapshot unless it may not be shown after the known one. Returns what is kept. */
+  set(ref: ExportRef, snapshot: Snapshot, from: ObservedOn): Observation
   forget(ref: ExportRef): void
 }
 
@@ -25,18 +25,17 @@ const OVERHEAD_BYTES = 300
  * answers, the snapshots of new streams and the answers that are kept for 60 s come from here.
  * Final answers that are kept for longer come from the store alone.
  */
-export const createLatest = (maxBytes = MAX_BYTES): Latest => {
+export const createLatest = (maxBytes = MAX_BYTES, now: () => number = Date.now): Latest => {
   const observations = new LRUCache<string, Observation>({
     maxSize: maxBytes,
     sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
   })
   return {
     get: (ref) => observations.get(keyOf(ref)),
-    set: (ref, snapshot) => {
+    set: (ref, snapshot, from) => {
       const key = keyOf(ref)
       const known = observations.peek(key)
-      // The observation of another replica may arrive late.
-      if (known !== undefined && known.snapshot.observedAt > snapshot.observedAt) return known
+      if (known !== undefined && !supersedes(snapshot, known.snapshot, from, now())) return known
       const observation = { snapshot, firstSeenAt: known?.firstSeenAt ?? snapshot.observedAt }
       observations.set(key, observation)
       return observation

@@ -1,9 +1,13 @@
 import { performance } from 'node:perf_hooks'
+import { LRUCache } from 'lru-cache'
 import { Problem } from '../../problems.ts'
 import { isUnknown, timedOut } from '../ends.ts'
-import type { ExportRef, Kept } from '../export.ts'
+import { type ExportRef, isFinal, type Kept, keyOf } from '../export.ts'
 import type { Follower } from '../following/follower.ts'
-import type { Cache } from './cache.ts'
+import type { Turn } from '../ports.ts'
+import type { CallClass } from '../schedule.ts'
+import { wasTurnedAway } from '../turned-away.ts'
+import type { Cache, Known } from './cache.ts'
 import type { Flight, Looker } from './looker.ts'
 
 /**
@@ -25,8 +29,18 @@ export interface Reader {
    * @throws Problem when the export is over without a status that can be shown
    */
   lookup(ref: ExportRef): Promise<Reading | undefined>
-  /** Returns the cached answer, or else what lemlist says now. @throws Problem */
-  read(ref: ExportRef): Promise<Reading>
+  /**
+   * The same for many exports, with one answer for each, in their order. A problem is returned and
+   * not thrown.
+   */
+  lookupMany(refs: readonly ExportRef[]): Promise<(Reading | Problem | undefined)[]>
+  /**
+   * Returns the cached answer, or else what lemlist says now. @throws Problem
+   *
+   * @param isWanted says, while the call waits in line, whether somebody still wants it. Without
+   * this function the call is made even when the caller has gone.
+   */
+  read(ref: ExportRef, isWanted?: () => boolean): Promise<Reading>
 }
 
 export interface ReaderOptions {
@@ -41,6 +55,13 @@ export interface ReaderOptions {
 
 /** How often a caller in line checks whether it still makes sense to wait for the budget. */
 const LOOK_AGAIN_MS = 100
+/**
+ * lemlist may have been wrong when it did not know an export. So a read asks lemlist again, but at
+ * most once in this time for each export.
+ */
+const DOUBT_MS = 60_000
+/** For so many exports this replica remembers when it has asked lemlist again. */
+const MAX_DOUBTED = 10_000
 /** Trouble with lemlist that will pass. Any other problem is an answer of its own. */
 const PASSING: ReadonlySet<string> = new Set([
   'budget-exhausted',
@@ -51,16 +72,22 @@ const PASSING: ReadonlySet<string> = new Set([
 /** Reads exports for callers: final ones from the cache, all others from lemlist. */
 export const createReader = (options: ReaderOptions): Reader => {
   const { cache, looker, follower, budgetPatienceMs = () => Number.POSITIVE_INFINITY } = options
+  const doubted = new LRUCache<string, number>({ max: MAX_DOUBTED })
 
   const patience = (): number => Math.min(budgetPatienceMs(), options.patienceMs)
+
+  const classOf = async (ref: ExportRef): Promise<CallClass> => {
+    if (cache.hasSeen(ref)) return 'watched'
+    return (await follower.standing(ref)) === 'none' ? 'unconfirmed' : 'watched'
+  }
 
   /**
    * Makes or joins a look for a caller. The caller that starts the look also tells the follower, so
    * that the export is polled until it is final.
    */
-  const look = (ref: ExportRef): { flight: Flight; joined: boolean } => {
-    const due = performance.now()
-    const { flight, joined } = looker.look(ref, { due, giveUpAt: due + patience() })
+  const look = (ref: ExportRef, turn: Omit<Turn, 'giveUpAt'>) => {
+    const giveUpAt = turn.due + patience()
+    const { flight, joined } = looker.look(ref, { ...turn, giveUpAt })
     if (joined) return { flight, joined }
     const answer = flight.answer.then(async (kept) => {
       await follower.note(ref, kept)
@@ -70,9 +97,8 @@ export const createReader = (options: ReaderOptions): Reader => {
   }
 
   /** Rejects when the look still waits in line after this caller's patience. The look goes on. */
-  const patiently = async ({ look, answer }: Flight): Promise<Kept> => {
+  const patiently = async ({ look, answer }: Flight, began: number): Promise<Kept> => {
     const outOfPatience = Promise.withResolvers<never>()
-    const began = performance.now()
     let timer: NodeJS.Timeout | undefined
     const wait = () => {
       const leftMs = began + patience() - performance.now()
@@ -87,13 +113,26 @@ export const createReader = (options: ReaderOptions): Reader => {
     }
   }
 
+  /** A poll may leave the line without a slot while a caller who has joined it is still patient. */
+  const lookPatiently = async (ref: ExportRef, turn: Omit<Turn, 'giveUpAt'>): Promise<Reading> => {
+    const { flight, joined } = look(ref, turn)
+    try {
+      return { ...(await patiently(flight, turn.due)), how: joined ? 'collapsed' : 'miss' }
+    } catch (error) {
+      const isPatient = performance.now() < turn.due + patience()
+      if (joined && isPatient && wasTurnedAway(error)) return lookPatiently(ref, turn)
+      throw error
+    }
+  }
+
   const wasPending = async (ref: ExportRef): Promise<boolean> =>
     cache.stale(ref) !== undefined || (await follower.standing(ref)) === 'followed'
 
-  const refresh = async (ref: ExportRef): Promise<Reading> => {
-    const { flight, joined } = look(ref)
+  const refresh = async (ref: ExportRef, isWanted?: () => boolean): Promise<Reading> => {
+    const callClass = await classOf(ref)
+    const turn = { callClass, due: performance.now(), ...(isWanted && { isWanted }) }
     try {
-      return { ...(await patiently(flight)), how: joined ? 'collapsed' : 'miss' }
+      return await lookPatiently(ref, turn)
     } catch (error) {
       if (isUnknown(error) && (await wasPending(ref))) throw timedOut()
       if (!isPassing(error)) throw error
@@ -103,12 +142,36 @@ export const createReader = (options: ReaderOptions): Reader => {
     }
   }
 
+  /**
+   * Asks lemlist again about an export that has timed out: lemlist did not know it three times in a
+   * row. Only a final status that lemlist tells now beats that verdict.
+   */
+  const doubt = async (
+    ref: ExportRef,
+    verdict: Problem,
+    isWanted?: () => boolean,
+  ): Promise<Reading> => {
+    const key = keyOf(ref)
+    const lastAt = doubted.get(key) ?? Number.NEGATIVE_INFINITY
+    if (performance.now() - lastAt < DOUBT_MS) throw verdict
+    doubted.set(key, performance.now())
+    const reading = await refresh(ref, isWanted).catch(() => undefined)
+    if (reading === undefined || !isFinal(reading.snapshot)) throw verdict
+    return reading
+  }
+
   const lookup: Reader['lookup'] = async (ref) => asHit(await cache.lookup(ref))
 
   return {
     peek: (ref) => asHit(cache.peek(ref)),
     lookup,
-    read: async (ref) => (await lookup(ref)) ?? refresh(ref),
+    lookupMany: async (refs) => (await cache.lookupMany(refs)).map(asKnownHit),
+    read: async (ref, isWanted) => {
+      const [known] = await cache.lookupMany([ref])
+      if (!(known instanceof Problem)) return asHit(known) ?? refresh(ref, isWanted)
+      if (known.code === 'export-timed-out') return doubt(ref, known, isWanted)
+      throw known
+    },
   }
 }
 
@@ -116,6 +179,8 @@ const isPassing = (error: unknown): error is Problem =>
   error instanceof Problem && PASSING.has(error.code)
 
 const asHit = (kept: Kept | undefined): Reading | undefined => kept && { ...kept, how: 'hit' }
+
+const asKnownHit = (known: Known) => (known instanceof Problem ? known : asHit(known))
 
 const noSlot = (): Problem =>
   new Problem('budget-exhausted', 'No call to lemlist was free in time.', { retryAfterMs: 1_000 })

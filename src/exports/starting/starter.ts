@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { Problem } from '../../problems.ts'
 import type { CampaignRef } from '../export.ts'
 import type { Follower } from '../following/follower.ts'
-import type { Idempotency, Observer, Started, Upstream } from '../ports.ts'
+import type { Idempotency, Observer, Results, Started, Upstream } from '../ports.ts'
 
 /** Starts exports, each once per key, and has the gateway follow them. */
 export interface Starter {
@@ -20,7 +20,8 @@ export interface Starter {
 interface StarterOptions {
   readonly upstream: Pick<Upstream, 'start'>
   readonly idempotency: Idempotency
-  readonly follower: Pick<Follower, 'begin'>
+  readonly results: Pick<Results, 'get'>
+  readonly follower: Pick<Follower, 'begin' | 'resume'>
   readonly observer: Observer
   /** How long a caller waits in line for lemlist, milliseconds. */
   readonly patienceMs: number
@@ -42,16 +43,32 @@ const NOTHING_BEGUN: ReadonlySet<string> = new Set([
 ])
 
 export const createStarter = (options: StarterOptions): Starter => {
-  const { upstream, idempotency, follower, observer, patienceMs, timeoutMs } = options
+  const { upstream, idempotency, results, follower, observer } = options
+  const { patienceMs, timeoutMs } = options
   const now = options.now ?? Date.now
 
   const begin = (campaign: CampaignRef): Promise<Started> => {
     const due = performance.now()
-    return upstream.start(campaign, { due, giveUpAt: due + patienceMs })
+    return upstream.start(campaign, { due, giveUpAt: due + patienceMs, callClass: 'watched' })
   }
 
   const follow = async (campaign: CampaignRef, started: Started): Promise<Started> => {
     await follower.begin({ ...campaign, exportId: started.exportId })
+    return started
+  }
+
+  /**
+   * Follows the export of a repeated start, unless it is over. With the default lifetimes the store
+   * remembers the result of an export longer than the key of its start, so an export without a
+   * result is not over.
+   */
+  const followAgain = async (campaign: CampaignRef, started: Started): Promise<Started> => {
+    const ref = { ...campaign, exportId: started.exportId }
+    const known = await results.get(ref).catch((error) => {
+      observer.storeFailed('results.get', error)
+      return undefined
+    })
+    if (known === undefined) await follower.resume(ref)
     return started
   }
 
@@ -95,7 +112,8 @@ export const createStarter = (options: StarterOptions): Starter => {
       const key = hashOf(campaign, once.caller, once.key)
       const begun = await take(key)
       if (begun.state === 'yours') return follow(campaign, await beginOnce(campaign, key))
-      if (begun.state === 'finished') return decode(begun.answer)
+      // The process that started the export may have died before it tracked the export.
+      if (begun.state === 'finished') return followAgain(campaign, decode(begun.answer))
       if (begun.state === 'in-progress') {
         throw new Problem('idempotency-in-progress', 'A start with this key is under way.', {
           retryAfterMs: 1_000,

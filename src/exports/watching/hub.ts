@@ -1,4 +1,11 @@
-import { type ExportRef, isFinal, keyOf, type Snapshot, supersedes } from '../export.ts'
+import {
+  type ExportRef,
+  isFinal,
+  keyOf,
+  type ObservedOn,
+  type Snapshot,
+  supersedes,
+} from '../export.ts'
 import type { Update } from '../ports.ts'
 
 /** An update without a status: the trouble or the end of an export, for those who watch it. */
@@ -26,7 +33,7 @@ export interface Hub {
   subscribe(ref: ExportRef, subscriber: Subscriber): Topic
   unsubscribe(ref: ExportRef, subscriber: Subscriber): void
   /** Tells all who watch the export here. Drops an older status, and a status after the end. */
-  dispatch(ref: ExportRef, update: Update): void
+  dispatch(ref: ExportRef, update: Update, from: ObservedOn): void
   isWatched(ref: ExportRef): boolean
   topic(ref: ExportRef): Topic | undefined
   /** Returns the topics of the exports that are not over. */
@@ -96,11 +103,11 @@ export const createHub = (now: () => number = Date.now): Hub => {
       one?.subscribers.delete(subscriber)
       if (one?.subscribers.size === 0) watched.delete(key)
     },
-    dispatch: (ref, update) => {
+    dispatch: (ref, update, from) => {
       const one = watched.get(keyOf(ref))
       if (one === undefined) return
       const before = one.topic
-      const after = next(before, update, now())
+      const after = next(before, update, from, now())
       one.topic = after
       const changed =
         after.snapshot?.version !== before.snapshot?.version || after.word !== before.word
@@ -122,11 +129,11 @@ const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expir
  * Returns the topic after an update. A final status stays for ever, a status ends trouble, and the
  * same trouble is told only once.
  */
-const next = (topic: Topic, update: Update, heardAt: number): Topic => {
+const next = (topic: Topic, update: Update, from: ObservedOn, heardAt: number): Topic => {
   const { snapshot, word } = topic
   if (snapshot !== undefined && isFinal(snapshot)) return topic
   if (update.kind === 'status') {
-    if (!supersedes(update.snapshot, snapshot)) return topic
+    if (!supersedes(update.snapshot, snapshot, from, heardAt)) return topic
     const hasVerdict = word?.kind === 'gone' && VERDICTS.has(word.code)
     const comesTooLate = hasVerdict && !isFinal(update.snapshot)
     return comesTooLate ? topic : { ...topic, snapshot: update.snapshot, word: undefined, heardAt }

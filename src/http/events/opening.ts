@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExportRef } from '../../exports/export.ts'
 import type { Reader } from '../../exports/reading/reader.ts'
+import { nextTurn } from '../../exports/slices.ts'
 import type { Word } from '../../exports/watching/hub.ts'
 import type { Watch } from '../../exports/watching/watch.ts'
 import { Problem, toDocument } from '../../problems.ts'
@@ -102,9 +103,17 @@ export const openStream = (
   { watch, streams, logger }: EventRouteOptions,
 ): EventStream => {
   const startedAt = performance.now()
+  /**
+   * Leaves in a turn of its own. When a proxy stops, hundreds of streams close at once, each with
+   * up to a hundred exports.
+   */
+  const leave = async (): Promise<void> => {
+    await nextTurn()
+    for (const ref of refs) watch.leave(ref, stream)
+  }
   const onClose = (ending: Ending): void => {
     streams.remove(stream)
-    for (const ref of refs) watch.leave(ref, stream)
+    void leave()
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
     const durationMs = Math.round(performance.now() - startedAt)

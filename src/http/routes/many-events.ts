@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT, type ExportRef, isFinal } from '../../exports/export.ts'
+import type { Reading } from '../../exports/reading/reader.ts'
+import { nextTurn } from '../../exports/slices.ts'
 import { Problem } from '../../problems.ts'
 import { GONE, manyFrames, manyStateId } from '../events/frames.ts'
 import {
@@ -51,47 +53,47 @@ ${EVENT_STREAM}`,
  * an event that names the export.
  */
 export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
-  const { reader, streams, watch, bodies } = options
+  const { reader, streams, watch, bodies, logger } = options
   const frames = manyFrames(bodies)
-
-  /** The part of the state that says that an export is over; undefined while it is not over. */
-  const endOf = async (ref: ExportRef): Promise<string | undefined> => {
-    try {
-      const known = await reader.lookup(ref)
-      // The gateway keeps no record of an export that lemlist does not know. So it believes a
-      // client whose id says that the export is gone.
-      if (known === undefined) return GONE
-      return isFinal(known.snapshot) ? known.snapshot.version : undefined
-    } catch (error) {
-      return error instanceof Problem ? GONE : undefined
-    }
-  }
 
   const hasSeenTheEnd = async (refs: readonly ExportRef[], id: string | undefined) => {
     if (id?.startsWith('over.') !== true) return false
+    const known = await reader.lookupMany(refs)
     const parts: [ExportRef, string][] = []
-    for (const ref of refs) {
-      const end = await endOf(ref)
+    for (const [index, ref] of refs.entries()) {
+      const end = endOf(known[index])
       if (end === undefined) return false
       parts.push([ref, end])
     }
     return manyStateId(true, parts) === id
   }
 
-  app
-    .withTypeProvider<ZodTypeProvider>()
-    .get('/events', { schema, exposeHeadRoute: false }, async (request, reply) => {
-      requireEventStream(request.headers.accept)
-      const refs = refsOf(request.query.export)
-      if (await hasSeenTheEnd(refs, lastEventId(request))) return noContent(request, reply)
-      if (!admits(request, reply, streams)) return reply
-      const stream = openStream(request, reply, refs, frames, options)
-      begin(reply, stream)
-      // An error here is dispatched to the topic of the export, and the stream tells it by an
-      // event.
-      for (const ref of refs) watch.first(ref).catch(() => {})
-      return reply
-    })
+  // A hundred exports are a millisecond of work, their validation included. When a proxy restarts, all
+  // browsers come back at once, so each of them gets a turn of the event loop of its own.
+  const onRoute = { schema, exposeHeadRoute: false, preValidation: nextTurn }
+  app.withTypeProvider<ZodTypeProvider>().get('/events', onRoute, async (request, reply) => {
+    requireEventStream(request.headers.accept)
+    const refs = refsOf(request.query.export)
+    if (await hasSeenTheEnd(refs, lastEventId(request))) return noContent(request, reply)
+    if (!admits(request, reply, streams)) return reply
+    const stream = openStream(request, reply, refs, frames, options)
+    begin(reply, stream)
+    // The problem of one export is dispatched to its topic, and the stream tells it by an event.
+    // So nothing but an unexpected error arrives here.
+    const unexpected = 'an operation failed because of an unexpected error'
+    watch.firstOfMany(refs).catch((error) => logger.error({ err: error }, unexpected))
+    return reply
+  })
+}
+
+/**
+ * The part of the state that says that an export is over; undefined while it is not over. The
+ * gateway keeps no record of an export that lemlist does not know, so it believes a client whose id
+ * says that the export is gone.
+ */
+const endOf = (known: Reading | Problem | undefined): string | undefined => {
+  if (known === undefined || known instanceof Problem) return GONE
+  return isFinal(known.snapshot) ? known.snapshot.version : undefined
 }
 
 /** Each export once, in the order in which the caller asked for them. */

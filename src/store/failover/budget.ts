@@ -57,6 +57,14 @@ export const createFailoverBudget = (
         async () => {},
       )
     },
+    pausedMs: async (account) => {
+      const here = restMs(account)
+      if (here > 0 || !isUp()) return here
+      return either(
+        () => primary.pausedMs(account),
+        async () => restMs(account),
+      )
+    },
     patienceMs: () => {
       if (quietUntil > performance.now()) return QUIET_PATIENCE_MS
       return isUp() ? Number.POSITIVE_INFINITY : AWAY_PATIENCE_MS

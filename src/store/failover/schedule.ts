@@ -1,15 +1,17 @@
 import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { Claim, Schedule, Tracking } from '../../exports/schedule.ts'
-import { createMemorySchedule } from '../memory/schedule.ts'
-import type { Meanwhile } from '../redis/schedule.ts'
+import type { Claim, Schedule, Tracking, Watched } from '../../exports/schedule.ts'
+import { createLocalSchedule } from '../local-schedule.ts'
+import type { Restoring } from '../redis/schedule.ts'
 import type { RedisStore } from '../redis/store.ts'
+import { isUnconfirmed, MAX_TRACKED } from '../tracked.ts'
 import { createBacklog } from './backlog.ts'
 import type { FailoverOptions, Restored, Switch } from './switch.ts'
 
 /** Three hours, which is longer than the gateway follows an export that nobody watches. */
 const KNOWN_MS = 3 * 3_600_000
-const MAX_KNOWN = 65_000
+
+type Meanwhile = NonNullable<Restoring['meanwhile']>
 
 /**
  * `Schedule` in Redis. While Redis is away, a schedule in memory holds the exports that are watched
@@ -18,12 +20,13 @@ const MAX_KNOWN = 65_000
 export const createStandInSchedule = (
   primary: Pick<RedisStore, 'schedule' | 'results'>,
   { either }: Switch,
-  { visibilityMs }: Pick<FailoverOptions, 'visibilityMs'>,
+  { visibilityMs, scheduleLimits }: Pick<FailoverOptions, 'visibilityMs' | 'scheduleLimits'>,
 ): Schedule & Restored & { goAway(): void } => {
   const there = primary.schedule
-  let here = createMemorySchedule({ visibilityMs })
+  const createHere = () => createLocalSchedule({ visibilityMs, limits: scheduleLimits })
+  let here = createHere()
   /** The exports that this replica has followed, for a Redis that comes back empty. */
-  const known = new LRUCache<string, Tracking>({ max: MAX_KNOWN, ttl: KNOWN_MS })
+  const known = new LRUCache<string, Tracking>({ max: MAX_TRACKED, ttl: KNOWN_MS })
   /**
    * The exports that changed while Redis was away, and those that ended. The share of the budget
    * bounds both maps.
@@ -41,16 +44,23 @@ export const createStandInSchedule = (
     // An export with a result is over: another replica has seen its end. It is not tracked again.
     const over = await primary.results.getMany(rows.map(({ tracking }) => tracking.ref))
     const pending = rows.filter((_, index) => over[index] === undefined)
-    await Promise.all(pending.map(({ tracking, meanwhile }) => there.restore(tracking, meanwhile)))
+    await there.restore(
+      pending.map(({ tracking, meanwhile }) => ({ tracking, ...(meanwhile && { meanwhile }) })),
+    )
     // An entry that was replaced during the put stays, and is put again.
     for (const end of ends) if (ended.get(keyOf(end.ref)) === end) ended.delete(keyOf(end.ref))
     for (const { key, meanwhile } of rows) if (changed.get(key) === meanwhile) changed.delete(key)
   }
   const backlog = createBacklog(putAll)
 
+  /**
+   * Copies field by field, because a claim has more fields than a tracking. An export that lemlist
+   * has not confirmed is not kept, and is not put back into Redis.
+   */
   const know = (tracking: Tracking): void => {
-    const { ref, dueAt, intervalMs, origin, misses, failures, firstSeenAt, watchedUntil } = tracking
-    const plain = { ref, dueAt, intervalMs, origin, misses, failures, firstSeenAt, watchedUntil }
+    if (isUnconfirmed(tracking)) return
+    const { ref, dueAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt } = tracking
+    const plain = { ref, dueAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt }
     known.set(keyOf(ref), plain)
   }
 
@@ -61,43 +71,72 @@ export const createStandInSchedule = (
     backlog.add(key)
   }
 
-  const trackHere = async (tracking: Tracking): Promise<void> => {
-    change(tracking.ref)
-    await here.track(tracking)
+  const changeAll = (trackings: readonly Tracking[]): void => {
+    for (const tracking of trackings) if (!isUnconfirmed(tracking)) change(tracking.ref)
   }
 
-  /** Somebody begins to watch an export that only Redis has tracked. Now this replica tracks it. */
-  const takeOver = async (ref: ExportRef, watchedUntil: number, dueAt: number): Promise<void> => {
-    if ((await here.find(ref)) !== undefined) return
-    const unknown = { misses: 0, failures: 0, origin: 'pending', firstSeenAt: Date.now() } as const
-    const { misses, failures, origin, firstSeenAt } = known.get(keyOf(ref)) ?? unknown
-    const intervalMs = Math.max(1, dueAt - Date.now())
-    const plan = { dueAt, intervalMs, misses, failures, origin }
-    const tracking = { ref, firstSeenAt, watchedUntil, ...plan }
-    know(tracking)
-    await trackHere(tracking)
+  /**
+   * Somebody begins to watch exports that only Redis has tracked. Now this replica tracks them.
+   * Those without `dueBy` are left out, because nothing says when to look at them.
+   */
+  const takeOver = async (watched: readonly Watched[]): Promise<void> => {
+    const now = Date.now()
+    const found = await here.find(watched.map(({ ref }) => ref))
+    const trackings = watched.flatMap(({ ref, dueBy }, index): Tracking[] => {
+      if (dueBy === undefined || found[index] !== undefined) return []
+      const unknown = { origin: 'pending', firstSeenAt: now } as const
+      const { origin, firstSeenAt } = known.get(keyOf(ref)) ?? unknown
+      const plan = { dueAt: dueBy, intervalMs: Math.max(1, dueBy - now), agedLooks: 0 }
+      return [{ ref, ...plan, origin, firstSeenAt, misses: 0, failures: 0 }]
+    })
+    for (const tracking of trackings) know(tracking)
+    changeAll(trackings)
+    await here.adopt(trackings)
   }
 
   return {
-    track: async (tracking) => {
-      know(tracking)
-      await either(
-        () => there.track(tracking),
-        () => trackHere(tracking),
+    track: (trackings) => {
+      for (const tracking of trackings) know(tracking)
+      return either(
+        () => there.track(trackings),
+        () => {
+          changeAll(trackings)
+          return here.track(trackings)
+        },
       )
     },
-    watch: (refs, watchedUntil, dueBy) =>
+    adopt: (trackings) => {
+      for (const tracking of trackings) if (!known.has(keyOf(tracking.ref))) know(tracking)
+      return either(
+        () => there.adopt(trackings),
+        () => {
+          changeAll(trackings)
+          return here.adopt(trackings)
+        },
+      )
+    },
+    watch: (watched) =>
       either(
-        () => there.watch(refs, watchedUntil, dueBy),
+        () => there.watch(watched),
         async () => {
-          if (dueBy !== undefined) for (const ref of refs) await takeOver(ref, watchedUntil, dueBy)
-          await here.watch(refs, watchedUntil, dueBy)
+          await takeOver(watched)
+          await here.watch(watched)
         },
       ),
-    claim: async (now, limit) => {
+    unwatch: (refs) =>
+      either(
+        () => there.unwatch(refs),
+        () => here.unwatch(refs),
+      ),
+    renew: (refs) =>
+      either(
+        () => there.renew(refs),
+        () => here.renew(refs),
+      ),
+    claim: async (now, room) => {
       const claimed = await either(
-        () => there.claim(now, limit),
-        () => here.claim(now, limit),
+        () => there.claim(now, room),
+        () => here.claim(now, room),
       )
       for (const claim of claimed.claims) know(claim)
       return claimed
@@ -108,15 +147,15 @@ export const createStandInSchedule = (
       return either(
         () => there.reschedule(claim, plan),
         () => {
-          change(claim.ref, { token: claim.token })
+          if (!isUnconfirmed(plan)) change(claim.ref, { token: claim.token })
           return here.reschedule(claim, plan)
         },
       )
     },
-    find: (ref) =>
+    find: (refs) =>
       either(
-        () => there.find(ref),
-        () => here.find(ref),
+        () => there.find(refs),
+        () => here.find(refs),
       ),
     untrack: (ref, token) => {
       known.delete(keyOf(ref))
@@ -130,7 +169,7 @@ export const createStandInSchedule = (
       )
     },
     goAway: () => {
-      here = createMemorySchedule({ visibilityMs })
+      here = createHere()
     },
     isSettled: backlog.isEmpty,
     settle: backlog.flush,

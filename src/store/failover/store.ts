@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { ExportRef } from '../../exports/export.ts'
-import type { ResultRecord, Store } from '../../exports/ports.ts'
+import type { ResultRecord, Store, UpdateListener } from '../../exports/ports.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { createFailoverBudget } from './budget.ts'
 import { createIdempotencyJournal } from './idempotency.ts'
@@ -44,6 +44,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   const comeBack = async (): Promise<void> => {
     await primary.probe()
     await primary.replicas.beat()
+    await primary.schedule.migrate()
     await budget.restore()
     const parts: readonly Restored[] = [results, schedule, idempotency]
     for (const part of parts) part.recall()
@@ -88,10 +89,18 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   const idempotency = createIdempotencyJournal(primary.idempotency, toggle, now)
   const budget = createFailoverBudget(primary.budget, toggle, options)
 
+  /**
+   * Replicas of an older version may still write under the keys of that version. So each beat takes
+   * over what they have written.
+   */
+  const beatOnce = async (): Promise<void> => {
+    await primary.replicas.beat()
+    await primary.schedule.migrate()
+  }
   const beat = setInterval(() => {
-    if (up) primary.replicas.beat().catch(goAway)
+    if (up) beatOnce().catch(goAway)
   }, BEAT_MS)
-  let listener: Parameters<Store['updates']['listen']>[0] = () => {}
+  let listener: UpdateListener = () => {}
 
   return {
     results,
@@ -101,7 +110,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     updates: {
       // The `publish` of the Redis store tells the listener of this replica before it asks Redis.
       publish: async (ref, update) => {
-        if (!up) return listener(ref, update)
+        if (!up) return listener(ref, update, 'here')
         await primary.updates.publish(ref, update).catch(goAway)
       },
       listen: (next) => {
@@ -112,7 +121,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     ready: async () => {
       try {
         await primary.ready()
-        await primary.replicas.beat()
+        await beatOnce()
       } catch (error) {
         goAway(error)
       }

@@ -1,4 +1,5 @@
 import type { BudgetLimits, Observer } from '../../exports/ports.ts'
+import type { ScheduleLimits } from '../tracked.ts'
 
 /** The types of a store that goes on without Redis: what is used now, and what is written back. */
 
@@ -7,6 +8,7 @@ export interface FailoverOptions {
   /** How many calls lemlist's limit has in addition to `limits.calls`. */
   readonly reserve: number
   readonly visibilityMs: number
+  readonly scheduleLimits?: Partial<ScheduleLimits> | undefined
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   readonly storeFailed: Observer['storeFailed']

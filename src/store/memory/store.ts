@@ -2,16 +2,18 @@ import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { BudgetLimits, ResultRecord, Results, Store } from '../../exports/ports.ts'
 import { changesAt, keptAt, prevails } from '../kept.ts'
+import { createLocalSchedule } from '../local-schedule.ts'
 import { createLocalUpdates } from '../local-updates.ts'
 import { createSlidingWindow } from '../sliding-window.ts'
 import { startSweep } from '../sweep.ts'
+import type { ScheduleLimits } from '../tracked.ts'
 import { createMemoryIdempotency } from './idempotency.ts'
-import { createMemorySchedule } from './schedule.ts'
 
 export interface MemoryStoreOptions {
   readonly limits: BudgetLimits
   /** How long a claim on a tracked export holds, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
+  readonly scheduleLimits?: Partial<ScheduleLimits> | undefined
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   /** Monotonic milliseconds, for the budget. */
@@ -34,6 +36,7 @@ const bytesOf = (record: ResultRecord): number =>
 export const createMemoryStore = ({
   limits,
   visibilityMs,
+  scheduleLimits,
   now = Date.now,
   monotonic = () => performance.now(),
   maxBytes = 64 * 1024 * 1024,
@@ -81,7 +84,7 @@ export const createMemoryStore = ({
   return {
     idempotency,
     results,
-    schedule: createMemorySchedule({ visibilityMs }),
+    schedule: createLocalSchedule({ visibilityMs, limits: scheduleLimits }),
     updates: createLocalUpdates(),
     budget: createSlidingWindow(limits, { now: monotonic }),
     async healthy() {

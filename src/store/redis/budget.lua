@@ -1,7 +1,9 @@
--- The sliding window of one lemlist key. Returns 0 when a call may leave, else the ms to wait.
+-- The sliding window of one lemlist key. 'take' returns 0 when a call may leave, else the ms to
+-- wait. 'paused' returns the ms that are left of the pause, 0 without a pause. 'pause' returns 0.
 -- KEYS: log (list of the times of the last calls, newest first), pause (time at which it ends)
 -- ARGV: 'take', calls in a window, window in ms, calls in a quarter of it, clock
 --       'pause', ms of the pause, '', '', clock
+--       'paused', '', '', '', clock
 --       where clock is the caller's clock in ms, or '' for the clock of Redis
 for index, kind in ipairs({ 'list', 'string' }) do
   local found = redis.call('TYPE', KEYS[index]).ok
@@ -36,6 +38,8 @@ if ARGV[1] == 'pause' then
   if untilMs > pausedUntil then pause(untilMs) end
   return 0
 end
+
+if ARGV[1] == 'paused' then return math.max(0, math.ceil(pausedUntil - time)) end
 
 local calls, windowMs, paced = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local newest = redis.call('LINDEX', KEYS[1], 0)

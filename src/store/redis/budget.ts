@@ -23,13 +23,15 @@ export const createRedisBudget = (
         [...values.map(String), clock === undefined ? '' : String(clock())],
       ),
     )
+  const wait = async (account: string, values: readonly (number | string)[]): Promise<number> => {
+    const waitMs = await ask(account, values)
+    if (typeof waitMs !== 'number')
+      throw new Error('Redis did not answer with the milliseconds to wait')
+    return waitMs
+  }
   return {
-    take: async (account) => {
-      const waitMs = await ask(account, ['take', calls, windowMs, paced])
-      if (typeof waitMs !== 'number')
-        throw new Error('Redis did not answer with the milliseconds to wait')
-      return waitMs
-    },
+    take: (account) => wait(account, ['take', calls, windowMs, paced]),
+    pausedMs: (account) => wait(account, ['paused', '', '', '']),
     pause: async (account, ms) => {
       if (ms > 0) await ask(account, ['pause', Math.min(ms, LONGEST_PAUSE_MS), '', ''])
     },

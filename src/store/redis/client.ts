@@ -22,10 +22,13 @@ export class RedisLate extends Error {
   }
 }
 
-/** A script by the name of its file. Keys and arguments are strings. Times come from Redis. */
-const script = (file: string) =>
+/**
+ * A script that consists of these files, one after the other. Keys and arguments are strings. Times
+ * come from Redis.
+ */
+const script = (...files: readonly string[]) =>
   defineScript({
-    SCRIPT: readFileSync(new URL(file, import.meta.url), 'utf8'),
+    SCRIPT: files.map((file) => readFileSync(new URL(file, import.meta.url), 'utf8')).join('\n'),
     parseCommand(parser, names: readonly string[], values: readonly string[]) {
       // In spite of its name this pushes the keys, too, and not only their number.
       parser.pushKeysLength([...names])
@@ -56,7 +59,11 @@ const create = ({ url, prefix }: RedisOptions) =>
     scripts: {
       readResults: script('./read-results.lua'),
       putResult: script('./put-result.lua'),
-      schedule: script('./schedule.lua'),
+      scheduleTrack: script('./schedule/rows.lua', './schedule/track.lua'),
+      scheduleWatch: script('./schedule/rows.lua', './schedule/watch.lua'),
+      scheduleClaim: script('./schedule/rows.lua', './schedule/claim.lua'),
+      scheduleLook: script('./schedule/rows.lua', './schedule/look.lua'),
+      scheduleRestore: script('./schedule/rows.lua', './schedule/restore.lua'),
       takeSlot: script('./budget.lua'),
       idempotency: script('./idempotency.lua'),
       countReplicas: script('./replicas.lua'),

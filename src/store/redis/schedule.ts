@@ -1,73 +1,166 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { Claim, Origin, Schedule, Tracking } from '../../exports/schedule.ts'
-import { planOf } from '../tracked.ts'
+import type { Schedule, Tracking } from '../../exports/schedule.ts'
+import { DEFAULT_LIMITS, planOf, type ScheduleLimits } from '../tracked.ts'
 import type { Redis } from './client.ts'
+import { claimFrom, encodeRow, refFrom, trackedFrom } from './schedule-row.ts'
 
 export interface RedisScheduleOptions {
   /** How long a claimed export is not due again, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
-  /** Epoch milliseconds. Rows hold times of Redis's clock. The script corrects the difference. */
+  /** How long a replica counts as watching after its last renewal, milliseconds: two heartbeats. */
+  readonly watchMs: number
+  readonly limits?: Partial<ScheduleLimits> | undefined
+  /** Epoch milliseconds. Rows hold times of Redis's clock. The scripts correct the difference. */
   readonly now: () => number
   /** Whether `now` is used in place of the clock of Redis. For tests that move time. */
   readonly moved?: boolean | undefined
 }
 
-/** What became of an export while Redis was away. */
-export interface Meanwhile {
-  /** The token of a claim from before, if the look of that claim has ended. */
-  readonly token?: string | undefined
+/** A tracked export to put back into Redis, and what became of it while Redis was away. */
+export interface Restoring {
+  readonly tracking: Tracking
+  /**
+   * Absent when this replica has learnt nothing meanwhile. Then a row that Redis still has stays as
+   * it is.
+   */
+  readonly meanwhile?: {
+    /** The token of a claim from before, if the look of that claim has ended. */
+    readonly token?: string | undefined
+  }
 }
 
 export interface RedisSchedule extends Schedule {
   /**
-   * Tracks an export that Redis has lost. A row that is still there stays as it is. With
-   * `meanwhile`, however, its due time may move forward, and the claim with that token is over.
+   * Tracks exports that Redis has lost. A row that is still there stays as it is. With `meanwhile`,
+   * however, its due time may move forward, and the claim with that token is over.
    */
-  restore(tracking: Tracking, meanwhile?: Meanwhile): Promise<void>
+  restore(rows: readonly Restoring[]): Promise<void>
+  /** Takes over the exports that an older version of the gateway tracks under keys of its own. */
+  migrate(): Promise<void>
 }
 
-/** `Schedule` as a sorted set of due times and a hash of rows. Each operation is one script. */
+type Script = Extract<keyof Redis['commands'], `schedule${string}`>
+
+/** The most exports that one script handles: Redis does nothing else meanwhile. */
+const SLICE = 500
+/** The most exports of a class that one script claims. Callers may ask again. */
+const MOST_CLAIMS = 1_000
+
+/**
+ * `Schedule` as a hash of rows, a sorted set of due times for each class, and for each replica a
+ * set of the exports that it watches. A renewal prolongs the life of the whole set, so it costs the
+ * same for one export as for thousands. Each operation on up to 500 exports is one script.
+ */
 export const createRedisSchedule = (
   { commands, deadlineMs, run }: Redis,
-  { visibilityMs, now, moved = false }: RedisScheduleOptions,
+  options: RedisScheduleOptions,
 ): RedisSchedule => {
-  const ask = (op: string, time: number, ...values: readonly (string | number)[]) =>
-    run(() =>
-      commands.schedule(
-        ['due', 'rows'],
-        [op, String(Math.round(time)), moved ? 'caller' : '', ...values.map(String)],
-      ),
-    )
+  const { visibilityMs, watchMs, now, moved = false } = options
+  const { maxTracked, maxUnconfirmed, longestAheadMs } = { ...DEFAULT_LIMITS, ...options.limits }
+  // A claimed export is due when its claim ends.
+  const aheadMs = Math.max(longestAheadMs, visibilityMs)
+  const me = randomUUID()
+  const keys = [
+    ...['schedule:rows', 'schedule:watched', 'schedule:idle', 'schedule:unconfirmed'],
+    ...['schedule:watchers', `watch:${me}`],
+  ]
+
+  const ask = (script: Script, ...values: readonly (string | number)[]): Promise<unknown> =>
+    askAt(now(), script, keys, values)
+  const askAt = (
+    time: number,
+    script: Script,
+    ofKeys: readonly string[],
+    values: readonly (string | number)[],
+  ): Promise<unknown> => {
+    const head = [String(Math.round(time)), moved ? 'caller' : '', me]
+    return run(() => commands[script](ofKeys, [...head, ...values.map(String)]))
+  }
+
+  const sliced = async <T>(
+    items: readonly T[],
+    work: (slice: readonly T[]) => Promise<void>,
+  ): Promise<void> => {
+    for (let from = 0; from < items.length; from += SLICE)
+      await work(items.slice(from, from + SLICE))
+  }
 
   /** The clock of Redis minus `performance.now()`, as the last claim saw it. */
   let redisAhead: number | undefined
   /** When this replica stops waiting for a claim, by Redis's clock. A later claim does nothing. */
-  const claimBy = (): string =>
+  const claimBy = (): number | '' =>
     moved || redisAhead === undefined
       ? ''
-      : String(Math.round(performance.now() + redisAhead + 2 * deadlineMs))
+      : Math.round(performance.now() + redisAhead + 2 * deadlineMs)
+
+  const put = async (op: 'track' | 'adopt', trackings: readonly Tracking[]) => {
+    const refused: ExportRef[] = []
+    await sliced(trackings, async (slice) => {
+      const rows = slice.flatMap((tracking) => [keyOf(tracking.ref), encodeRow(tracking)])
+      const limits = [maxTracked, maxUnconfirmed, watchMs]
+      const reply = await ask('scheduleTrack', op, ...limits, ...rows)
+      for (const index of Array.isArray(reply) ? reply : []) {
+        const tracking = slice[index]
+        if (tracking !== undefined) refused.push(tracking.ref)
+      }
+    })
+    return refused
+  }
+
+  /** Whether the set in Redis may differ from what is watched here, although it may be as large. */
+  let isUnsure = false
+  const unsureUnlessDone = async (work: Promise<unknown>): Promise<void> => {
+    try {
+      await work
+    } catch (error) {
+      isUnsure = true
+      throw error
+    }
+  }
+  const tell = (op: 'watch' | 'unwatch', values: readonly (string | number)[]) =>
+    unsureUnlessDone(ask('scheduleWatch', op, watchMs, ...values))
+
+  const watch: Schedule['watch'] = (watched) =>
+    sliced(watched, (slice) => {
+      const pairs = slice.flatMap(({ ref, dueBy }) => [
+        keyOf(ref),
+        dueBy === undefined ? '' : Math.round(dueBy),
+      ])
+      return tell('watch', pairs)
+    })
+
+  const unwatch: Schedule['unwatch'] = (refs) =>
+    sliced(refs, (slice) => tell('unwatch', slice.map(keyOf)))
+
+  /**
+   * Called when the set in Redis may differ from what this replica watches. Redis has lost members,
+   * or the set has some that nobody here watches any more.
+   */
+  const mendSet = async (refs: readonly ExportRef[]): Promise<void> => {
+    const members = new Set<string>((await run(() => commands.sMembers(`watch:${me}`))) as string[])
+    const missing = refs.filter((ref) => !members.delete(keyOf(ref)))
+    await watch(missing.map((ref) => ({ ref })))
+    await unwatch([...members].flatMap((key) => refFrom(key) ?? []))
+  }
 
   return {
-    track: async (tracking) => {
-      await ask('track', now(), keyOf(tracking.ref), JSON.stringify(rowOf(tracking)))
+    track: (trackings) => put('track', trackings),
+    adopt: (trackings) => put('adopt', trackings),
+    watch,
+    unwatch,
+    renew: async (refs) => {
+      const isComplete = await ask('scheduleWatch', 'renew', watchMs, refs.length)
+      if (isComplete === 1 && !isUnsure) return
+      isUnsure = false
+      await unsureUnlessDone(mendSet(refs))
     },
-    restore: async (tracking, meanwhile) => {
-      const row = JSON.stringify(rowOf(tracking))
-      const changed = meanwhile === undefined ? '' : 'changed'
-      await ask('restore', now(), keyOf(tracking.ref), row, changed, meanwhile?.token ?? '')
-    },
-    watch: async (refs, watchedUntil, dueBy) => {
-      for (let from = 0; from < refs.length; from += SLICE) {
-        const keys = refs.slice(from, from + SLICE).map(keyOf)
-        const by = dueBy === undefined ? '' : Math.round(dueBy)
-        await ask('watch', now(), Math.round(watchedUntil), by, ...keys)
-      }
-    },
-    claim: async (time, limit) => {
-      const most = Math.min(Math.max(0, limit), MOST_CLAIMS)
-      const reply = await ask('claim', time, most, visibilityMs, randomUUID(), claimBy())
+    claim: async (time, room) => {
+      const most = (limit: number) => Math.min(Math.max(0, limit), MOST_CLAIMS)
+      const limits = [most(room.watched), most(room.idle), most(room.unconfirmed)]
+      const values = [...limits, visibilityMs, randomUUID(), claimBy(), aheadMs]
+      const reply = await askAt(time, 'scheduleClaim', keys, values)
       const [nextDueAt, claims, redisNow] = Array.isArray(reply) ? reply : []
       if (typeof redisNow === 'number') redisAhead = redisNow - performance.now()
       return {
@@ -76,82 +169,41 @@ export const createRedisSchedule = (
       }
     },
     reschedule: async ({ ref, token }, plan) => {
-      const reply = await ask('reschedule', now(), keyOf(ref), token, JSON.stringify(planOf(plan)))
-      return reply === 1
+      const values = ['reschedule', keyOf(ref), token, JSON.stringify(planOf(plan))]
+      return (await ask('scheduleLook', ...values)) === 1
     },
-    find: async (ref) => {
-      const reply = await ask('find', now(), keyOf(ref))
-      return trackingFrom(keyOf(ref), reply)
+    find: async (refs) => {
+      const found: ReturnType<typeof trackedFrom>[] = []
+      await sliced(refs, async (slice) => {
+        const reply = await ask('scheduleLook', 'find', ...slice.map(keyOf))
+        const rows: readonly unknown[] = Array.isArray(reply) ? reply : []
+        found.push(...slice.map((ref, index) => trackedFrom(ref, rows[index])))
+      })
+      return found
     },
     untrack: async (ref, token) => {
       // No claim has an empty token, and the script takes an empty one for no token at all.
       if (token === '') return false
-      return (await ask('untrack', now(), keyOf(ref), token ?? '')) === 1
+      return (await ask('scheduleLook', 'untrack', keyOf(ref), token ?? '')) === 1
+    },
+    restore: (rows) =>
+      sliced(rows, async (slice) => {
+        const values = slice.flatMap(({ tracking, meanwhile }) => [
+          ...[keyOf(tracking.ref), encodeRow(tracking)],
+          ...[meanwhile === undefined ? '' : 'changed', meanwhile?.token ?? ''],
+        ])
+        await ask('scheduleRestore', 'restore', ...values)
+      }),
+    migrate: async () => {
+      let left: unknown = 1
+      while (typeof left === 'number' && left > 0) {
+        const values = ['migrate', SLICE]
+        left = await askAt(now(), 'scheduleRestore', [...keys, 'due', 'rows'], values)
+      }
     },
   }
 }
 
-/** The most exports one script claims: Redis does nothing else meanwhile. Callers may ask again. */
-const MOST_CLAIMS = 1_000
-/** The most exports that one script renews: Redis does nothing else meanwhile. */
-const SLICE = 500
-
-const rowOf = (tracking: Tracking) => ({
-  ...planOf(tracking),
-  firstSeenAt: Math.round(tracking.firstSeenAt),
-  watchedUntil: Math.round(tracking.watchedUntil),
-})
-
-/** A member that another program put into the set may have an infinite score. It is ignored. */
+/** A member that another program put into a set may have an infinite score. It is ignored. */
 const timeFrom = (text: unknown): number | undefined =>
   typeof text === 'string' && /^-?\d{1,16}$/.test(text) ? Number(text) : undefined
-
-/** Other programs may write to Redis. A row that no gateway has written gives no claim. */
-const claimFrom = (pair: unknown): Claim[] => {
-  const [key, text] = Array.isArray(pair) ? pair : []
-  const tracking = trackingFrom(key, text)
-  const token = rowFrom(text)?.token
-  return tracking !== undefined && typeof token === 'string' ? [{ ...tracking, token }] : []
-}
-
-const KEY = /^([^/]{1,64})\/(cam_[A-Za-z0-9]{1,64})\/([a-z]{3}_[A-Za-z0-9]{1,64})$/
-
-const refFrom = (key: unknown): ExportRef | undefined => {
-  const [, account, campaignId, exportId] = typeof key === 'string' ? (KEY.exec(key) ?? []) : []
-  if (account === undefined || campaignId === undefined || exportId === undefined) return undefined
-  return { account, campaignId, exportId }
-}
-
-const rowFrom = (text: unknown): Readonly<Record<string, unknown>> | undefined => {
-  if (typeof text !== 'string') return undefined
-  try {
-    const row: unknown = JSON.parse(text)
-    // The cast is safe for any object, because every reader of a field checks it.
-    return typeof row === 'object' && row !== null ? (row as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const isOrigin = (value: unknown): value is Origin =>
-  value === 'watched' || value === 'started' || value === 'pending'
-
-const trackingFrom = (key: unknown, text: unknown): Tracking | undefined => {
-  const ref = refFrom(key)
-  const { origin, ...row } = rowFrom(text) ?? {}
-  const times = [
-    row.dueAt,
-    row.intervalMs,
-    row.misses,
-    row.failures,
-    row.firstSeenAt,
-    row.watchedUntil,
-  ]
-  const numbers = times.filter((value): value is number => Number.isFinite(value))
-  const [dueAt, intervalMs, misses, failures, firstSeenAt, watchedUntil] = numbers
-  if (ref === undefined || !isOrigin(origin) || numbers.length < times.length) return undefined
-  if (dueAt === undefined || intervalMs === undefined || misses === undefined) return undefined
-  if (failures === undefined || firstSeenAt === undefined || watchedUntil === undefined)
-    return undefined
-  return { ref, dueAt, intervalMs, origin, misses, failures, firstSeenAt, watchedUntil }
-}

@@ -1,4 +1,5 @@
 import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
+import type { ScheduleLimits } from '../tracked.ts'
 import { createRedisBudget } from './budget.ts'
 import { connectRedis, type RedisOptions } from './client.ts'
 import { createRedisIdempotency, type RedisIdempotency } from './idempotency.ts'
@@ -10,6 +11,9 @@ import { createRedisUpdates } from './updates.ts'
 export interface RedisStoreOptions extends RedisOptions {
   readonly limits: BudgetLimits
   readonly visibilityMs: number
+  /** How long a replica counts as watching after its last renewal, milliseconds: two heartbeats. */
+  readonly watchMs: number
+  readonly scheduleLimits?: Partial<ScheduleLimits> | undefined
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   /** Replace Redis's clock in tests that move time: one of epoch, one of monotonic milliseconds. */
@@ -34,7 +38,14 @@ export interface RedisStore extends Store {
 const PROBE_TTL_MS = 10_000
 
 export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
-  const { limits, visibilityMs, moved, storeFailed = () => {}, onResubscribe = () => {} } = options
+  const {
+    limits,
+    visibilityMs,
+    watchMs,
+    moved,
+    storeFailed = () => {},
+    onResubscribe = () => {},
+  } = options
   const now = moved?.now ?? options.now ?? Date.now
   const redis = connectRedis(options)
   const { commands, within } = redis
@@ -47,7 +58,10 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
 
   return {
     results: createRedisResults(redis, { now, storeFailed }),
-    schedule: createRedisSchedule(redis, { visibilityMs, now, moved: isMoved }),
+    schedule: createRedisSchedule(redis, {
+      ...{ visibilityMs, watchMs, now, moved: isMoved },
+      limits: options.scheduleLimits,
+    }),
     updates: createRedisUpdates(redis, { now, storeFailed, onResubscribe }),
     budget: createRedisBudget(redis, { limits, clock: moved?.monotonic }),
     idempotency: createRedisIdempotency(redis, { now, moved: isMoved, storeFailed }),

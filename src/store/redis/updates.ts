@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Observer, Update, Updates } from '../../exports/ports.ts'
+import type { Observer, Update, UpdateListener, Updates } from '../../exports/ports.ts'
 import { decodeUpdate, encodeUpdate } from '../../exports/update.ts'
 import type { Redis } from './client.ts'
 
@@ -23,7 +23,7 @@ export const createRedisUpdates = (
 ): Updates => {
   const channel = `${prefix}:updates`
   const me = randomUUID()
-  let listener: Parameters<Updates['listen']>[0] = () => {}
+  let listener: UpdateListener = () => {}
 
   const hear = (message: string): void => {
     if (message.startsWith(me)) return
@@ -33,7 +33,7 @@ export const createRedisUpdates = (
         'corrupt-update',
         new Error('A message on the channel does not come from a gateway'),
       )
-    else listener(heard.ref, notLater(heard.update, now()))
+    else listener(heard.ref, notLater(heard.update, now()), 'elsewhere')
   }
 
   let subscribed = false
@@ -49,7 +49,7 @@ export const createRedisUpdates = (
 
   return {
     publish: async (ref, update) => {
-      listener(ref, update)
+      listener(ref, update, 'here')
       await within(commands.publish(channel, `${me}${encodeUpdate(ref, update)}`))
     },
     listen: (next) => {

@@ -32,6 +32,7 @@ export const createSurvivingBudget = (
         return waitMs
       },
       pause: window.pause,
+      pausedMs: window.pausedMs,
     },
     lastTake: () => last,
   }

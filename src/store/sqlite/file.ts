@@ -7,8 +7,6 @@ import { APPLICATION_ID, hasOurSchema, migrate, SCHEMA_VERSION } from './schema.
 export interface SqliteFileOptions {
   /** Absolute path. */
   readonly path: string
-  /** The bound of the file. Over it, writes fail as on a full disk. */
-  readonly maxBytes: number
   /** Wall clock, epoch milliseconds. It becomes part of the name of a file that is moved aside. */
   readonly now: () => number
   readonly onCorrupt?: ((movedTo: string) => void) | undefined
@@ -22,7 +20,6 @@ export interface SqliteFile {
 
 /** Time for another process to finish closing the file. The wait blocks, but only at the start. */
 const LOCK_WAIT_MS = 500
-const PAGE_BYTES = 4096
 const SIDECARS = ['-wal', '-shm']
 
 /**
@@ -49,7 +46,7 @@ export const openSqliteFile = (options: SqliteFileOptions): SqliteFile => {
   }
 }
 
-const openOnce = ({ path, maxBytes }: SqliteFileOptions): SqliteFile => {
+const openOnce = ({ path }: SqliteFileOptions): SqliteFile => {
   const created = createPrivateFile(path)
   // SQLite removes its log when it closes. A log that is still there was left by a dead process.
   const left = existsSync(`${path}-wal`)
@@ -58,8 +55,7 @@ const openOnce = ({ path, maxBytes }: SqliteFileOptions): SqliteFile => {
     lock(db, path)
     // SQLite flushes at every commit, so that an acknowledged final survives a power cut. It
     // overwrites what it deletes, because a body names the customer's file.
-    db.exec(`pragma synchronous = full; pragma secure_delete = on;
-      pragma max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
+    db.exec('pragma synchronous = full; pragma secure_delete = on')
     bringUpToDate(db, path)
     return { db, origin: left ? 'abandoned' : created ? 'new' : 'closed' }
   } catch (error) {

@@ -14,7 +14,7 @@ import {
 } from '../work.ts'
 import { isDamage } from './errors.ts'
 import { DamagedRow, repairTable } from './repair.ts'
-import { inTransaction } from './transaction.ts'
+import { type Commits, inTransaction } from './transaction.ts'
 import { decodeWork, encodeWork, remnantsOf } from './work-row.ts'
 
 export interface SqliteIdempotencyOptions {
@@ -24,6 +24,7 @@ export interface SqliteIdempotencyOptions {
   readonly storeFailed: Observer['storeFailed']
   /** With more keys `begin` rejects. To drop a key before its time would allow a second start. */
   readonly maxKeys?: number | undefined
+  readonly commit: Commits['commit']
 }
 
 export interface SqliteIdempotency extends Idempotency {
@@ -31,8 +32,8 @@ export interface SqliteIdempotency extends Idempotency {
   sweep(): boolean
 }
 
-/** A slice of so many rows blocks the event loop for about 10 ms. */
-const SLICE = 500
+/** A slice of so many rows blocks the event loop for at most about 10 ms. */
+const SLICE = 100
 
 type Row = Record<string, SQLOutputValue>
 
@@ -44,7 +45,7 @@ type Row = Record<string, SQLOutputValue>
  */
 export const createSqliteIdempotency = (
   db: DatabaseSync,
-  { now, storeFailed, maxKeys = MAX_KEYS }: SqliteIdempotencyOptions,
+  { now, storeFailed, maxKeys = MAX_KEYS, commit }: SqliteIdempotencyOptions,
 ): SqliteIdempotency => {
   const remnants = (row: Row) => remnantsOf(row, now())
   const isSound = (row: Row) => decodeWork(row) !== undefined
@@ -99,28 +100,24 @@ export const createSqliteIdempotency = (
     return rows.length === SLICE
   }
 
-  // Operations on one row need no transaction: nothing else runs between the read and the write,
-  // and no other process has the file.
+  const forget = (key: string): void => {
+    const work = held(key)
+    if (work !== undefined && mayBeSetFree(work)) remove.run(key)
+  }
+
   return {
     async begin(key, until) {
       try {
-        return begin(key, until)
+        return await commit(() => begin(key, until))
       } catch (error) {
         if (!isDamage(error)) throw error
         storeFailed('corrupt-record', error)
         return { state: 'unknown' }
       }
     },
-    async finish(key, answer) {
-      change(key, (work) => finished(work, answer))
-    },
-    async giveUp(key) {
-      change(key, givenUp)
-    },
-    async forget(key) {
-      const work = held(key)
-      if (work !== undefined && mayBeSetFree(work)) remove.run(key)
-    },
+    finish: (key, answer) => commit(() => change(key, (work) => finished(work, answer))),
+    giveUp: (key) => commit(() => change(key, givenUp)),
+    forget: (key) => commit(() => forget(key)),
     sweep() {
       try {
         return inTransaction(db, sweepSlice)

@@ -6,7 +6,7 @@ import type {
   ResultRecord,
   TimedOutRecord,
 } from '../../exports/ports.ts'
-import { deadlineOf, type Tracked } from '../tracked.ts'
+import type { Row } from '../tracked.ts'
 
 /** A record as it is in the file, without its key and its due time. */
 export interface RecordRow {
@@ -52,22 +52,30 @@ export const decodeRecord = (
   return body === null ? undefined : { ...record, snapshot: { ...record.snapshot, body } }
 }
 
+/** The part of a tracked export that a restart must know. */
+export type Followed = Pick<Row, 'ref' | 'origin' | 'firstSeenAt'>
+
 /** @param key the export's `keyOf` */
-export const encodeTracked = (key: string, tracked: Tracked): Omit<RecordRow, 'body'> => {
-  const text = JSON.stringify(tracked)
+export const encodeFollowed = (key: string, row: Row): Omit<RecordRow, 'body'> => {
+  const { ref, origin, firstSeenAt } = row
+  const text = JSON.stringify({ ref, origin, firstSeenAt } satisfies Followed)
   return { record: text, checksum: checksumOf(key, text, null) }
 }
 
-/** Returns undefined when the row is not, bit for bit, what `encodeTracked` made for this key. */
-export const decodeTracked = (
+/**
+ * Returns undefined when the row is not, bit for bit, what `encodeFollowed`, or an older version of
+ * the gateway, made for this key.
+ */
+export const decodeFollowed = (
   key: string,
-  { due_at: dueAt, deadline, record: text, checksum }: Record<string, SQLOutputValue>,
-): Tracked | undefined => {
+  { record: text, checksum }: Record<string, SQLOutputValue>,
+): Followed | undefined => {
   if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
   if (!checksumOf(key, text, null).equals(checksum)) return undefined
-  // The checksum proves that the store wrote this JSON, so it has this type.
-  const tracked: Tracked = JSON.parse(text)
-  return tracked.dueAt === dueAt && deadlineOf(tracked) === deadline ? tracked : undefined
+  // The checksum proves that a store wrote this JSON, so it has this type. An older version wrote
+  // more fields.
+  const { ref, origin, firstSeenAt }: Followed = JSON.parse(text)
+  return { ref, origin, firstSeenAt }
 }
 
 const takeBodyOut = (record: ResultRecord): { bodiless: Bodiless; body: Uint8Array | null } => {

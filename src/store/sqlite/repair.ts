@@ -7,7 +7,7 @@ type Row = Record<string, SQLOutputValue>
 type NewRow = Record<string, SQLInputValue>
 
 export interface Repair {
-  readonly table: 'schedule' | 'idempotency'
+  readonly table: 'followed' | 'idempotency'
   isSound(row: Row): boolean
   /** Returns the rows that replace a damaged row. Default: none. */
   remnantsOf?(row: Row): readonly NewRow[]

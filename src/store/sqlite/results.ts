@@ -4,13 +4,14 @@ import type { Observer, ResultRecord, Results } from '../../exports/ports.ts'
 import { changesAt, keptAt, prevails } from '../kept.ts'
 import { isDamage } from './errors.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
-import { inTransaction } from './transaction.ts'
+import { type Commits, inTransaction } from './transaction.ts'
 
 export interface SqliteResultsOptions {
   /** Wall clock, epoch milliseconds. */
   readonly now: () => number
   /** Called with `corrupt-record` for each damaged record, with `sweep` for a failed sweep. */
   readonly storeFailed: Observer['storeFailed']
+  readonly commit: Commits['commit']
 }
 
 export interface SqliteResults extends Results {
@@ -21,8 +22,8 @@ export interface SqliteResults extends Results {
   sweep(): boolean
 }
 
-/** A slice of so many rows blocks the event loop for about 10 ms. */
-const SLICE = 500
+/** A slice of so many rows blocks the event loop for at most about 10 ms. */
+const SLICE = 100
 
 /**
  * `Results` in a table. The store reports a damaged record as a failure and as a miss, never as a
@@ -31,7 +32,7 @@ const SLICE = 500
  */
 export const createSqliteResults = (
   db: DatabaseSync,
-  { now, storeFailed }: SqliteResultsOptions,
+  { now, storeFailed, commit }: SqliteResultsOptions,
 ): SqliteResults => {
   const find = db.prepare('select record, body, checksum from results where export = ?')
   const write = db.prepare(
@@ -70,6 +71,15 @@ export const createSqliteResults = (
     }
   }
 
+  const put = (...[ref, record]: Parameters<Results['put']>): ResultRecord => {
+    const key = keyOf(ref)
+    const kept = held(key)
+    if (kept !== undefined && !prevails(record, kept)) return kept
+    const rest = keptAt(record, now())
+    if (rest !== undefined) keep(key, rest)
+    return rest ?? record
+  }
+
   const sweepSlice = (): boolean => {
     const time = now()
     const rows = due.all(time)
@@ -89,16 +99,7 @@ export const createSqliteResults = (
     async getMany(refs) {
       return refs.map(get)
     },
-    // This needs no transaction: nothing else runs between the read and the write, and no other
-    // process has the file.
-    async put(ref, record) {
-      const key = keyOf(ref)
-      const kept = held(key)
-      if (kept !== undefined && !prevails(record, kept)) return kept
-      const rest = keptAt(record, now())
-      if (rest !== undefined) keep(key, rest)
-      return rest ?? record
-    },
+    put: (ref, record) => commit(() => put(ref, record)),
     sweep() {
       try {
         return inTransaction(db, sweepSlice)

@@ -1,115 +1,111 @@
-import { randomUUID } from 'node:crypto'
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { keyOf } from '../../exports/export.ts'
 import type { Observer } from '../../exports/ports.ts'
-import type { Claim, Schedule } from '../../exports/schedule.ts'
-import {
-  claimed,
-  deadlineOf,
-  noted,
-  rescheduled,
-  type Tracked,
-  watched,
-  withoutToken,
-} from '../tracked.ts'
-import { decodeTracked, encodeTracked } from './record.ts'
-import { DamagedRow, repairTable } from './repair.ts'
-import { inTransaction } from './transaction.ts'
+import type { Schedule } from '../../exports/schedule.ts'
+import { createLocalSchedule, type Journal } from '../local-schedule.ts'
+import type { Row, ScheduleLimits } from '../tracked.ts'
+import { decodeFollowed, encodeFollowed } from './record.ts'
+import { repairTable } from './repair.ts'
+import type { Commits } from './transaction.ts'
 
 export interface SqliteScheduleOptions {
   /** How long a claimed export is not due again, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
-  /** Called with `corrupt-record` for each damaged row. */
+  readonly limits?: Partial<ScheduleLimits> | undefined
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => number
+  /**
+   * Called with `corrupt-record` for each damaged row, with `schedule` when SQLite cannot write.
+   */
   readonly storeFailed: Observer['storeFailed']
+  readonly commit: Commits['commit']
 }
 
-type Row = Record<string, SQLOutputValue>
+export interface SqliteSchedule extends Schedule {
+  /** Tries again to write what could not be written before. Never rejects. */
+  writeAgain(): Promise<void>
+}
+
+type DbRow = Record<string, SQLOutputValue>
 
 /**
- * `Schedule` in a table. The store drops and reports a damaged row, and never claims it. The export
- * is tracked again when the next caller sees it pending. When SQLite cannot write, the call rejects
- * and changes nothing.
+ * `Schedule` in memory. A table holds the exports that the gateway must follow after a restart:
+ * those that were started through the gateway or seen pending. After a restart all of them are due.
+ * When SQLite cannot write, the schedule goes on in memory, and writes the missing rows later. The
+ * store drops and reports a damaged row.
  */
 export const createSqliteSchedule = (
   db: DatabaseSync,
-  { visibilityMs, storeFailed }: SqliteScheduleOptions,
-): Schedule => {
-  const isSound = (row: Row) => decodeTracked(String(row.export), row) !== undefined
-  repairTable(db, { table: 'schedule', isSound }, storeFailed)
-  const find = db.prepare(
-    'select due_at, deadline, record, checksum from schedule where export = ?',
-  )
+  { visibilityMs, limits, now, storeFailed, commit }: SqliteScheduleOptions,
+): SqliteSchedule => {
+  const isSound = (row: DbRow) => decodeFollowed(String(row.export), row) !== undefined
+  repairTable(db, { table: 'followed', isSound }, storeFailed)
   const write = db.prepare(
-    `insert into schedule (export, due_at, deadline, record, checksum) values (?, ?, ?, ?, ?)
-     on conflict do update set due_at = excluded.due_at, deadline = excluded.deadline,
-       record = excluded.record, checksum = excluded.checksum`,
+    `insert into followed (export, record, checksum) values (?, ?, ?)
+     on conflict do update set record = excluded.record, checksum = excluded.checksum`,
   )
-  const remove = db.prepare('delete from schedule where export = ?')
-  // The query asks for keys only. So SQLite reads nothing but the index, however many are overdue.
-  const due = db.prepare('select export from schedule where due_at <= ? order by deadline limit ?')
-  const next = db.prepare('select min(due_at) as due_at from schedule')
+  const remove = db.prepare('delete from followed where export = ?')
 
-  const keep = (key: string, tracked: Tracked): void => {
-    const { record, checksum } = encodeTracked(key, tracked)
-    write.run(key, tracked.dueAt, deadlineOf(tracked), record, checksum)
+  /**
+   * The rows that are not in the file yet. `undefined` stands for a row to remove from the file.
+   */
+  const unwritten = new Map<string, Row | undefined>()
+
+  const writeOne = (key: string, row: Row | undefined): void => {
+    if (row === undefined) {
+      remove.run(key)
+      return
+    }
+    const { record, checksum } = encodeFollowed(key, row)
+    write.run(key, record, checksum)
   }
 
-  const held = (key: string): Tracked | undefined => {
-    const row = find.get(key)
-    if (row === undefined) return undefined
-    const tracked = decodeTracked(key, row)
-    if (tracked !== undefined) return tracked
-    storeFailed('corrupt-record', new DamagedRow('schedule'))
-    remove.run(key)
-    return undefined
-  }
-
-  const claimAll = (keys: readonly string[], visibleAt: number): Claim[] =>
-    keys.flatMap((key) => {
-      const kept = held(key)
-      if (kept === undefined) return []
-      const { claim, rest } = claimed(kept, randomUUID(), visibleAt)
-      keep(key, rest)
-      return [claim]
-    })
-
-  // Operations on one row need no transaction: nothing else runs between the read and the write,
-  // and no other process has the file.
-  return {
-    async track(tracking) {
-      const key = keyOf(tracking.ref)
-      keep(key, noted(tracking, held(key)))
-    },
-    async watch(refs, watchedUntil, dueBy) {
-      inTransaction(db, () => {
-        for (const key of refs.map(keyOf)) {
-          const kept = held(key)
-          if (kept !== undefined) keep(key, watched(kept, watchedUntil, dueBy))
-        }
+  const writeAll = async (): Promise<void> => {
+    try {
+      const written = await commit(() => {
+        writing = undefined
+        for (const [key, row] of unwritten) writeOne(key, row)
+        return [...unwritten]
       })
-    },
-    async claim(now, limit) {
-      // SQLite takes a negative limit for no limit.
-      const keys = due.all(now, Math.max(0, limit)).map((row) => String(row.export))
-      const claims = inTransaction(db, () => claimAll(keys, now + visibilityMs))
-      const nextDueAt = next.get()?.due_at
-      return { claims, nextDueAt: typeof nextDueAt === 'number' ? nextDueAt : undefined }
-    },
-    async reschedule({ ref, token }, plan) {
-      const key = keyOf(ref)
-      const kept = held(key)
-      if (kept === undefined || kept.token !== token) return false
-      keep(key, rescheduled(kept, plan))
-      return true
-    },
-    async find(ref) {
-      const kept = held(keyOf(ref))
-      return kept === undefined ? undefined : withoutToken(kept)
-    },
-    async untrack(ref, token) {
-      const key = keyOf(ref)
-      if (token !== undefined && held(key)?.token !== token) return false
-      return remove.run(key).changes > 0
+      // A row that has changed during the commit stays, and the next commit writes it.
+      for (const [key, row] of written) if (unwritten.get(key) === row) unwritten.delete(key)
+    } catch (error) {
+      // When SQLite cannot even begin, the work above has not run.
+      writing = undefined
+      storeFailed('schedule', error)
+    }
+  }
+
+  let writing: Promise<void> | undefined
+  const writeAgain = async (): Promise<void> => {
+    if (unwritten.size === 0) return
+    // All changes of one turn of the event loop share one commit.
+    writing ??= writeAll()
+    await writing
+  }
+
+  const journal: Journal = {
+    write: (rows, dropped) => {
+      for (const row of rows) unwritten.set(keyOf(row.ref), row)
+      for (const key of dropped) unwritten.set(key, undefined)
+      return writeAgain()
     },
   }
+
+  // An older version wrote down what was only watched, too.
+  db.exec("delete from followed where json_extract(record, '$.origin') = 'watched'")
+  const rows = followedBefore(db, now())
+  return { ...createLocalSchedule({ visibilityMs, limits, journal, rows }), writeAgain }
 }
+
+/** Returns the rows that were in the file when it was opened. All of them are due at once. */
+const followedBefore = (db: DatabaseSync, dueAt: number): Row[] =>
+  db
+    .prepare('select export, record, checksum from followed')
+    .all()
+    .flatMap((row) => {
+      const followed = decodeFollowed(String(row.export), row)
+      // An older version also wrote exports that were only watched. The gateway forgets them.
+      if (followed === undefined || followed.origin === 'watched') return []
+      return [{ ...followed, dueAt, intervalMs: 0, misses: 0, failures: 0, agedLooks: 0 }]
+    })

@@ -2,11 +2,14 @@ import { resolve } from 'node:path'
 import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
 import { createLocalUpdates } from '../local-updates.ts'
 import { startSweep } from '../sweep.ts'
+import type { ScheduleLimits } from '../tracked.ts'
 import { createSurvivingBudget, writeLastTake } from './budget.ts'
 import { openSqliteFile } from './file.ts'
 import { createSqliteIdempotency } from './idempotency.ts'
 import { createSqliteResults } from './results.ts'
+import { createRoom } from './room.ts'
 import { createSqliteSchedule } from './schedule.ts'
+import { createCommits } from './transaction.ts'
 
 export interface SqliteStoreOptions {
   /** An absolute path, or one from the working directory. */
@@ -14,6 +17,7 @@ export interface SqliteStoreOptions {
   readonly limits: BudgetLimits
   /** How long a claim on a tracked export holds, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
+  readonly scheduleLimits?: Partial<ScheduleLimits> | undefined
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
   /** Monotonic milliseconds, for the budget. */
@@ -26,7 +30,12 @@ export interface SqliteStoreOptions {
   readonly sweepIntervalMs?: number
   /** Called when a damaged file was moved to `movedTo`. A new store begins. */
   readonly onCorrupt?: (movedTo: string) => void
-  /** Called for failures that reject no call: the operations `corrupt-record` and `sweep`. */
+  /** Called when more than nine tenths of the bound of the file are used. */
+  readonly onNearlyFull?: (usedBytes: number, maxBytes: number) => void
+  /**
+   * Called for failures that reject no call: the operations `corrupt-record`, `sweep` and
+   * `schedule`.
+   */
   readonly storeFailed?: Observer['storeFailed']
 }
 
@@ -40,31 +49,45 @@ export const createSqliteStore = ({
   path,
   limits,
   visibilityMs,
+  scheduleLimits,
   now = Date.now,
   monotonic = () => performance.now(),
   maxBytes = 1024 ** 3,
   maxKeys,
   sweepIntervalMs = 60_000,
   onCorrupt,
+  onNearlyFull = () => {},
   storeFailed = () => {},
 }: SqliteStoreOptions): Store => {
-  const file = openSqliteFile({ path: resolve(path), maxBytes, now, onCorrupt })
+  const file = openSqliteFile({ path: resolve(path), now, onCorrupt })
   const { db } = file
-  const { sweep: sweepResults, ...results } = createSqliteResults(db, { now, storeFailed })
+  const { commit, flush } = createCommits(db)
+  const writing = { now, storeFailed, commit }
+  const room = createRoom(db, { maxBytes, onNearlyFull: (used) => onNearlyFull(used, maxBytes) })
+  const { sweep: sweepResults, ...results } = createSqliteResults(db, writing)
   const { sweep: sweepKeys, ...idempotency } = createSqliteIdempotency(db, {
-    now,
-    storeFailed,
+    ...writing,
     maxKeys,
   })
   const { budget, lastTake } = createSurvivingBudget(file, { limits, now, monotonic })
+  const { writeAgain, ...schedule } = createSqliteSchedule(db, {
+    ...writing,
+    visibilityMs,
+    limits: scheduleLimits,
+  })
   // Both sweeps do a slice, and soon another one while either of them has more.
-  const sweep = (): boolean => [sweepResults(), sweepKeys()].includes(true)
+  const sweep = (): boolean => {
+    const hasMore = room.withSpare(() => [sweepResults(), sweepKeys()].includes(true))
+    void writeAgain()
+    room.check()
+    return hasMore
+  }
   const stopSweep = startSweep(sweep, sweepIntervalMs)
 
   return {
     idempotency,
     results,
-    schedule: createSqliteSchedule(db, { visibilityMs, storeFailed }),
+    schedule,
     updates: createLocalUpdates(),
     budget,
     async healthy() {
@@ -78,6 +101,8 @@ export const createSqliteStore = ({
     async close() {
       if (!db.isOpen) return
       stopSweep()
+      void writeAgain()
+      flush()
       try {
         writeLastTake(db, lastTake())
       } finally {

@@ -20,13 +20,16 @@ export interface Rules {
 }
 
 const WINDOW_MS = 2_000
-/** While nothing is broken: 16 in a window, of which the way to lemlist may take 100 ms. */
+/**
+ * The limit while nothing is broken. The gateway makes 16 calls in a window, and a call may need up
+ * to 100 ms to reach lemlist.
+ */
 export const calmWindow = (windowMs: number = WINDOW_MS): Rules['window'] => ({
   calls: 16,
   ms: windowMs - 100,
 })
 export const CALM_WINDOW = calmWindow()
-/** In whatever fault: what lemlist itself allows. */
+/** The limit during any fault: lemlist's own. */
 export const FAULT_WINDOW = { calls: 20, ms: WINDOW_MS }
 
 type Judge = (record: FleetRecord, rules: Rules) => Violation[]

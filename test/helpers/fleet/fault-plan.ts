@@ -1,4 +1,4 @@
-import type { Random } from './random.ts'
+import type { Random } from '../random.ts'
 
 /** What may go wrong in a fleet. The code that causes a fault also ends it. */
 export const FAULTS = [

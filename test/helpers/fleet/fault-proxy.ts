@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import type { Random } from './random.ts'
+import type { Random } from '../random.ts'
 
 /** A proxy between two parts of a fleet that can disturb their connections. */
 export interface FaultProxy {

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { createLemlist, type Lemlist } from '../../../src/sandbox/lemlist.ts'
 import { UNLIMITED } from '../pace.ts'
+import { createRandom, type Random } from '../random.ts'
 import { type RedisServer, startRedis } from '../redis.ts'
 import { eventually } from './eventually.ts'
 import { startFaultProxy } from './fault-proxy.ts'
 import { type Follower, type FollowerOptions, follow } from './followers.ts'
 import type { PlantName } from './plants.ts'
-import { createRandom, type Random } from './random.ts'
 import { readOn } from './readers.ts'
 import { createRecorder, type FleetRecord, keyOf, type Recorder } from './record.ts'
 import { type Replica, startReplica } from './replica.ts'
@@ -59,8 +59,9 @@ interface FleetOptions {
 export const BRISK = { firstMs: 300, intervalMs: 1_000, maxIntervalMs: 1_000 }
 
 /**
- * When many connect at once, each replica asks for its callers, and the budget spreads these looks. So
- * long after the last was told, a look for a caller may still come besides the polls.
+ * When many clients connect at once, each replica makes looks for its callers, and the budget spreads
+ * these looks over time. For so long after the last client was shown a status, such a look may still
+ * come besides the polls, milliseconds.
  */
 export const SETTLING_MS = 1_500
 

@@ -8,18 +8,19 @@ import { pollGaps } from './poll-checker.ts'
 import { readOnce } from './readers.ts'
 import type { FleetRecord } from './record.ts'
 
-/** What three replicas promise about the pace of polls, at a pace that the test chooses. */
+/** Checks what three replicas promise about the pace of polls. The test chooses the intervals. */
 
 interface Pace {
   readonly firstMs: number
   readonly intervalMs: number
   readonly maxIntervalMs: number
-  /** lemlist's window of 20 calls. */
+  /** The window in which lemlist allows 20 calls. */
   readonly windowMs: number
+  /** How long the exports are watched. */
   readonly seconds: number
 }
 
-/** What a poll may be late by: its slot in the budget, and a machine with other things to do. */
+/** How late a poll may be: it waits for a slot of the budget, and the machine may be busy. */
 const SLACK_MS = 1_000
 const EXPORTS = 20
 
@@ -34,14 +35,17 @@ const busiest = ({ calls }: FleetRecord, windowMs: number): string => {
   return `at most ${busiestWindow(times, ms)} calls in ${ms} ms, ${busiestWindow(times, windowMs)} in ${windowMs} ms`
 }
 
-/** 20 exports have one poller each, keep their pace whoever polls them, and every follower is told. */
+/**
+ * Checks that each of 20 exports is polled by one replica at a time and keeps its pace, whichever
+ * replica polls it, and that every follower is told.
+ */
 export const watchTwenty = async (pace: Pace): Promise<void> => {
   const { intervalMs, maxIntervalMs, windowMs, seconds } = pace
   const rules = { ...pace, replicas: 3, slackMs: SLACK_MS }
   const fleet = await startFleet({ env: envOf(pace) })
   const stories = fleet.stories(EXPORTS)
   const follow = async () => {
-    // The first fourteen are watched on one replica only, the others on all three.
+    // The first 14 exports are watched on one replica only, the others on all three.
     const followers = stories.flatMap((story, number) =>
       fleet.replicas
         .filter((_, index) => number >= 14 || index === number % 3)
@@ -50,7 +54,8 @@ export const watchTwenty = async (pace: Pace): Promise<void> => {
     await Promise.all(followers.map(({ told }) => told))
     return followers
   }
-  // All at once they want more calls than there are: "one poll an interval" is for those that follow.
+  // While all clients connect at once, they want more calls than the budget has. The rule of one poll
+  // in an interval holds only for the polls after that, so the connecting counts as a disturbance.
   const followers = await fleet.disturb('connecting', 2 * intervalMs, follow)
   const stretches = 4
   for (let stretch = 0; stretch < stretches; stretch += 1) {
@@ -65,7 +70,7 @@ export const watchTwenty = async (pace: Pace): Promise<void> => {
   const finalWithinMs = 1.1 * longestMs + SLACK_MS
   expect(check(record, { window: calmWindow(windowMs), finalWithinMs, polls: rules })).toEqual([])
   const gaps = pollGaps(record, rules).map((gap) => gap.ms / gap.intervalMs)
-  // That the rule had something to hold for.
+  // Without polls the rule would prove nothing.
   expect(gaps.length).toBeGreaterThan(2 * EXPORTS)
   const closest = Math.min(...gaps)
   expect(closest).toBeGreaterThanOrEqual(0.9)
@@ -73,7 +78,8 @@ export const watchTwenty = async (pace: Pace): Promise<void> => {
   measured(
     `${gaps.length} polls, ${closest.toFixed(3)} to ${widest} intervals apart; ${busiest(record, windowMs)}`,
   )
-  // Whoever is free polls, also what is watched elsewhere.
+  // A replica that is free also polls exports that are watched only on another one. More than 7
+  // exports must have been polled by several replicas, and only 6 are watched on more than one.
   const byStory = Map.groupBy(record.calls, ({ key }) => key)
   const shared = [...byStory.values()].filter(
     (calls) => new Set(calls.map(({ replica }) => replica)).size > 1,
@@ -84,11 +90,11 @@ export const watchTwenty = async (pace: Pace): Promise<void> => {
 interface Crowd {
   readonly windowMs: number
   readonly seconds: number
-  /** The part of the budget that must be put to use. The rest is lost to a busy machine. */
+  /** The part of the budget that the replicas must use. A busy machine loses the rest. */
   readonly least: number
 }
 
-/** 200 exports, which want more calls than there are, keep the budget and put it to use. */
+/** Checks that 200 exports keep the budget and use it. They want more calls than it has. */
 export const watchTwoHundred = async ({ windowMs, seconds, least }: Crowd): Promise<void> => {
   const fleet = await startFleet({ env: { LEMLIST_RATE_WINDOW_MS: String(windowMs) } })
   for (const [number, story] of fleet.stories(200).entries()) {
@@ -106,7 +112,7 @@ export const watchTwoHundred = async ({ windowMs, seconds, least }: Crowd): Prom
   )
 }
 
-/** An export that is watched on one replica keeps its pace when it is read on another. */
+/** Checks that an export watched on one replica keeps its pace when it is read on another. */
 export const readElsewhere = async (
   pace: Pick<Pace, 'firstMs' | 'intervalMs' | 'maxIntervalMs'>,
 ): Promise<void> => {

@@ -14,9 +14,9 @@ export const PLANTS = {
   'a lost publish of a final': [
     {
       file: 'src/store/redis/updates.ts',
-      text: 'listener(ref, update)\n',
+      text: "listener(ref, update, 'here')\n",
       instead:
-        "listener(ref, update)\n      if (update.kind === 'status' && update.snapshot.state !== 'pending') return\n",
+        "listener(ref, update, 'here')\n      if (update.kind === 'status' && update.snapshot.state !== 'pending') return\n",
     },
   ],
   'pending cached': [
@@ -29,7 +29,7 @@ export const PLANTS = {
   'done turned to pending': [
     {
       file: 'src/exports/reading/cache.ts',
-      text: 'isFinal(snapshot) ? await put(ref, snapshot) : await stored(ref)',
+      text: 'isFinal(snapshot) ? await put(ref, snapshot) : (await stored([ref]))[0]',
       instead: 'isFinal(snapshot) ? await put(ref, snapshot) : undefined',
     },
     {
@@ -45,16 +45,16 @@ export const PLANTS = {
   ],
   'an export claimed twice': [
     {
-      file: 'src/store/redis/schedule.lua',
+      file: 'src/store/redis/schedule/claim.lua',
       text: 'row.dueAt = visibleAt',
       instead: '',
     },
   ],
   'a reschedule without the token': [
     {
-      file: 'src/store/redis/schedule.lua',
-      text: 'if not row or row.token ~= ARGV[5] then return 0 end\n  for',
-      instead: 'if not row then return 0 end\n  for',
+      file: 'src/store/redis/schedule/look.lua',
+      text: 'if not row or row.token ~= token then return 0 end',
+      instead: 'if not row then return 0 end',
     },
   ],
   'the budget not awaited at the switch': [
@@ -67,7 +67,7 @@ export const PLANTS = {
   'an older snapshot accepted over a newer': [
     {
       file: 'src/exports/export.ts',
-      text: 'return isFinal(next) || next.observedAt >= previous.observedAt',
+      text: 'return next.observedAt >= previous.observedAt || previous.observedAt > now',
       instead: 'return true',
     },
   ],

@@ -4,27 +4,37 @@ import type { PlantName } from './plants.ts'
 import type { Violation } from './record.ts'
 import type { Scene } from './scenes.ts'
 
-/** That the checker of a fleet sees bugs: a sound fleet passes a scene, and one with a bug does not. */
+/**
+ * Tests which prove that the checker of a fleet finds bugs: a sound fleet passes a scene, and a fleet
+ * with a planted bug does not.
+ */
 
 type Rule = Violation['rule']
 
-/** Registers the test of sound gateways. */
+/**
+ * Registers the test of a fleet without a bug.
+ *
+ * @param name completes "breaks no rule during …"
+ */
 export const soundFleetPasses = (name: string, scene: Scene): void => {
   describe.skipIf(withoutRedis)('a sound fleet', () => {
-    it(`comes out of ${name} without a violation`, async () => {
+    it(`breaks no rule during ${name}`, async () => {
       expect(await scene()).toEqual([])
     })
   })
 }
 
-/** Registers a test for each planted bug. The checker must name one of the rules that mark the bug. */
+/**
+ * Registers a test for each planted bug. The checker must find one of the broken rules that are the
+ * marks of this bug.
+ */
 export const checkerCatches = (
   scene: Scene,
   proofs: Readonly<Partial<Record<PlantName, readonly [Rule, ...Rule[]]>>>,
 ): void => {
   describe.skipIf(withoutRedis)('the checker', () => {
     it.each(Object.entries(proofs))('catches %s', async (bug, rules) => {
-      // Object.entries forgets that the names are those of plants.
+      // The type of Object.entries does not keep that the keys are the names of plants.
       const found = new Set((await scene(bug as PlantName)).map(({ rule }) => rule))
       expect(rules.filter((rule) => found.has(rule))).not.toEqual([])
     })

@@ -14,11 +14,11 @@ export type Scene = (plant?: PlantName) => Promise<Violation[]>
 
 const SLACK_MS = 1_000
 const PACE = { firstMs: 200, intervalMs: 700, maxIntervalMs: 700 }
-/** Longer than a look and its event take, and shorter than two intervals. */
+/** Longer than a look and its event take, and shorter than two intervals of `PACE`. */
 const SLOW_MS = 900
-/** No heartbeat helps what the bus should tell. */
+/** Heartbeats are so rare that they cannot deliver what the bus should have delivered. */
 const SELDOM = { SSE_HEARTBEAT_MS: '20000' }
-/** Half of lemlist's: what the callers of the beginning still want is asked for the sooner. */
+/** Half of lemlist's window, so that the looks for the first callers are over sooner. */
 const LIFE_WINDOW_MS = 1_000
 const STORIES = 3
 
@@ -82,7 +82,7 @@ export const ordinaryLife: Scene = async (plant) => {
   const elsewhere = replicas.find(({ name }) => name !== looking) ?? replicas[0]
   await readOnce({ client: 'reader-elsewhere', story: first, recorder }, elsewhere)
   first.relapse()
-  // Until the slow look is over, and a little.
+  // Waits until the slow look is over, and 200 ms more.
   await delay(SLOW_MS + 200)
   for (const home of replicas)
     await readOnce({ client: 'reader-after', story: first, recorder }, home)
@@ -98,34 +98,31 @@ export const ordinaryLife: Scene = async (plant) => {
 }
 
 /**
- * A look takes so long that its replica loses the claim. After the look the replica plans the next
- * one, by what it knew when it claimed the export.
+ * A poll of an export that nobody watches takes long. Meanwhile a client begins to watch the export
+ * on the other replica, and that replica looks at it too. By this look the first replica loses its
+ * claim. When its slow poll ends, it plans the next look by what it knew when it claimed the export:
+ * that nobody watches.
  */
 export const lateReschedule: Scene = async (plant) => {
-  const pace = { firstMs: 300, intervalMs: 2_000, maxIntervalMs: 2_000 }
-  const heartbeatMs = 300
-  // What the claim knew of watchers is out of date by then, and the next look is not yet due.
-  const slowMs = 4 * heartbeatMs
-  const env = { ...paceOf(pace), SSE_HEARTBEAT_MS: `${heartbeatMs}` }
+  const pace = { firstMs: 300, intervalMs: 500, maxIntervalMs: 500 }
+  const env = { ...paceOf(pace), POLL_IDLE_INTERVAL_MS: '5000' }
   const fleet = await startFleet({ replicas: 2, env, ...(plant && { plant }) })
   const { recorder, replicas } = fleet
-  const idle = replicas[0]
-  const home = at<Replica>(replicas, 1)
   const story = at(fleet.stories(1), 0)
+  await readOnce({ client: 'reader', story, recorder }, at<Replica>(replicas, 0))
+  story.answerIn(SLOW_MS)
+  const callsOf = () => fleet.record().calls.filter(({ key }) => key === story.key)
+  await eventually('a slow poll begins', () => callsOf().length > 1, 10_000)
+  story.answerIn(0)
+  const polling = callsOf()[1]?.replica
+  const home = at(
+    replicas.filter(({ name }) => name !== polling),
+    0,
+  )
   const follower = fleet.follow({ client: 'follower', stories: [story], home })
   await follower.told
-  // Who polls is chance: until it is the one that nobody watches on.
-  story.answerIn(slowMs)
-  const from = performance.now()
-  await eventually(
-    'a poll by the idle replica',
-    () => fleet.record().calls.some(({ replica, at }) => replica === idle.name && at > from),
-    60_000,
-  )
-  story.answerIn(0)
-  await readOnce({ client: 'reader', story, recorder }, home)
-  // Until the slow look is over, and a little.
-  await delay(slowMs + 200)
+  // Waits until the slow poll is over, and 200 ms more.
+  await delay(SLOW_MS + 200)
   story.finish()
   const finalWithinMs = 1.1 * pace.intervalMs + SLACK_MS
   await fleet.settled([follower], finalWithinMs + SLACK_MS)
@@ -140,7 +137,7 @@ const BEAT_MS = 5_500
  */
 const LIMIT = 13
 const RESERVE = 1
-/** So long that six replicas, all of a busy machine, have noticed the loss in a part of it. */
+/** So long that six replicas on a busy machine notice the loss of Redis in a part of it. */
 const WINDOW_MS = 4_000
 
 /** Six replicas want to make more calls than they may. Then they lose Redis, which counts them. */
@@ -163,9 +160,9 @@ export const lossOfTheCount: Scene = async (plant) => {
   await delay(BEAT_MS)
   await fleet.disturb('Redis is gone', 0, async () => {
     await fleet.redis().kill()
-    // The window in which nothing may leave, and a part of another.
+    // Waits for the window in which no call may leave, and for a part of another one.
     await delay(WINDOW_MS + 1_000)
   })
-  // The way to lemlist may take 100 ms.
+  // A call may need up to 100 ms to reach lemlist, so the window is that much shorter.
   return check(fleet.record(), { window: { calls: LIMIT, ms: WINDOW_MS - 100 } })
 }

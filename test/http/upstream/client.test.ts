@@ -24,6 +24,7 @@ const fakeBudget = (): Budget & { paused: number; readonly taken: () => number }
     async pause(_: string, ms: number) {
       budget.paused = Math.max(budget.paused, ms)
     },
+    pausedMs: async () => budget.paused,
   }
   return budget
 }
@@ -46,7 +47,11 @@ const start = async ({ keepAliveTimeoutMs = 65_000 } = {}) => {
   const look = (exportId: string) => {
     const due = performance.now()
     const ref = { account: 'default', campaignId: 'cam_Client', exportId }
-    const { answer, ...rest } = client.status(ref, { due, giveUpAt: due + 5_000 })
+    const { answer, ...rest } = client.status(ref, {
+      due,
+      giveUpAt: due + 5_000,
+      callClass: 'watched',
+    })
     const outcome = answer.then(
       ({ state }) => state,
       (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : 'bug'),

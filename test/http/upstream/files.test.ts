@@ -21,6 +21,7 @@ const start = async (limits: { readonly fileIdleMs?: number; readonly longestFil
         return 0
       },
       pause: async () => {},
+      pausedMs: async () => 0,
     },
     timeoutMs: 5_000,
     fileTtlMs: DAY,
@@ -31,7 +32,7 @@ const start = async (limits: { readonly fileIdleMs?: number; readonly longestFil
   const open = client.file(FILE_NAME, {
     range: undefined,
     signal: new AbortController().signal,
-    turn: { due, giveUpAt: due + 5_000 },
+    turn: { due, giveUpAt: due + 5_000, callClass: 'watched' },
   })
   const call = await upstream.call(0)
   return { open, call, taken: () => taken }

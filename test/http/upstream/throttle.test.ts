@@ -8,7 +8,7 @@ import { pendingBody } from '../../helpers/status-bodies.ts'
  * meanwhile tells how long the key still rests.
  */
 
-/** lemlist's dates are compared with its own clock, which is years behind the gateway's here. */
+/** The gateway compares lemlist's dates with lemlist's clock. Here that is years behind its own. */
 const theirs = { Date: 'Thu, 25 Jul 2024 12:43:46 GMT' }
 const THEIR_NOW_S = Date.UTC(2024, 6, 25, 12, 43, 46) / 1_000
 
@@ -37,7 +37,7 @@ const FORMS: [string, Headers, number][] = [
     5,
   ],
 ]
-/** A read that has to wait is refused after 210 ms, so that its answer tells of the pause. */
+/** A read that has to wait is refused after 210 ms, so that its answer tells the pause. */
 const IMPATIENT = { LEMLIST_TIMEOUT_MS: '500' }
 
 describe.each([
@@ -58,8 +58,9 @@ describe.each([
       said = Number(refused.headers.get('retry-after'))
       return said
     }
-    // Up to a second is added, so that replicas do not come back as one; a slow machine takes one off.
-    // It also may refuse a caller before the line says how long it rests: the refusal then says 1 s.
+    // The gateway adds up to a second, so that replicas do not all come back at once. On a slow
+    // machine up to a second has passed already. A slow gateway may also refuse a caller before the
+    // waiting line knows how long the key rests. That refusal says 1 s, so the test asks again.
     const least = Math.max(1, Math.floor(seconds) - 1)
     await expect.poll(askAgain, { timeout: 10_000 }).toBeGreaterThanOrEqual(least)
     expect(said).toBeLessThanOrEqual(Math.ceil(seconds) + 1)

@@ -6,7 +6,7 @@ import { RedisLate } from '../../../src/store/redis/client.ts'
 import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { bareClient, freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
 import { finalOf, HOUR, refOf, trackingOf } from '../records.ts'
-import { idsOf } from '../schedule-fixtures.ts'
+import { idsOf, roomFor } from '../schedule-fixtures.ts'
 
 const FIVE_MINUTES = 300_000
 /** That of the gateway. */
@@ -26,14 +26,14 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
 
   it('claim exports that are due by the clock of Redis, and no others', async () => {
     const { one, two, ahead } = await openTwo()
-    await one.schedule.track(trackingOf('exp_later', { dueAt: Date.now() + 60_000 }))
-    await one.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 1_000 }))
-    const { claims, nextDueAt = 0 } = await two.schedule.claim(ahead(), 10)
+    await one.schedule.track([trackingOf('exp_later', { dueAt: Date.now() + 60_000 })])
+    await one.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 1_000 })])
+    const { claims, nextDueAt = 0 } = await two.schedule.claim(ahead(), roomFor(10))
     expect(idsOf(claims)).toEqual(['exp_A'])
     expect(Math.abs(nextDueAt - (ahead() + 20_000))).toBeLessThan(1_000)
     expect(Math.abs((claims[0]?.dueAt ?? 0) - (ahead() - 1_000))).toBeLessThan(1_000)
-    await two.schedule.track(trackingOf('exp_B', { dueAt: ahead() - 1 }))
-    expect(idsOf((await one.schedule.claim(Date.now() + 5, 10)).claims)).toEqual(['exp_B'])
+    await two.schedule.track([trackingOf('exp_B', { dueAt: ahead() - 1 })])
+    expect(idsOf((await one.schedule.claim(Date.now() + 5, roomFor(10))).claims)).toEqual(['exp_B'])
   })
 
   it('agree how long a start is in progress', async () => {
@@ -72,15 +72,15 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
     const at = { url: redis.url, prefix: freshPrefix(), deadlineMs: DEADLINE_MS }
     const { store } = await openRedisStore(at)
     const { store: other } = await openRedisStore(at)
-    await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 1_000 }))
-    await store.schedule.claim(Date.now(), 0)
+    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 1_000 })])
+    await store.schedule.claim(Date.now(), roomFor(0))
     redis.pause()
-    await expect(store.schedule.claim(Date.now(), 1)).rejects.toThrow(RedisLate)
+    await expect(store.schedule.claim(Date.now(), roomFor(1))).rejects.toThrow(RedisLate)
     // This is longer than any store waits for a claim.
     await delay(600)
     redis.resume()
     await expect.poll(() => other.healthy()).toBe(true)
-    expect(idsOf((await other.schedule.claim(Date.now(), 1)).claims)).toEqual(['exp_A'])
+    expect(idsOf((await other.schedule.claim(Date.now(), roomFor(1))).claims)).toEqual(['exp_A'])
   })
 
   // Regression: the caller was told that nothing was begun, but the key stayed taken for 24 h.
@@ -108,9 +108,12 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
     const redis = await startRedis()
     const at = { url: redis.url, prefix: freshPrefix(), deadlineMs: DEADLINE_MS }
     const { store } = await openRedisStore(at)
+    const client = await bareClient(redis)
+    // Redis keeps the command until the process is busy, and answers before its deadline is over.
+    await client.sendCommand(['CLIENT', 'PAUSE', '150', 'ALL'])
     const answer = store.results.get(ref)
     // The command must be sent before the process is busy.
-    await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
     const busyUntil = performance.now() + 700
     while (performance.now() < busyUntil);
     await expect(answer).resolves.toBeUndefined()

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import type { BudgetLimits } from '../../../src/exports/ports.ts'
 import { createRedisStore } from '../../../src/store/redis/store.ts'
+import type { ScheduleLimits } from '../../../src/store/tracked.ts'
 import { withoutRedis } from '../../helpers/redis.ts'
 import { freshPrefix, onceConnected, PATIENT_MS, sharedRedis } from '../../helpers/redis-store.ts'
 import { describeBudget } from '../budget-contract.ts'
@@ -14,11 +15,17 @@ interface Given {
   readonly limits?: BudgetLimits
   readonly now?: () => number
   readonly monotonic?: () => number
+  readonly scheduleLimits?: Partial<ScheduleLimits>
 }
 
 describe.skipIf(withoutRedis)('a store on Redis', () => {
   const server = sharedRedis()
-  const redis = ({ limits = LIMITS, now = () => START, monotonic = () => 0 }: Given = {}) =>
+  const redis = ({
+    limits = LIMITS,
+    now = () => START,
+    monotonic = () => 0,
+    scheduleLimits,
+  }: Given = {}) =>
     onceConnected(
       createRedisStore({
         url: server().url,
@@ -26,6 +33,9 @@ describe.skipIf(withoutRedis)('a store on Redis', () => {
         deadlineMs: PATIENT_MS,
         limits,
         visibilityMs: VISIBILITY_MS,
+        // The random calls of the model contain no renewal. No watch may end while they run.
+        watchMs: 24 * 3_600_000,
+        scheduleLimits,
         moved: { now, monotonic },
       }),
     )

@@ -10,6 +10,7 @@ import {
   sharedRedis,
 } from '../../helpers/redis-store.ts'
 import { finalOf, HOUR, LIMITS, refOf, trackingOf, VISIBILITY_MS } from '../records.ts'
+import { roomFor } from '../schedule-fixtures.ts'
 
 const ref = refOf('exp_A')
 const soon = () => ({ inProgressUntil: Date.now() + 45_000, forgetAt: Date.now() + 24 * HOUR })
@@ -65,11 +66,14 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   const exercise = async ({ store, primary }: Pick<Given, 'store' | 'primary'>) => {
     await store.results.put(ref, young('done'))
     await store.results.getMany([ref, refOf('exp_B')])
-    await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() }))
-    await store.schedule.watch([ref], Date.now() + 9_000, Date.now())
-    const { claims } = await store.schedule.claim(Date.now() + 10, 5)
+    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() })])
+    await store.schedule.track([trackingOf('exp_idle')])
+    await store.schedule.adopt([trackingOf('exp_unconfirmed', { origin: 'watched' })])
+    await store.schedule.watch([{ ref, dueBy: Date.now() }])
+    await store.schedule.renew([ref, refOf('exp_unconfirmed')])
+    const { claims } = await store.schedule.claim(Date.now() + 10, roomFor(5))
     for (const claim of claims) await store.schedule.reschedule(claim, claim)
-    await store.schedule.find(ref)
+    await store.schedule.find([ref])
     await store.budget.take('default')
     await store.budget.pause('default', 1)
     const begun = await store.idempotency.begin('k', soon())
@@ -79,11 +83,19 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
     return begun
   }
 
+  /** The keys of the store, without their prefix. */
+  const namesOf = async ({ client, prefix }: Pick<Given, 'client' | 'prefix'>) =>
+    (await client.keys(`${prefix}:*`)).map((key) => key.slice(prefix.length + 1))
+
   const KEYS = [
     'result:default/cam_A1/exp_A',
     'over:default/cam_A1/exp_A',
-    'due',
-    'rows',
+    'schedule:rows',
+    'schedule:watched',
+    'schedule:idle',
+    'schedule:unconfirmed',
+    'schedule:watchers',
+    'watch:REPLICA',
     'calls:default',
     'pause:default',
     'once:k',
@@ -94,15 +106,18 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   it('may be under any of the keys of this test, since there are no others', async () => {
     const given = await setUp()
     await exercise(given)
-    const keys = await given.client.keys(`${given.prefix}:*`)
-    expect(keys.map((key) => key.slice(given.prefix.length + 1)).sort()).toEqual([...KEYS].sort())
+    const names = (await namesOf(given)).map((name) => name.replace(/^watch:.*/, 'watch:REPLICA'))
+    expect(names.sort()).toEqual([...KEYS].sort())
   })
 
   it.each(Object.keys(JUNK))(
     'does not make the store give Redis up when it is %s',
     async (name) => {
       const { client, prefix, switches, failures, ...given } = await setUp()
-      for (const key of KEYS) {
+      await exercise(given)
+      const keys = await namesOf({ client, prefix })
+      expect(keys).toHaveLength(KEYS.length)
+      for (const key of keys) {
         await exercise(given)
         await client.del(`${prefix}:${key}`)
         await JUNK[name]?.(client, `${prefix}:${key}`)
@@ -114,7 +129,7 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
       await client.del(`${prefix}:once:k`)
       expect(await exercise(given)).toEqual({ state: 'yours' })
       expect(await given.store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-done' } })
-      expect(await given.store.schedule.find(ref)).toBeDefined()
+      expect((await given.store.schedule.find([ref]))[0]).toBeDefined()
     },
   )
 
@@ -163,21 +178,26 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   // asked Redis without a pause.
   it('is never due when its time is infinite', async () => {
     const { store, client, prefix } = await setUp()
-    await client.zAdd(`${prefix}:due`, { score: Infinity, value: 'hello' })
-    expect(await store.schedule.claim(Date.now(), 5)).toEqual({ claims: [], nextDueAt: undefined })
+    for (const queue of ['watched', 'idle', 'unconfirmed']) {
+      await client.zAdd(`${prefix}:schedule:${queue}`, { score: Infinity, value: 'hello' })
+    }
+    expect(await store.schedule.claim(Date.now(), roomFor(5))).toEqual({
+      claims: [],
+      nextDueAt: undefined,
+    })
   })
 
   // Regression: a row without a due time counted as tracked, but nobody looked at its export again.
   it('makes an export untracked when its due time is lost, so that it can be tracked again', async () => {
     const { store, client, prefix } = await setUp()
-    await store.schedule.track(trackingOf('exp_A'))
-    await client.zRem(`${prefix}:due`, 'default/cam_A1/exp_A')
-    expect(await store.schedule.find(ref)).toBeUndefined()
+    await store.schedule.track([trackingOf('exp_A')])
+    await client.zRem(`${prefix}:schedule:idle`, 'default/cam_A1/exp_A')
+    expect((await store.schedule.find([ref]))[0]).toBeUndefined()
   })
 
   it('never becomes a claim and never prevents one, whatever the rows contain', async () => {
     const { store, client, prefix, switches } = await setUp()
-    const good = { ...trackingOf('exp_A'), ref: undefined, token: undefined }
+    const good = { ...trackingOf('exp_A'), queue: 'idle', ref: undefined, token: undefined }
     const field = fc.constantFrom(
       'dueAt',
       'intervalMs',
@@ -185,7 +205,8 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
       'misses',
       'failures',
       'firstSeenAt',
-      'watchedUntil',
+      'agedLooks',
+      'queue',
       'token',
       'hastenMs',
       'extra',
@@ -207,24 +228,24 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
     )
     await fc.assert(
       fc.asyncProperty(row, member, fc.boolean(), async (text, key, isDue) => {
-        await client.del([`${prefix}:due`, `${prefix}:rows`])
-        await client.hSet(`${prefix}:rows`, key, text)
-        if (isDue) await client.zAdd(`${prefix}:due`, { score: 1, value: key })
+        await client.del([`${prefix}:schedule:idle`, `${prefix}:schedule:rows`])
+        await client.hSet(`${prefix}:schedule:rows`, key, text)
+        if (isDue) await client.zAdd(`${prefix}:schedule:idle`, { score: 1, value: key })
         const junkRef = refOf('exp_Z')
-        await store.schedule.find(junkRef)
-        await store.schedule.watch([junkRef], Date.now() + 1_000, Date.now())
+        await store.schedule.find([junkRef])
+        await store.schedule.watch([{ ref: junkRef, dueBy: Date.now() }])
         await store.schedule.reschedule({ ref: junkRef, token: 't' }, trackingOf('exp_Z'))
-        await store.schedule.track(trackingOf('exp_A', { dueAt: Date.now() - 5 }))
-        const { claims } = await store.schedule.claim(Date.now(), 10)
+        await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 5 })])
+        const { claims } = await store.schedule.claim(Date.now(), roomFor(10))
         expect(claims.map((claim) => claim.ref.exportId)).toContain('exp_A')
         for (const claim of claims) {
           expect(['watched', 'started', 'pending']).toContain(claim.origin)
-          for (const time of [claim.dueAt, claim.intervalMs, claim.watchedUntil]) {
+          for (const time of [claim.dueAt, claim.intervalMs, claim.firstSeenAt]) {
             expect(Number.isFinite(time)).toBe(true)
           }
         }
-        await store.schedule.track(trackingOf('exp_Z'))
-        expect(await store.schedule.find(junkRef)).toBeDefined()
+        await store.schedule.track([trackingOf('exp_Z')])
+        expect((await store.schedule.find([junkRef]))[0]).toBeDefined()
         expect(switches).toEqual([])
       }),
       { numRuns: 300, seed: 5 },

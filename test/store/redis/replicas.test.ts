@@ -7,7 +7,7 @@ import { withoutRedis } from '../../helpers/redis.ts'
 import { bareClient, freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
 import { createClock } from '../fixtures.ts'
 import { finalOf, HOUR, refOf, timedOut, trackingOf } from '../records.ts'
-import { idsOf } from '../schedule-fixtures.ts'
+import { idsOf, roomFor } from '../schedule-fixtures.ts'
 
 const ref = refOf('exp_A')
 const later = () => ({ inProgressUntil: Date.now() + 45_000, forgetAt: Date.now() + 24 * HOUR })
@@ -31,9 +31,9 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
     const { one, two } = await openTwo()
     const now = Date.now()
     const ids = Array.from({ length: 60 }, (_, n) => `exp_${n}`)
-    for (const id of ids) await one.schedule.track(trackingOf(id, { dueAt: now }))
+    for (const id of ids) await one.schedule.track([trackingOf(id, { dueAt: now })])
     const answers = await Promise.all(
-      ids.map((_, n) => (n % 2 === 0 ? one : two).schedule.claim(now + 1_000, 1)),
+      ids.map((_, n) => (n % 2 === 0 ? one : two).schedule.claim(now + 1_000, roomFor(1))),
     )
     expect(idsOf(answers.flatMap(({ claims }) => claims)).sort()).toEqual(ids.sort())
     const claimers = answers.map(({ claims }) => claims.length > 0)
@@ -43,8 +43,8 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
 
   it('cannot end each other’s claims', async () => {
     const { one, two } = await openTwo()
-    await one.schedule.track(trackingOf('exp_A', { dueAt: Date.now() }))
-    const [claim] = (await one.schedule.claim(Date.now() + 10, 1)).claims
+    await one.schedule.track([trackingOf('exp_A', { dueAt: Date.now() })])
+    const [claim] = (await one.schedule.claim(Date.now() + 10, roomFor(1))).claims
     if (claim === undefined) throw new Error('nothing is due')
     expect(await two.schedule.untrack(ref, `${claim.token}x`)).toBe(false)
     expect(await two.schedule.reschedule({ ref, token: 'made up' }, claim)).toBe(false)
@@ -58,12 +58,12 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
   it('make the next look when a new watcher wants it, even if the other one was looking meanwhile', async () => {
     const { one, two } = await openTwo()
     const now = Date.now()
-    await two.schedule.track(trackingOf('exp_A', { dueAt: now }))
-    const [claim] = (await two.schedule.claim(now + 10, 1)).claims
+    await two.schedule.track([trackingOf('exp_A', { dueAt: now })])
+    const [claim] = (await two.schedule.claim(now + 10, roomFor(1))).claims
     if (claim === undefined) throw new Error('nothing is due')
-    await one.schedule.watch([ref], now + 30_000, now + 5_000)
+    await one.schedule.watch([{ ref: ref, dueBy: now + 5_000 }])
     await two.schedule.reschedule(claim, { ...claim, dueAt: now + 60_000 })
-    const { dueAt = 0 } = (await one.schedule.find(ref)) ?? {}
+    const { dueAt = 0 } = (await one.schedule.find([ref]))[0] ?? {}
     expect(Math.abs(dueAt - (now + 5_000))).toBeLessThan(1_000)
   })
 

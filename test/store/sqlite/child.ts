@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs'
 import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
 import { finalOf, HOUR, LIMITS, refOf, START, trackingOf, VISIBILITY_MS } from '../records.ts'
+import { roomFor } from '../schedule-fixtures.ts'
 
 const [, , path = '', from = '0'] = process.argv
 
@@ -20,9 +21,9 @@ try {
   writeSync(1, 'open\n')
   for (let n = Number(from); ; n++) {
     const dueAt = n % 2 === 0 ? START : START + HOUR
-    await store.schedule.track(trackingOf(`exp_${n}`, { dueAt }))
+    await store.schedule.track([trackingOf(`exp_${n}`, { dueAt })])
     // Only an export with an even number is due. It is claimed, and the claim is never ended.
-    await store.schedule.claim(START, 1)
+    await store.schedule.claim(START, roomFor(1))
     const until = { inProgressUntil: START + 1000, forgetAt: START + 24 * HOUR }
     await store.idempotency.begin(`key_${n}`, until)
     if (n % 2 === 0) await store.idempotency.finish(`key_${n}`, Buffer.from(`answer ${n}`))

@@ -13,7 +13,8 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Store } from '../../../src/exports/ports.ts'
 import { StoreRefused } from '../../../src/store/sqlite/errors.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
-import { closedAfterTest, createRandom, tempDirectory } from '../fixtures.ts'
+import { createRandom } from '../../helpers/random.ts'
+import { closedAfterTest, tempDirectory } from '../fixtures.ts'
 import { finalOf, LIMITS, refOf, START, timedOut, VISIBILITY_MS } from '../records.ts'
 
 const RECORDS = 60
@@ -175,7 +176,7 @@ describe('damaged sqlite file', () => {
     const { path, onCorrupt, open } = setUp()
     await fill(open())
     const sound = readFileSync(path)
-    const random = createRandom(20_260_102)
+    const { next: random } = createRandom(20_260_102)
     let refused = 0
     let missed = 0
     for (let round = 0; round < 300; round++) {

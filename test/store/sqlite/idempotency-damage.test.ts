@@ -5,7 +5,9 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openSqliteFile } from '../../../src/store/sqlite/file.ts'
 import { createSqliteIdempotency } from '../../../src/store/sqlite/idempotency.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
-import { closedAfterTest, createClock, createRandom, tempDirectory } from '../fixtures.ts'
+import { createCommits } from '../../../src/store/sqlite/transaction.ts'
+import { createRandom } from '../../helpers/random.ts'
+import { closedAfterTest, createClock, tempDirectory } from '../fixtures.ts'
 import { HOUR, LIMITS, START, VISIBILITY_MS } from '../records.ts'
 
 const until = { inProgressUntil: START + 60_000, forgetAt: START + 24 * HOUR }
@@ -36,11 +38,18 @@ const setUp = () => {
   }
   /** Opens only this port, on a database that the test can use as well. */
   const openFile = () => {
-    const { db } = openSqliteFile({ path, maxBytes: 10_000_000, now: clock.now })
+    const { db } = openSqliteFile({ path, now: clock.now })
     onTestFinished(() => {
       if (db.isOpen) db.close()
     })
-    return { db, idempotency: createSqliteIdempotency(db, { now: clock.now, storeFailed }) }
+    return {
+      db,
+      idempotency: createSqliteIdempotency(db, {
+        now: clock.now,
+        storeFailed,
+        ...createCommits(db),
+      }),
+    }
   }
   const told = () => storeFailed.mock.calls.map(([operation]) => operation)
   return { path, clock, onCorrupt, storeFailed, open, openFile, fill, execute, told }
@@ -160,7 +169,7 @@ describe('damaged idempotency key of a sqlite store', () => {
     const { path, open, fill, told, onCorrupt } = setUp()
     await fill(KEYS)
     const sound = readFileSync(path)
-    const random = createRandom(20_260_104)
+    const { next: random } = createRandom(20_260_104)
     let moved = 0
     let kept = 0
     for (let round = 0; round < 200; round++) {

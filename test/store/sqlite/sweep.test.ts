@@ -4,13 +4,14 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openSqliteFile } from '../../../src/store/sqlite/file.ts'
 import { createSqliteResults } from '../../../src/store/sqlite/results.ts'
-import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
+import { createSqliteStore, type SqliteStoreOptions } from '../../../src/store/sqlite/store.ts'
+import { createCommits } from '../../../src/store/sqlite/transaction.ts'
 import { closedAfterTest, createClock, tempDirectory } from '../fixtures.ts'
 import { finalOf, HOUR, LIMITS, refOf, timedOut, VISIBILITY_MS } from '../records.ts'
 
 const MINUTE = 60_000
 
-const setUp = (options: { maxBytes?: number } = {}) => {
+const setUp = (options: Partial<Pick<SqliteStoreOptions, 'maxBytes' | 'onNearlyFull'>> = {}) => {
   const path = join(tempDirectory(), 'gateway.sqlite')
   const clock = createClock()
   const storeFailed = vi.fn<(operation: string, error: unknown) => void>()
@@ -68,7 +69,7 @@ describe('sweep of the sqlite store', () => {
 
   it('works in slices and goes on after 50 ms while more records are left', async () => {
     const { clock, store, rows } = setUp()
-    for (let n = 0; n < 600; n++) await store.results.put(refOf(`exp_${n}`), timedOut)
+    for (let n = 0; n < 150; n++) await store.results.put(refOf(`exp_${n}`), timedOut)
     clock.advance(24 * HOUR)
     vi.advanceTimersByTime(MINUTE)
     vi.advanceTimersByTime(50)
@@ -77,10 +78,10 @@ describe('sweep of the sqlite store', () => {
 
   it('takes one slice at a time', async () => {
     const { clock, store, rows } = setUp()
-    for (let n = 0; n < 600; n++) await store.results.put(refOf(`exp_${n}`), timedOut)
+    for (let n = 0; n < 150; n++) await store.results.put(refOf(`exp_${n}`), timedOut)
     clock.advance(24 * HOUR)
     vi.advanceTimersByTime(MINUTE)
-    expect(await rows()).toHaveLength(100)
+    expect(await rows()).toHaveLength(50)
   })
 
   it('deletes and counts a damaged record', async () => {
@@ -109,9 +110,9 @@ describe('sweep of the sqlite store', () => {
     await store.results.put(refOf('exp_B'), timedOut)
     await store.close()
     const storeFailed = vi.fn<(operation: string, error: unknown) => void>()
-    const { db } = openSqliteFile({ path, maxBytes: 1_000_000, now: clock.now })
+    const { db } = openSqliteFile({ path, now: clock.now })
     onTestFinished(() => db.close())
-    const results = createSqliteResults(db, { now: clock.now, storeFailed })
+    const results = createSqliteResults(db, { now: clock.now, storeFailed, ...createCommits(db) })
     db.exec(`create temp trigger broken before delete on results
       when old.export like '%B' begin select raise(abort, 'out of order'); end`)
     const count = () => db.prepare('select count(*) as n from results').get()?.n
@@ -164,5 +165,47 @@ describe('full sqlite store', () => {
     expect(await store.results.put(refOf('exp_new'), { ...later, snapshot })).toMatchObject({
       kind: 'final',
     })
+  })
+
+  it('still sweeps when it is full to the last page', async () => {
+    // Regression: the file was full, so from the first day on every sweep failed, and the store kept
+    // no new final.
+    const { store, clock, storeFailed } = setUp({ maxBytes: 3_000_000 })
+    const usual = finalOf('a body of the usual size'.repeat(30))
+    let kept = 0
+    const fill = async () => {
+      for (; kept < 10_000; kept++) await store.results.put(refOf(`exp_${kept}`), usual)
+    }
+    await expect(fill()).rejects.toThrow(/full/)
+    clock.advance(24 * HOUR)
+    for (let slice = 0; slice <= kept / 100 + 1; slice++) vi.advanceTimersByTime(MINUTE)
+    expect(storeFailed).not.toHaveBeenCalled()
+    expect(await store.results.get(refOf('exp_0'))).toMatchObject({ kind: 'expired' })
+    const endOfLife = usual.forgetAt + HOUR
+    const next = {
+      ...usual,
+      snapshot: { ...usual.snapshot, endOfLife },
+      forgetAt: endOfLife + HOUR,
+    }
+    expect(await store.results.put(refOf('exp_new'), next)).toMatchObject({ kind: 'final' })
+  })
+
+  it('tells the operator once, before it is full', async () => {
+    const onNearlyFull = vi.fn<(usedBytes: number, maxBytes: number) => void>()
+    const maxBytes = 460_000
+    const { store } = setUp({ maxBytes, onNearlyFull })
+    const large = finalOf('z'.repeat(8000))
+    let puts = 0
+    for (; onNearlyFull.mock.calls.length === 0; puts++) {
+      // When the file is full, this rejects and fails the test: the operator was not told before.
+      await store.results.put(refOf(`exp_${puts}`), large)
+      vi.advanceTimersByTime(MINUTE)
+    }
+    expect(puts).toBeGreaterThan(10)
+    vi.advanceTimersByTime(5 * MINUTE)
+    expect(onNearlyFull).toHaveBeenCalledOnce()
+    const [used = 0, bound] = onNearlyFull.mock.calls[0] ?? []
+    expect(bound).toBe(maxBytes)
+    expect(used).toBeGreaterThan(0.9 * maxBytes)
   })
 })

@@ -45,7 +45,19 @@ describe('supersedes', () => {
     ['an undocumented state after a final', said('queued', NOW + 1), said('error'), false],
     ['a second final', said('error', NOW + 1), said('done'), false],
   ])('decides rightly for %s', (_, next, previous, wins) => {
-    expect(supersedes(next, previous)).toBe(wins)
+    expect(supersedes(next, previous, 'elsewhere', NOW + 2)).toBe(wins)
+  })
+
+  it.each([
+    ['an earlier pending', said('pending', NOW - 1), said('pending'), true],
+    ['a pending after a final', said('pending', NOW + 1), said('done'), false],
+  ])('decides by the order of the calls on one replica for %s', (_, next, previous, wins) => {
+    expect(supersedes(next, previous, 'here', NOW + 2)).toBe(wins)
+  })
+
+  it('does not compare the times when the previous snapshot lies in the future, after a clock was set back', () => {
+    expect(supersedes(said('pending', NOW), said('pending', NOW + 9), 'elsewhere', NOW)).toBe(true)
+    expect(supersedes(said('pending', NOW), said('done', NOW + 9), 'elsewhere', NOW)).toBe(false)
   })
 })
 

@@ -10,7 +10,6 @@ import { REF } from '../../../helpers/status-bodies.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-const HEARTBEATS = 30_000
 const INTERVALS = {
   firstMs: 1_000,
   intervalMs: 5_000,
@@ -33,14 +32,13 @@ const start = ({ watched = false } = {}) => {
     intervals: INTERVALS,
     isWatched: () => watched,
     alarm: { set: (dueAt) => void due.push(dueAt - Date.now()) },
-    watchedForMs: HEARTBEATS,
     exportTtlMs: 2 * HOUR,
     fileTtlMs: DAY,
     random: () => 0.5,
   })
   /** The row of the export: how long until it is due, and the fields that are no times. */
   const row = async () => {
-    const kept = await schedule.find(REF)
+    const [kept] = await schedule.find([REF])
     if (kept === undefined) return 'untracked'
     const { origin, misses, failures } = kept
     return { dueInMs: kept.dueAt - Date.now(), origin, misses, failures }
@@ -107,7 +105,7 @@ describe('a poll that finds the export pending', () => {
 
   it('is repeated at the pace of watched exports while somebody watches on another replica', async () => {
     const { follower, schedule, row } = start()
-    const claim = await schedule.claimed({ watchedUntil: Date.now() + 1 })
+    const claim = await schedule.claimed({ watched: true })
     await follower.settle(claim, kept('pending'))
     expect(await row()).toMatchObject({ dueInMs: 5_000 })
   })
@@ -130,9 +128,28 @@ describe('a poll that finds the export pending', () => {
   it('changes nothing when the claim is lost meanwhile', async () => {
     const { follower, schedule, row } = start()
     const claim = await schedule.claimed()
-    await schedule.track(trackingOf(REF, { dueAt: Date.now() + 123 }))
+    await schedule.track([trackingOf(REF, { dueAt: Date.now() + 123 })])
     await follower.settle(claim, kept('pending'))
     expect(await row()).toMatchObject({ dueInMs: 123 })
+  })
+})
+
+describe('a poll of an unconfirmed export whose last watcher left during the look', () => {
+  it('makes the gateway follow the export when lemlist says that it is pending', async () => {
+    // Regression: the schedule had forgotten the export, so nobody followed it to its end.
+    const { follower, schedule, row } = start()
+    const claim = await schedule.claimed({ origin: 'watched' })
+    await schedule.untrack(REF)
+    await follower.settle(claim, kept('pending'))
+    expect(await row()).toMatchObject({ dueInMs: MINUTE, origin: 'pending' })
+  })
+
+  it('is not repeated when it fails', async () => {
+    const { follower, schedule, row } = start()
+    const claim = await schedule.claimed({ origin: 'watched' })
+    await schedule.untrack(REF)
+    await follower.fail(claim, down())
+    expect(await row()).toBe('untracked')
   })
 })
 
@@ -231,8 +248,29 @@ describe('an export that was started here', () => {
   })
 })
 
+describe('an export whose start is repeated', () => {
+  it('keeps its next look when it is followed', async () => {
+    // Regression: each repetition put the next look off, so a caller who repeated it often enough
+    // kept the gateway from looking at all.
+    const { follower, schedule, row } = start()
+    await schedule.track([trackingOf(REF, { dueAt: Date.now() + 123 })])
+    await follower.resume(REF)
+    expect(await row()).toMatchObject({ dueInMs: 123, origin: 'pending' })
+  })
+
+  it.each([false, true])(
+    'is followed when it is not confirmed yet (watched: %s)',
+    async (watched) => {
+      const { follower, schedule, row } = start({ watched })
+      if (watched) await schedule.adopt([trackingOf(REF, { origin: 'watched' })])
+      await follower.resume(REF)
+      expect(await row()).toMatchObject({ origin: 'started' })
+    },
+  )
+})
+
 describe('an export that is watched and was never seen', () => {
-  const watchedOnly = { origin: 'watched', watchedUntil: 9e15 } as const satisfies Partial<Tracking>
+  const watchedOnly = { origin: 'watched', watched: true } as const
 
   it.each([
     [notFound, 'gone export-not-found'],
@@ -248,20 +286,6 @@ describe('an export that is watched and was never seen', () => {
     await follower.fail(await schedule.claimed({ ...watchedOnly, failures: 1 }), down())
     expect(await row()).toMatchObject({ dueInMs: 20_000, origin: 'watched', failures: 2 })
     expect(told()).toEqual(['trouble upstream-unavailable'])
-  })
-
-  it('is dropped when nobody watches it any more', async () => {
-    const { follower, schedule, row } = start()
-    const claim = await schedule.claimed({ origin: 'watched', watchedUntil: Date.now() })
-    await follower.fail(claim, down())
-    expect(await row()).toBe('untracked')
-  })
-
-  it('is asked for from `adopt` on, until lemlist answers', async () => {
-    const { follower, row, due } = start({ watched: true })
-    await follower.adopt(REF)
-    expect(await row()).toEqual({ dueInMs: 10_000, origin: 'watched', misses: 0, failures: 1 })
-    expect(due).toEqual([10_000])
   })
 })
 
@@ -327,11 +351,20 @@ describe('an export that is pending for ever', () => {
     },
   )
 
-  it.each(ends)('is given up a millisecond after that when a look ends with %s', async (_, end) => {
-    const one = start()
-    await end(one, await one.schedule.claimed({ firstSeenAt: Date.now() - 2.25 * HOUR - 1 }))
-    expect(await one.row()).toBe('untracked')
-  })
+  it.each(ends)(
+    'is given up after three looks in a row that come later than that when each ends with %s',
+    async (_, end) => {
+      // Regression: a clock that jumped ahead made all exports old at once, and the gateway gave each
+      // of them up at its next look.
+      const one = start()
+      await one.schedule.claimed({ firstSeenAt: Date.now() - 2.25 * HOUR - 1 })
+      for (let look = 1; look <= 3; look += 1) {
+        expect(await one.row()).not.toBe('untracked')
+        await end(one, await one.schedule.claimedAgain())
+      }
+      expect(await one.row()).toBe('untracked')
+    },
+  )
 
   it.each(ends)(
     'is not given up while somebody watches when a look ends with %s',
@@ -354,7 +387,7 @@ describe('a look of a caller', () => {
   it('puts the next poll off', async () => {
     const { follower, schedule, row } = start({ watched: true })
     const firstSeenAt = Date.now() - 10_000
-    await schedule.track(trackingOf(REF, { firstSeenAt, dueAt: Date.now() + 1 }))
+    await schedule.track([trackingOf(REF, { firstSeenAt, dueAt: Date.now() + 1 })])
     await follower.note(REF, { snapshot: snapshotOf('pending', Date.now()), firstSeenAt })
     expect(await row()).toMatchObject({ dueInMs: 5_000 })
   })
@@ -363,7 +396,8 @@ describe('a look of a caller', () => {
   // watched on the first.
   it('keeps the pace of watched exports when only another replica has watchers', async () => {
     const { follower, schedule, row } = start()
-    await schedule.track(trackingOf(REF, { watchedUntil: Date.now() + 1 }))
+    await schedule.track([trackingOf(REF)])
+    await schedule.watch([{ ref: REF }])
     await follower.note(REF, kept('pending'))
     expect(await row()).toMatchObject({ dueInMs: 5_000 })
   })
@@ -372,7 +406,7 @@ describe('a look of a caller', () => {
   // came a second later.
   it('plans the next one by the age of the export, not by when this replica first saw it', async () => {
     const { follower, schedule, row } = start({ watched: true })
-    await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE }))
+    await schedule.track([trackingOf(REF, { firstSeenAt: Date.now() - MINUTE })])
     await follower.note(REF, kept('pending'))
     expect(await row()).toMatchObject({ dueInMs: 10_000 })
   })
@@ -386,39 +420,11 @@ describe('a look of a caller', () => {
     expect(await row()).toBe('untracked')
   })
 
-  it('marks a watched export as watched for two heartbeats', async () => {
-    const { follower, schedule } = start({ watched: true })
+  it('tells the operator when the schedule has no room for its export', async () => {
+    const { follower, schedule, observer } = start()
+    schedule.track = async () => [REF]
     await follower.note(REF, kept('pending'))
-    expect((await schedule.find(REF))?.watchedUntil).toBe(Date.now() + HEARTBEATS)
-  })
-})
-
-describe('a new watcher', () => {
-  it('brings the next look forward to the pace of watched exports, counted from the last look', async () => {
-    const { follower, schedule, row, due } = start({ watched: true })
-    const now = Date.now()
-    await schedule.track(trackingOf(REF, { dueAt: now + MINUTE }))
-    await follower.hasten(REF, { firstSeenAt: now - 20_000, observedAt: now - 2_000 })
-    expect(await row()).toMatchObject({ dueInMs: 3_000 })
-    expect(due.at(-1)).toBe(3_000)
-    expect((await schedule.find(REF))?.watchedUntil).toBe(now + HEARTBEATS)
-  })
-
-  it('has the age of the export counted from when any replica first saw it', async () => {
-    const { follower, schedule, row } = start()
-    const dueAt = Date.now() + HOUR
-    await schedule.track(trackingOf(REF, { firstSeenAt: Date.now() - MINUTE, dueAt }))
-    await follower.hasten(REF, { firstSeenAt: Date.now(), observedAt: Date.now() })
-    expect(await row()).toMatchObject({ dueInMs: 10_000 })
-  })
-
-  it('keeps the export watched by every renewal, which never tracks a new export', async () => {
-    const { follower, schedule, row } = start({ watched: true })
-    await follower.renew([REF])
-    expect(await row()).toBe('untracked')
-    await schedule.claimed()
-    await follower.renew([REF])
-    expect((await schedule.find(REF))?.watchedUntil).toBe(Date.now() + HEARTBEATS)
+    expect(observer.told).toEqual(['scheduleFull 1'])
   })
 })
 
@@ -433,7 +439,6 @@ describe('the standing of an export', () => {
     const { firstSeenAt = 0 } = fields
     await schedule.claimed({ ...fields, firstSeenAt: Date.now() + firstSeenAt })
     expect(await follower.standing(REF)).toBe(standing)
-    expect(await follower.isTracked(REF)).toBe(true)
   })
 
   it('is none when it is not tracked, or when the schedule cannot be asked', async () => {
@@ -441,7 +446,6 @@ describe('the standing of an export', () => {
     expect(await follower.standing(REF)).toBe('none')
     schedule.failure = new Error('away')
     expect(await follower.standing(REF)).toBe('none')
-    expect(await follower.isTracked(REF)).toBe(false)
   })
 })
 
@@ -452,16 +456,12 @@ describe('a store that fails', () => {
     schedule.failure = new Error('away')
     await follower.note(REF, kept('pending'))
     await follower.note(REF, kept('done', Date.now() + DAY))
-    await follower.adopt(REF)
     await follower.begin(REF)
-    await follower.hasten(REF, { firstSeenAt: 0, observedAt: 0 })
-    await follower.renew([REF])
     await follower.settle(claim, kept('pending'))
     await follower.fail(claim, down())
     expect(told()).toEqual(['trouble upstream-unavailable'])
     expect(observer.told.map((line) => line.replace('storeFailed schedule.', ''))).toEqual([
-      ...['find', 'track', 'untrack', 'track', 'track', 'find', 'watch', 'watch'],
-      ...['reschedule', 'reschedule'],
+      ...['find', 'track', 'untrack', 'track', 'reschedule', 'reschedule'],
     ])
   })
 })

@@ -1,9 +1,10 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createAlarm } from '../../../../src/exports/following/alarm.ts'
 import { createTracker } from '../../../../src/exports/following/tracker.ts'
-import type { Look } from '../../../../src/exports/ports.ts'
+import type { Look, Turn } from '../../../../src/exports/ports.ts'
 import type { Flight } from '../../../../src/exports/reading/looker.ts'
 import type { Claim } from '../../../../src/exports/schedule.ts'
+import { Problem } from '../../../../src/problems.ts'
 import { fakeSchedule, trackingOf, VISIBILITY_MS } from '../../../helpers/fake-schedule.ts'
 import { useFakeTime } from '../../../helpers/fake-time.ts'
 import { fakeObserver, snapshotOf } from '../../../helpers/fakes.ts'
@@ -13,10 +14,18 @@ const refOf = (number: number) => ({ ...REF, exportId: `axp_${number}` })
 
 /** A tracker whose looks end when the test says so. Its follower is a fake that plans no look. */
 const start = ({ places = 4 } = {}) => {
+  /** What the rest of the gateway knows. The test sets it. */
+  const given = { pausedMs: 0, watched: new Set<string>() }
   useFakeTime()
   const schedule = fakeSchedule()
   const observer = fakeObserver()
-  const flights: { ref: string; turn: unknown; leave(): void; answer(): void; fail(): void }[] = []
+  const flights: {
+    ref: string
+    turn: Turn
+    leave(): void
+    answer(): void
+    fail(error?: Error): void
+  }[] = []
   const settled: string[] = []
   const follower = {
     settle: async ({ ref }: Claim) => void settled.push(`settled ${ref.exportId}`),
@@ -29,6 +38,9 @@ const start = ({ places = 4 } = {}) => {
     alarm,
     observer,
     places,
+    standMs: 4_500,
+    pausedMs: async () => given.pausedMs,
+    isWatched: ({ exportId }) => given.watched.has(exportId),
     follower: {
       settle: (claim) => follower.settle(claim),
       fail: (claim) => follower.fail(claim),
@@ -50,7 +62,7 @@ const start = ({ places = 4 } = {}) => {
           turn,
           leave: started.resolve,
           answer: () => answer.resolve({ snapshot: snapshotOf('pending', 0), firstSeenAt: 0 }),
-          fail: () => answer.reject(new Error('no')),
+          fail: (error = new Error('no')) => answer.reject(error),
         })
         return { flight: { look, answer: answer.promise }, joined: false }
       },
@@ -60,7 +72,7 @@ const start = ({ places = 4 } = {}) => {
   const track = (numbers: readonly number[], dueInMs = 0, intervalMs = 5_000) =>
     Promise.all(
       numbers.map((number) =>
-        schedule.track(trackingOf(refOf(number), { dueAt: Date.now() + dueInMs, intervalMs })),
+        schedule.track([trackingOf(refOf(number), { dueAt: Date.now() + dueInMs, intervalMs })]),
       ),
     )
   const flight = (number: number) => {
@@ -70,7 +82,19 @@ const start = ({ places = 4 } = {}) => {
   }
   const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
   const looked = () => flights.map(({ ref }) => ref)
-  return { tracker, alarm, schedule, observer, follower, flight, looked, settled, track, pass }
+  return {
+    given,
+    tracker,
+    alarm,
+    schedule,
+    observer,
+    follower,
+    flight,
+    looked,
+    settled,
+    track,
+    pass,
+  }
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index)
@@ -88,13 +112,107 @@ describe('the tracker', () => {
     expect(looked()).toEqual(['axp_1'])
   })
 
-  it('makes a poll due an interval from now, so that callers go first, but not for ever', async () => {
+  it('makes a poll due in line an interval after its due time, so that callers go first', async () => {
     const { tracker, track, pass, flight } = start()
     await track([1], 0, 5_000)
     await pass(250)
     tracker.start()
     await pass(0)
-    expect(flight(0).turn).toEqual({ due: 5_250, giveUpAt: Number.POSITIVE_INFINITY })
+    const { due, giveUpAt, callClass } = flight(0).turn
+    expect({ due, giveUpAt, callClass }).toEqual({ due: 5_000, giveUpAt: 4_750, callClass: 'idle' })
+  })
+
+  it('makes a poll that is overdue by more than an interval due now, behind the callers who wait', async () => {
+    const { tracker, track, pass, flight } = start()
+    await track([1], -90_000, 5_000)
+    await pass(250)
+    tracker.start()
+    await pass(0)
+    expect(flight(0).turn).toMatchObject({ due: 250 })
+  })
+
+  it('keeps places in line for each class, however many polls of another class stand there', async () => {
+    const { tracker, track, pass, looked, schedule, given } = start({ places: 2 })
+    await track([1, 2, 3, 4])
+    for (const number of [3, 4]) given.watched.add(refOf(number).exportId)
+    await schedule.watch([{ ref: refOf(3) }, { ref: refOf(4) }])
+    await schedule.adopt([trackingOf(refOf(5), { origin: 'watched' })])
+    tracker.start()
+    await pass(0)
+    expect(looked().sort()).toEqual([1, 2, 3, 4, 5].map((number) => `axp_${number}`))
+  })
+
+  it('claims nothing while lemlist has paused the key', async () => {
+    // Regression: claims ended while their polls stood in line, and other replicas made the same looks.
+    const { tracker, track, pass, looked, schedule, given } = start()
+    given.pausedMs = 40_000
+    await track([1])
+    tracker.start()
+    await pass(39_000)
+    expect(schedule.asked).not.toContain('claim')
+    given.pausedMs = 0
+    await pass(1_000)
+    expect(looked()).toEqual(['axp_1'])
+  })
+
+  it('gives a claim back unchanged when the waiting line turned its poll away', async () => {
+    const { tracker, track, pass, flight, settled } = start()
+    await track([1])
+    tracker.start()
+    await pass(0)
+    flight(0).leave()
+    flight(0).fail(new Problem('budget-exhausted', 'no slot', { notSent: true }))
+    await pass(0)
+    expect(settled).toEqual(['given back axp_1'])
+  })
+
+  it('rests after the waiting line turned a poll away', async () => {
+    // Regression: a line that was full turned polls away at once, and the tracker claimed them again
+    // at once. The process did nothing else, for ever.
+    const { tracker, track, pass, flight, follower, schedule, looked } = start({ places: 1 })
+    follower.giveBack = async (claim) => void (await schedule.reschedule(claim, claim))
+    await track([1])
+    tracker.start()
+    await pass(0)
+    for (const _ of range(10)) {
+      flight(looked().length - 1).leave()
+      flight(looked().length - 1).fail(new Problem('budget-exhausted', '', { notSent: true }))
+      await pass(0)
+    }
+    expect(looked()).toHaveLength(1)
+    await pass(100)
+    expect(looked()).toHaveLength(2)
+  })
+
+  it('lets no poll wait in line for so long that its claim would end before its call', async () => {
+    const { tracker, track, pass, flight } = start()
+    await track([1])
+    tracker.start()
+    await pass(0)
+    expect(flight(0).turn.latestAt).toBe(performance.now() + 4_500)
+  })
+
+  it('tells the follower of a 429 of lemlist as a failed look', async () => {
+    const { tracker, track, pass, flight, settled } = start()
+    await track([1])
+    tracker.start()
+    await pass(0)
+    flight(0).fail(new Problem('budget-exhausted', 'lemlist says so'))
+    await pass(0)
+    expect(settled).toEqual(['failed axp_1'])
+  })
+
+  it('no longer wants the poll of an unconfirmed export when its watchers have left', async () => {
+    const { tracker, pass, flight, schedule, given } = start()
+    given.watched.add('axp_1')
+    await schedule.adopt([1, 2].map((number) => trackingOf(refOf(number), { origin: 'watched' })))
+    tracker.start()
+    await pass(0)
+    expect(flight(0).turn.isWanted?.()).toBe(true)
+    given.watched.clear()
+    expect(flight(0).turn.isWanted?.()).toBe(false)
+    // The second export is watched only on another replica. This replica cannot know when that ends.
+    expect(flight(1).turn.isWanted).toBeUndefined()
   })
 
   it('claims only as many exports as there are places in line, the most urgent first', async () => {

@@ -77,7 +77,7 @@ describe('a final status', () => {
     expect((await cache.lookup(REF))?.snapshot).toEqual(done())
     await cache.lookup(REF)
     expect(cache.peek(REF)?.snapshot).toEqual(done())
-    expect(results.asked).toEqual(['put', 'get'])
+    expect(results.asked).toEqual(['put', 'getMany'])
   })
 
   it('that came first wins over a later one', async () => {
@@ -175,7 +175,7 @@ describe('a store that fails', () => {
     const { cache, results, observer } = start()
     results.failure = new Error('away')
     expect(await cache.lookup(REF)).toBeUndefined()
-    expect(observer.told).toEqual(['storeFailed results.get'])
+    expect(observer.told).toEqual(['storeFailed results.getMany'])
   })
 
   it('does not prevent a final status from being shown, only from being kept', async () => {
@@ -206,13 +206,32 @@ describe('the latest observations', () => {
   it('are bounded by their bytes: the oldest are dropped first', () => {
     const latest = createLatest(1_000)
     const refs = ['a', 'b', 'c', 'd'].map((name) => ({ ...REF, exportId: `axp_${name}` }))
-    for (const ref of refs) latest.set(ref, pending())
+    for (const ref of refs) latest.set(ref, pending(), 'here')
     expect(refs.map((ref) => latest.get(ref) !== undefined)).toEqual([false, true, true, true])
+  })
+
+  it('are in the order of the calls of this replica, whatever the clock does', () => {
+    // Regression: after the clock was set back by an hour, the gateway answered reads with the status
+    // from before that.
+    const latest = createLatest()
+    const before = snapshotOf('pending', Date.now() + 3_600_000, 'before the step')
+    latest.set(REF, before, 'here')
+    const after = snapshotOf('pending', Date.now(), 'after the step')
+    expect(latest.set(REF, after, 'here').snapshot).toBe(after)
+    expect(latest.get(REF)?.snapshot).toBe(after)
+  })
+
+  it('of another replica change nothing when they come late', () => {
+    const latest = createLatest()
+    const newer = snapshotOf('pending', Date.now())
+    latest.set(REF, newer, 'here')
+    latest.set(REF, snapshotOf('pending', Date.now() - 5_000, 'late'), 'elsewhere')
+    expect(latest.get(REF)?.snapshot).toBe(newer)
   })
 
   it('can be forgotten one by one', () => {
     const latest = createLatest()
-    latest.set(REF, pending())
+    latest.set(REF, pending(), 'here')
     latest.forget(REF)
     expect(latest.get(REF)).toBeUndefined()
   })

@@ -33,9 +33,10 @@ const start = ({
   const observer = fakeObserver()
   const cache = createCache({ results, observer, latest: createLatest(), fileTtlMs: DAY })
   const noted: string[] = []
+  const looker = createLooker({ upstream, cache, updates, observer })
   const reader = createReader({
     cache,
-    looker: createLooker({ upstream, cache, updates, observer }),
+    looker,
     follower: {
       note: async (_, { snapshot }) => void noted.push(snapshot.state),
       standing: async () => standing,
@@ -50,7 +51,7 @@ const start = ({
     if (found === undefined) throw new Error(`there was no look ${number}`)
     return found
   }
-  return { reader, cache, results, updates, noted, settled, look, looks: upstream.looks }
+  return { reader, looker, cache, results, updates, noted, settled, look, looks: upstream.looks }
 }
 const say = (state: string, text = state) => snapshotOf(state, Date.now(), text)
 
@@ -165,6 +166,21 @@ describe('reads at the same time', () => {
     look(0).answer(say('pending'))
     await settled()
     expect(second).toEqual(['collapsed pending'])
+  })
+
+  it('begin a look of their own when the poll that they have joined gives up before them', async () => {
+    const { reader, looker, settled, look, looks } = start()
+    const giveUpAt = performance.now() + 1_000
+    const poll = looker.look(REF, { due: 0, giveUpAt, callClass: 'watched' }).flight
+    poll.answer.catch(() => {})
+    const joined = [watch(reader.read(REF)), watch(reader.read(REF))]
+    await settled()
+    look(0).fail(new Problem('budget-exhausted', '', { notSent: true }))
+    await settled()
+    expect(looks).toHaveLength(2)
+    look(1).answer(say('pending'))
+    await settled()
+    expect(joined).toEqual([['miss pending'], ['collapsed pending']])
   })
 
   it('wait for their call once it is under way, however long it takes', async () => {

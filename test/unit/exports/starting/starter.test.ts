@@ -3,7 +3,7 @@ import type { Begun, Idempotency, Started } from '../../../../src/exports/ports.
 import { createStarter } from '../../../../src/exports/starting/starter.ts'
 import { Problem, type ProblemCode } from '../../../../src/problems.ts'
 import { createMemoryIdempotency } from '../../../../src/store/memory/idempotency.ts'
-import { fakeObserver } from '../../../helpers/fakes.ts'
+import { fakeObserver, fakeResults, snapshotOf } from '../../../helpers/fakes.ts'
 
 const HOUR = 3_600_000
 const campaign = { account: 'default', campaignId: 'cam_A' }
@@ -14,10 +14,12 @@ const setUp = (idempotency?: Partial<Idempotency>) => {
   let time = 1_800_000_000_000
   let started = 0
   const followed: string[] = []
+  const resumed: string[] = []
   const order: string[] = []
   const lemlist = { answer: async (): Promise<Started> => startedAs(`axp_${started}`) }
   const observer = fakeObserver()
   const memory = createMemoryIdempotency({ now: () => time })
+  const results = fakeResults()
   const starter = createStarter({
     upstream: {
       start: () => {
@@ -41,7 +43,9 @@ const setUp = (idempotency?: Partial<Idempotency>) => {
         order.push('follow')
         followed.push(exportId)
       },
+      resume: async ({ exportId }) => void resumed.push(exportId),
     },
+    results,
     observer,
     patienceMs: 4_500,
     timeoutMs: 10_000,
@@ -52,7 +56,9 @@ const setUp = (idempotency?: Partial<Idempotency>) => {
     start,
     starter,
     lemlist,
+    results,
     followed,
+    resumed,
     order,
     told: observer.told,
     started: () => started,
@@ -109,9 +115,29 @@ describe('a start with a key', () => {
   it('is followed, after its answer has been stored', async () => {
     const { start, followed, order } = setUp()
     await start()
-    await start()
     expect(followed).toEqual(['axp_1'])
     expect(order).toEqual(['start', 'finish', 'follow'])
+  })
+
+  it('is followed again when the request is repeated, unless its end is known', async () => {
+    // Regression: a process was killed after it had stored the answer and before it tracked the export.
+    // The repeated request got that answer, but nobody followed the export.
+    const { start, followed, resumed, results } = setUp()
+    const exportId = await start()
+    await start()
+    expect([followed, resumed]).toEqual([[exportId], [exportId]])
+    const snapshot = { ...snapshotOf('done', 0), endOfLife: HOUR }
+    await results.put({ ...campaign, exportId }, { kind: 'final', snapshot, forgetAt: HOUR })
+    await start()
+    expect(resumed).toHaveLength(1)
+  })
+
+  it('is followed again when the store cannot say whether its export is over', async () => {
+    const { start, resumed, results, told } = setUp()
+    await start()
+    results.failure = new Error('away')
+    await start()
+    expect([resumed.length, told]).toEqual([1, ['storeFailed results.get']])
   })
 
   // Regression: the id was stored before the body, so the longest answer was too long to be stored.

@@ -53,22 +53,22 @@ describe('a topic', () => {
 
   it('is not made by an update of an export that nobody watches', () => {
     const hub = createHub()
-    hub.dispatch(REF, status('pending'))
+    hub.dispatch(REF, status('pending'), 'elsewhere')
     expect(hub.topic(REF)).toBeUndefined()
   })
 
   it('holds what is known for a watcher who joins later', () => {
     const hub = createHub()
     watcher(hub)
-    hub.dispatch(REF, status('pending'))
-    hub.dispatch(REF, trouble('upstream-timeout'))
+    hub.dispatch(REF, status('pending'), 'elsewhere')
+    hub.dispatch(REF, trouble('upstream-timeout'), 'elsewhere')
     expect(wordsOf(watcher(hub).topic)).toBe('pending + upstream-timeout')
   })
 
   it('begins empty when somebody joins after all have left', () => {
     const hub = createHub()
     const one = watcher(hub)
-    hub.dispatch(REF, status('pending'))
+    hub.dispatch(REF, status('pending'), 'elsewhere')
     one.leave()
     expect(wordsOf(watcher(hub).topic)).toBe('')
   })
@@ -77,9 +77,9 @@ describe('a topic', () => {
     const hub = createHub()
     watcher(hub)
     watcher(hub, OTHER)
-    hub.dispatch(REF, status('done'))
+    hub.dispatch(REF, status('done'), 'elsewhere')
     expect(hub.open().map(({ ref }) => ref)).toEqual([OTHER])
-    hub.dispatch(OTHER, gone('export-timed-out'))
+    hub.dispatch(OTHER, gone('export-timed-out'), 'elsewhere')
     expect(hub.open()).toEqual([])
   })
 
@@ -87,14 +87,14 @@ describe('a topic', () => {
     let time = 0
     const hub = createHub(() => time)
     watcher(hub)
-    hub.dispatch(REF, status('pending', 1))
+    hub.dispatch(REF, status('pending', 1), 'elsewhere')
     time = 7
-    hub.dispatch(REF, status('pending', 2))
+    hub.dispatch(REF, status('pending', 2), 'elsewhere')
     expect(hub.topic(REF)?.heardAt).toBe(7)
     time = 9
-    hub.dispatch(REF, trouble('upstream-timeout'))
+    hub.dispatch(REF, trouble('upstream-timeout'), 'elsewhere')
     time = 11
-    hub.dispatch(REF, trouble('upstream-timeout'))
+    hub.dispatch(REF, trouble('upstream-timeout'), 'elsewhere')
     expect(hub.topic(REF)?.heardAt).toBe(11)
   })
 })
@@ -175,7 +175,7 @@ describe('a dispatch', () => {
   ])('tells %s', (_, updates, expected) => {
     const hub = createHub()
     const { told } = watcher(hub)
-    for (const update of updates) hub.dispatch(REF, update)
+    for (const update of updates) hub.dispatch(REF, update, 'elsewhere')
     expect(told).toEqual(expected)
   })
 
@@ -185,7 +185,7 @@ describe('a dispatch', () => {
     const other = watcher(hub, OTHER)
     const stays = watcher(hub)
     left.leave()
-    hub.dispatch(REF, status('pending'))
+    hub.dispatch(REF, status('pending'), 'elsewhere')
     expect([left.told, other.told, stays.told]).toEqual([[], [], ['pending']])
   })
 })
@@ -194,7 +194,7 @@ describe('many watchers of one export', () => {
   it('are told in slices of 256, with time for other work in between', async () => {
     const hub = createHub()
     const crowd = Array.from({ length: 600 }, () => watcher(hub))
-    hub.dispatch(REF, status('pending'))
+    hub.dispatch(REF, status('pending'), 'elsewhere')
     const toldSoFar = () => crowd.filter(({ told }) => told.length > 0).length
     const steps = [toldSoFar()]
     while (toldSoFar() < 600) {
@@ -207,9 +207,9 @@ describe('many watchers of one export', () => {
   it('all end with the newest status when it comes between slices, and are told no older one after it', async () => {
     const hub = createHub()
     const crowd = Array.from({ length: 600 }, () => watcher(hub))
-    hub.dispatch(REF, status('pending'))
+    hub.dispatch(REF, status('pending'), 'elsewhere')
     await turn()
-    hub.dispatch(REF, status('done', 2))
+    hub.dispatch(REF, status('done', 2), 'elsewhere')
     for (let i = 0; i < 8; i += 1) await turn()
     const histories = new Set(crowd.map(({ told }) => [...new Set(told)].join(', ')))
     expect([...histories].sort()).toEqual(['done', 'pending, done'])
@@ -220,7 +220,7 @@ describe('many watchers of one export', () => {
     const hub = createHub()
     const crowd = Array.from({ length: 600 }, () => watcher(hub))
     for (let i = 0; i < 12; i += 1) {
-      hub.dispatch(REF, status('pending', i, `progress ${i}`))
+      hub.dispatch(REF, status('pending', i, `progress ${i}`), 'elsewhere')
       await turn()
     }
     expect(crowd.filter(({ told }) => told.length === 0)).toEqual([])
@@ -229,7 +229,7 @@ describe('many watchers of one export', () => {
   it('may leave while others are told', async () => {
     const hub = createHub()
     const crowd = Array.from({ length: 600 }, () => watcher(hub))
-    hub.dispatch(REF, status('pending'))
+    hub.dispatch(REF, status('pending'), 'elsewhere')
     for (const { leave } of crowd.slice(300)) leave()
     await turn()
     await turn()

@@ -1,4 +1,4 @@
-/** Random numbers from a seed. The same seed gives the same numbers, and so the same faults. */
+/** Random numbers from a seed. The same seed always gives the same numbers. */
 export interface Random {
   /** A number from 0 up to, but not including, 1. */
   next(): number
@@ -7,7 +7,7 @@ export interface Random {
   pick<T>(items: readonly [T, ...T[]]): T
 }
 
-/** The generator mulberry32. Its 32 bits of state are good enough to choose faults. */
+/** The generator mulberry32. Its 32 bits of state are good enough for tests. */
 export const createRandom = (seed: number): Random => {
   let state = seed >>> 0
   const next = (): number => {

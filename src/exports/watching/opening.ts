@@ -1,0 +1,186 @@
+import { Problem } from '../../problems.ts'
+import { type ExportRef, keyOf } from '../export.ts'
+import type { Attendance, Soon } from '../following/attendance.ts'
+import type { Follower } from '../following/follower.ts'
+import { type PollIntervals, watchedIntervalMs } from '../following/poll-policy.ts'
+import type { Observer } from '../ports.ts'
+import type { Cache } from '../reading/cache.ts'
+import type { Reader, Reading } from '../reading/reader.ts'
+import { wasTurnedAway } from '../turned-away.ts'
+import type { Hub, Topic } from './hub.ts'
+
+/** Finds the first status for subscribers that join. The hub tells it to them. */
+export interface Opening {
+  /**
+   * Resolves when the topic of a joined export holds something to tell. A young observation is
+   * enough, so that 10 000 who join cost lemlist one call or none.
+   * @throws Problem when the export is unknown or over for good
+   */
+  first(ref: ExportRef): Promise<void>
+  /**
+   * The same for many exports. It tells what is known, and leaves the other exports to the shared
+   * poll, which looks at them one after the other. So a stream of a hundred exports does not fill
+   * the waiting line. The problem of one export is told to its topic and not thrown.
+   */
+  firstOfMany(refs: readonly ExportRef[]): Promise<void>
+  /**
+   * Returns the last pending observation if it is younger than the interval of a watched export.
+   */
+  young(ref: ExportRef): Reading | undefined
+}
+
+export interface OpeningOptions {
+  readonly hub: Hub
+  readonly reader: Pick<Reader, 'lookupMany' | 'read'>
+  readonly cache: Pick<Cache, 'stale'>
+  readonly follower: Pick<Follower, 'standing'>
+  readonly attendance: Pick<Attendance, 'hasten' | 'adopt'>
+  readonly observer: Observer
+  readonly intervals: PollIntervals
+  readonly now?: () => number
+}
+
+export const createOpening = (options: OpeningOptions): Opening => {
+  const { hub, reader, cache, follower, attendance, observer, intervals } = options
+  const now = options.now ?? Date.now
+  /** The reads for the first subscriber of each topic. Later subscribers wait for the same read. */
+  const underWay = new Map<string, Promise<void>>()
+
+  const young: Opening['young'] = (ref) => {
+    const known = cache.stale(ref)
+    if (known === undefined) return undefined
+    const { firstSeenAt, snapshot } = known
+    const intervalMs = watchedIntervalMs(now() - firstSeenAt, intervals)
+    return now() - snapshot.observedAt < intervalMs ? { ...known, how: 'collapsed' } : undefined
+  }
+
+  const tell = (ref: ExportRef, { snapshot }: Reading): void =>
+    hub.dispatch(ref, { kind: 'status', snapshot }, 'here')
+
+  const tellTrouble = (ref: ExportRef, { code, message }: Problem): void =>
+    hub.dispatch(ref, { kind: 'trouble', code, detail: message }, 'here')
+
+  const tellGone = (ref: ExportRef, { code, message }: Problem): void =>
+    hub.dispatch(ref, { kind: 'gone', code, detail: message }, 'here')
+
+  const hasten = (refs: readonly ExportRef[]): Promise<void> =>
+    attendance.hasten(
+      refs.flatMap((ref) => {
+        const recent = young(ref)
+        if (recent === undefined) return []
+        const { firstSeenAt, snapshot } = recent
+        return [{ ref, firstSeenAt, observedAt: snapshot.observedAt }]
+      }),
+    )
+
+  const adopt = async (refs: readonly ExportRef[], soon: Soon): Promise<void> => {
+    const wanted = refs.map((ref) => ({ ref }))
+    for (const ref of await attendance.adopt(wanted, soon)) tellTrouble(ref, full())
+  }
+
+  const look = async (ref: ExportRef): Promise<void> => {
+    try {
+      const reading = await reader.read(ref, () => hub.isWatched(ref))
+      if (reading.trouble !== undefined) await adopt([ref], soonAfter(reading.trouble))
+      tell(ref, reading)
+      if (reading.trouble !== undefined) tellTrouble(ref, reading.trouble)
+    } catch (thrown) {
+      const error = thrown instanceof Problem ? thrown : bug(thrown)
+      const passes = error.status !== 404 && error.status !== 410
+      // One 404 for an export that is followed may be a hiccup. The next looks decide.
+      const undecided = error.status === 404 && (await follower.standing(ref)) !== 'none'
+      if (!passes && !undecided) throw error
+      await adopt([ref], soonAfter(error))
+      if (passes) tellTrouble(ref, error)
+    }
+  }
+
+  const bug = (cause: unknown): Problem => {
+    observer.failed('watch', cause)
+    return new Problem('internal', 'Something went wrong in the gateway.', { cause })
+  }
+
+  /** Tells what is known already, or a young observation. Without both it looks at lemlist. */
+  const open = async (ref: ExportRef): Promise<void> => {
+    const [known] = await reader.lookupMany([ref])
+    // An export that has timed out is not over for good: the look below may ask lemlist again.
+    if (known instanceof Problem && known.code !== 'export-timed-out') throw known
+    if (known !== undefined && !(known instanceof Problem)) return tell(ref, known)
+    const recent = young(ref)
+    if (recent === undefined) return look(ref)
+    await hasten([ref])
+    // The status is told last, here and in `look`. If the first subscriber leaves and another one
+    // joins meanwhile, the new one waits for this read, and this line must tell it the status.
+    tell(ref, recent)
+  }
+
+  const begin = (refs: readonly ExportRef[], work: Promise<void>): Promise<void> => {
+    const done = work.finally(() => {
+      for (const key of refs.map(keyOf)) underWay.delete(key)
+    })
+    for (const key of refs.map(keyOf)) underWay.set(key, done)
+    return done
+  }
+
+  const openTelling = (ref: ExportRef): Promise<void> =>
+    open(ref).catch((error) => {
+      if (error instanceof Problem) tellGone(ref, error)
+      throw error
+    })
+
+  const openMany = async (refs: readonly ExportRef[]): Promise<void> => {
+    const known = await reader.lookupMany(refs)
+    const unknown: ExportRef[] = []
+    for (const [index, ref] of refs.entries()) {
+      const one = known[index]
+      if (one === undefined) unknown.push(ref)
+      else if (!(one instanceof Problem)) tell(ref, one)
+      else if (one.code === 'export-timed-out') openTelling(ref).catch(() => {})
+      else tellGone(ref, one)
+    }
+    const recent = unknown.filter((ref) => young(ref) !== undefined)
+    await hasten(recent)
+    for (const ref of recent) {
+      const reading = young(ref)
+      if (reading !== undefined) tell(ref, reading)
+    }
+    await adopt(
+      unknown.filter((ref) => young(ref) === undefined),
+      'at once',
+    )
+  }
+
+  const isTold = (ref: ExportRef): boolean => {
+    const topic = hub.topic(ref)
+    return topic !== undefined && tellsEnough(topic)
+  }
+
+  return {
+    young,
+    first: (ref) =>
+      isTold(ref)
+        ? Promise.resolve()
+        : (underWay.get(keyOf(ref)) ?? begin([ref], openTelling(ref))),
+    firstOfMany: async (refs) => {
+      const fresh = refs.filter((ref) => !isTold(ref) && !underWay.has(keyOf(ref)))
+      if (fresh.length > 0) await begin(fresh, openMany(fresh))
+    },
+  }
+}
+
+/**
+ * Whether the topic is enough for a new subscriber. A `gone` is not: lemlist may know the export by
+ * now, so the new subscriber asks again.
+ */
+const tellsEnough = ({ snapshot, word }: Topic): boolean =>
+  word?.kind !== 'gone' && (snapshot !== undefined || word !== undefined)
+
+/**
+ * Says how soon the next look comes after this trouble. When the waiting line turned the call away,
+ * lemlist has not failed, and the export still waits for its first look.
+ */
+const soonAfter = (trouble: Problem): Soon =>
+  wasTurnedAway(trouble) ? 'at once' : 'after a failure'
+
+const full = (): Problem =>
+  new Problem('overloaded', 'The gateway follows as many exports as it can.')

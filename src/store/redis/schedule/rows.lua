@@ -1,0 +1,130 @@
+-- The tracked exports. All scripts of the schedule begin with this file.
+-- The rows hold times of the clock of Redis. Callers send and get times of their own clock, and the
+-- scripts shift them, so that the clocks of replicas need not agree.
+-- KEYS: 1 rows (hash of JSON by export)
+--       2 to 4 the queues watched, idle, unconfirmed (sorted sets of exports by due time)
+--       5 watchers (sorted set of replicas by the time until which each of them counts as watching)
+--       6 the exports that the calling replica watches (set)
+-- ARGV: 1 the caller's clock in ms, 2 'caller' to use that clock alone, 3 the calling replica, then
+--       the values of the script
+local TYPES = { 'hash', 'zset', 'zset', 'zset', 'zset', 'set' }
+for index, kind in ipairs(TYPES) do
+  local found = redis.call('TYPE', KEYS[index]).ok
+  if found ~= kind and found ~= 'none' then
+    -- The rows and the queues are of no use without each other, so all of them are removed.
+    if index <= 4 then redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) else redis.call('DEL', KEYS[index]) end
+    return redis.error_reply('FOREIGN the script removed a value that no gateway has written')
+  end
+end
+
+local theirs, me = tonumber(ARGV[1]), ARGV[3]
+local function redisNow()
+  if ARGV[2] == 'caller' then return theirs end
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local now = redisNow()
+local shift = now - theirs
+local QUEUES = { watched = KEYS[2], idle = KEYS[3], unconfirmed = KEYS[4] }
+local STRENGTH = { watched = 0, started = 1, pending = 2 }
+local NUMBERS = { 'dueAt', 'intervalMs', 'misses', 'failures', 'agedLooks', 'firstSeenAt' }
+
+local function isNumber(value)
+  return type(value) == 'number' and value > -1e15 and value < 1e15
+end
+
+-- Checks each field, because a value that another program wrote must not stop the script.
+local function rowFrom(text)
+  if not text or #text > 1024 then return nil end
+  local ok, found = pcall(cjson.decode, text)
+  if not ok or type(found) ~= 'table' then return nil end
+  local row = {}
+  for _, name in ipairs(NUMBERS) do
+    if not isNumber(found[name]) then return nil end
+    row[name] = found[name]
+  end
+  if type(found.origin) ~= 'string' or not STRENGTH[found.origin] then return nil end
+  row.origin = found.origin
+  if type(found.queue) == 'string' and QUEUES[found.queue] then row.queue = found.queue end
+  if type(found.token) == 'string' then row.token = found.token end
+  if isNumber(found.hastenMs) then row.hastenMs = found.hastenMs end
+  return row
+end
+
+-- A row without a due time would never be claimed. It counts as missing, so it is tracked again.
+local function read(key)
+  local row = rowFrom(redis.call('HGET', KEYS[1], key))
+  if not row or not row.queue or not redis.call('ZSCORE', QUEUES[row.queue], key) then return nil end
+  return row
+end
+
+local function drop(key)
+  for _, queue in pairs(QUEUES) do redis.call('ZREM', queue, key) end
+  return redis.call('HDEL', KEYS[1], key)
+end
+
+-- The names of the sets of all replicas that count as watching. Each is KEYS[6] with that replica
+-- in place of the calling one.
+local watchSets
+local function isWatched(key)
+  if not watchSets then
+    watchSets = {}
+    local base = string.sub(KEYS[6], 1, #KEYS[6] - #me)
+    for _, replica in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], now, '+inf', 'LIMIT', 0, 200)) do
+      watchSets[#watchSets + 1] = base .. replica
+    end
+  end
+  for _, set in ipairs(watchSets) do
+    if redis.pcall('SISMEMBER', set, key) == 1 then return true end
+  end
+  return false
+end
+
+local function isUnconfirmed(row) return row.origin == 'watched' end
+
+local function queueOf(key, row)
+  if isUnconfirmed(row) then return 'unconfirmed' end
+  return isWatched(key) and 'watched' or 'idle'
+end
+
+local function write(key, row)
+  local queue = queueOf(key, row)
+  if row.queue and row.queue ~= queue then redis.call('ZREM', QUEUES[row.queue], key) end
+  row.queue = queue
+  redis.call('HSET', KEYS[1], key, cjson.encode(row))
+  redis.call('ZADD', QUEUES[queue], string.format('%.0f', row.dueAt), key)
+end
+
+-- Shifts the times of a row to the clock of Redis (way 1), or back to the caller's clock (way -1).
+local function shifted(row, way)
+  row.dueAt, row.firstSeenAt = row.dueAt + way * shift, row.firstSeenAt + way * shift
+  return row
+end
+
+-- Copies into a new row what stays of the row that it replaces.
+local function merge(row, kept)
+  if STRENGTH[kept.origin] > STRENGTH[row.origin] then row.origin = kept.origin end
+  row.firstSeenAt, row.queue = math.min(kept.firstSeenAt, row.firstSeenAt), kept.queue
+end
+
+-- Moves a due time forward. The replica that looks at a claimed export now does not know yet that
+-- somebody watches. Its reschedule applies `hastenMs`.
+local function hasten(row, dueBy)
+  if not dueBy then return end
+  if row.token then
+    row.hastenMs = math.max(0, math.min(row.hastenMs or math.huge, dueBy - now))
+  else
+    row.dueAt = math.min(row.dueAt, dueBy)
+  end
+end
+
+-- Notes that the calling replica counts as watching for `watchMs` from now on.
+local function attend(watchMs)
+  redis.call('ZADD', KEYS[5], now + watchMs, me)
+  redis.call('PEXPIRE', KEYS[5], 2 * watchMs)
+  redis.call('PEXPIRE', KEYS[6], 2 * watchMs)
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - 1)
+  -- When the clock of Redis was set back, a dead replica would count as watching for hours.
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], now + watchMs + 60000, '+inf')
+  watchSets = nil
+end

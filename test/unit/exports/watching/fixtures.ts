@@ -1,0 +1,122 @@
+import { vi } from 'vitest'
+import type { ExportRef, Kept } from '../../../../src/exports/export.ts'
+import type { Reading } from '../../../../src/exports/reading/reader.ts'
+import { createHub, type Topic } from '../../../../src/exports/watching/hub.ts'
+import { createOpening } from '../../../../src/exports/watching/opening.ts'
+import { createUpkeep } from '../../../../src/exports/watching/upkeep.ts'
+import { createWatch } from '../../../../src/exports/watching/watch.ts'
+import { Problem } from '../../../../src/problems.ts'
+import { useFakeTime } from '../../../helpers/fake-time.ts'
+import { fakeObserver, fakeResults, snapshotOf } from '../../../helpers/fakes.ts'
+import { REF } from '../../../helpers/status-bodies.ts'
+
+/** Builds the watch of the gateway as `createAccount` does, on fakes of the parts that it asks. */
+
+const INTERVALS = {
+  firstMs: 1_000,
+  intervalMs: 5_000,
+  maxIntervalMs: 15_000,
+  idleIntervalMs: 60_000,
+}
+
+export type Standing = 'followed' | 'young' | 'none'
+
+export const start = () => {
+  useFakeTime()
+  const hub = createHub()
+  const results = fakeResults()
+  const observer = fakeObserver()
+  /** What the other parts of the gateway know. The test sets it. */
+  const known: {
+    end: Reading | Problem | undefined
+    stale: Kept | undefined
+    standing: Standing
+    /** Whether the schedule has no room for another export. */
+    isFull: boolean
+    /** While this is set, `hasten` waits for it, as for a schedule that answers late. */
+    schedule: Promise<void> | undefined
+  } = { end: undefined, stale: undefined, standing: 'none', isFull: false, schedule: undefined }
+  const asked: string[] = []
+  const reads: PromiseWithResolvers<Reading>[] = []
+  const wanted: (() => boolean)[] = []
+  const reader = {
+    lookup: async () => {
+      if (known.end instanceof Problem) throw known.end
+      return known.end
+    },
+    lookupMany: async (refs: readonly unknown[]) => refs.map(() => known.end),
+    read: (_: unknown, isWanted: () => boolean = () => true) => {
+      const read = Promise.withResolvers<Reading>()
+      reads.push(read)
+      wanted.push(isWanted)
+      return read.promise
+    },
+  }
+  const attendance = {
+    came: () => void asked.push('came'),
+    left: () => void asked.push('left'),
+    hasten: async (looks: readonly { firstSeenAt: number; observedAt: number }[]) => {
+      for (const { firstSeenAt, observedAt } of looks) {
+        asked.push(`hasten ${Date.now() - firstSeenAt} ${Date.now() - observedAt}`)
+      }
+      await known.schedule
+    },
+    adopt: async (exports: readonly { ref: ExportRef; firstSeenAt?: number }[], soon: string) => {
+      for (const { firstSeenAt } of exports) {
+        const confirmed = firstSeenAt === undefined ? '' : ' as confirmed'
+        asked.push(`adopt ${soon}${confirmed}`)
+      }
+      return known.isFull ? exports.map(({ ref }) => ref) : []
+    },
+    renew: async (refs: readonly unknown[]) => void asked.push(`renew ${refs.length}`),
+  }
+  const watching = {
+    ...{ hub, attendance, observer, intervals: INTERVALS },
+    cache: { stale: () => known.stale },
+  }
+  const follower = { standing: async () => known.standing }
+  const opening = createOpening({ ...watching, reader, follower })
+  const upkeep = createUpkeep({ ...watching, results })
+  const watch = createWatch({ hub, opening, attendance, reader })
+  const join = (ref: ExportRef = REF) => {
+    const told: string[] = []
+    const subscriber = { changed: (topic: Topic) => void told.push(wordsOf(topic)) }
+    const topic = watch.join(ref, subscriber)
+    return { told, topic, leave: () => watch.leave(ref, subscriber) }
+  }
+  const read = (number = 0) => {
+    const found = reads[number]
+    if (found === undefined) throw new Error(`there was no read ${number}`)
+    return found
+  }
+  const settled = () => vi.advanceTimersByTimeAsync(0)
+  /** What was asked of the attendance, without the watchers who came and left. */
+  const planned = () => asked.filter((line) => line !== 'came' && line !== 'left')
+  return {
+    ...{ watch, upkeep, hub, results, observer, known, asked, planned, reads, wanted, read },
+    ...{ join, settled },
+  }
+}
+
+const wordsOf = ({ snapshot, word }: Topic): string =>
+  [snapshot?.state, word?.code].filter((part) => part !== undefined).join(' + ')
+
+export const reading = (state: string, more: Partial<Reading> = {}): Reading => ({
+  snapshot: snapshotOf(state, Date.now()),
+  firstSeenAt: Date.now(),
+  how: 'miss',
+  ...more,
+})
+/** A pending observation of this age. The export was first seen `lifeMs` ago. */
+export const observed = (ageMs: number, lifeMs = ageMs): Kept => ({
+  snapshot: snapshotOf('pending', Date.now() - ageMs),
+  firstSeenAt: Date.now() - lifeMs,
+})
+export const notFound = () => new Problem('export-not-found', 'unknown', { upstreamStatus: 404 })
+export const timedOut = () => new Problem('export-timed-out', 'over')
+export const down = () => new Problem('upstream-unavailable', 'down')
+export const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'fine',
+    (error: unknown) => (error instanceof Problem ? error.code : error),
+  )
