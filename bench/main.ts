@@ -1,20 +1,25 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { measureHits } from './hit.ts'
 import { print } from './processes.ts'
+import { measureSchedule } from './schedule.ts'
+import { measureStalls } from './stalls.ts'
 import { measureStreams } from './streams.ts'
+import { measureUnknown } from './unknown.ts'
+import { measureWatched } from './watched.ts'
 
 /**
- * `npm run bench` runs both benchmarks. `npm run bench -- hit` or `-- streams` runs one. No test
- * checks these figures.
+ * `npm run bench` runs the benchmarks that do not take long. `npm run bench -- NAME` runs one
+ * benchmark, such as `schedule` or `stalls`. No test checks these figures.
  */
-const BENCHES = { hit: measureHits, streams: measureStreams }
+const BENCHES = { hit: measureHits, streams: measureStreams, schedule: measureSchedule }
+const LONG = { stalls: measureStalls, unknown: measureUnknown, watched: measureWatched }
 
 const asked = process.argv.slice(2)
-const unknown = asked.filter((name) => !(name in BENCHES))
-if (unknown.length > 0) throw new Error(`The benchmarks are ${Object.keys(BENCHES).join(' and ')}.`)
+const all = { ...BENCHES, ...LONG }
+const unknown = asked.filter((name) => !(name in all))
+if (unknown.length > 0) throw new Error(`The benchmarks are ${Object.keys(all).join(', ')}.`)
 
 const gibibytes = Math.round(totalmem() / 1_024 ** 3)
 print(`Node ${process.version}, ${availableParallelism()} cores, ${gibibytes} GiB`)
-for (const [name, measure] of Object.entries(BENCHES)) {
-  if (asked.length === 0 || asked.includes(name)) await measure()
-}
+const wanted = asked.length === 0 ? Object.keys(BENCHES) : asked
+for (const [name, measure] of Object.entries(all)) if (wanted.includes(name)) await measure()

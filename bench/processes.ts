@@ -19,6 +19,13 @@ export interface Server {
   cpuMs(): number
   /** Resident memory after a garbage collection, bytes. */
   residentBytes(): Promise<number>
+  /**
+   * The longest stall of the server's event loop, milliseconds. It counts from the last call of
+   * this function or of `residentBytes`.
+   */
+  longestStallMs(): Promise<number>
+  /** How many bytes the server has written to the disk so far. */
+  writtenBytes(): number
   end(): Promise<void>
 }
 
@@ -26,24 +33,34 @@ const SERVER_CORE = '0'
 const LOAD_CORE = '1'
 /** Clock ticks in a second: what `getconf CLK_TCK` says on every Linux that Node runs on. */
 const TICKS_PER_S = 100
-/** The time that a collection is given. One of a small heap takes a few milliseconds. */
-const COLLECTED_MS = 500
+/**
+ * The time that a server is given to act on the signal, milliseconds. The collection of a small
+ * heap takes a few milliseconds.
+ */
+const ANSWERED_MS = 500
 
 const pinned = (core: string): readonly string[] =>
   existsSync('/usr/bin/taskset') ? ['/usr/bin/taskset', '-c', core] : []
 
 const file = (name: string): string => join(import.meta.dirname, name)
 
-/** Starts a server that listens on `PORT`. */
+/**
+ * Starts a server that listens on `PORT`.
+ *
+ * @param under a program that starts the server and observes it, such as `strace`, and its
+ * arguments
+ */
 export const startServer = async (
   entry: string,
   env: Readonly<Record<string, string>>,
+  under: readonly string[] = [],
 ): Promise<Server> => {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const [program = process.execPath, ...args] = [
     ...pinned(SERVER_CORE),
-    ...[process.execPath, '--expose-gc', '--import', file('collect-on-signal.ts'), file(entry)],
+    ...[...under, process.execPath, '--expose-gc'],
+    ...['--import', file('measured.ts'), file(entry)],
   ]
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH, NODE_ENV: 'production', PORT: String(port), ...env },
@@ -54,7 +71,12 @@ export const startServer = async (
   // The log of the server is read and dropped, so that its pipe never fills.
   child.stdout.resume()
   await listening(child, port)
-  const stat = (name: string): string => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
+  const pid = under.length === 0 ? child.pid : childOf(child.pid)
+  const stat = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
+  const measure = async (): Promise<void> => {
+    process.kill(Number(pid), 'SIGWINCH')
+    await delay(ANSWERED_MS)
+  }
   return {
     url: `http://127.0.0.1:${port}`,
     cpuMs: () => {
@@ -64,23 +86,31 @@ export const startServer = async (
       return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S
     },
     residentBytes: async () => {
-      child.kill('SIGWINCH')
-      await delay(COLLECTED_MS)
+      await measure()
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(stat('status'))?.[1]) * 1_024
     },
+    longestStallMs: async () => {
+      await measure()
+      return Number(readFileSync(join(directory, 'longest-stall'), 'utf8'))
+    },
+    writtenBytes: () => Number(/^write_bytes: (\d+)$/m.exec(stat('io'))?.[1]),
     end: async () => {
-      child.kill('SIGKILL')
+      process.kill(Number(pid), 'SIGKILL')
       await closed
       rmSync(directory, { recursive: true, force: true })
     },
   }
 }
 
+/** Returns the id of the only child of a process. */
+const childOf = (pid: number | undefined): number =>
+  Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())
+
 /**
  * Returns a port that was free a moment ago. The benchmark chooses the port, because a gateway that
  * logs nothing does not say which port it has chosen.
  */
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -90,7 +120,7 @@ const freePort = async (): Promise<number> => {
   return address.port
 }
 
-const listening = async (child: ChildProcess, port: number): Promise<void> => {
+export const listening = async (child: ChildProcess, port: number): Promise<void> => {
   for (;;) {
     if (child.exitCode !== null) throw new Error('the server did not start')
     const socket = connect(port, '127.0.0.1')
