@@ -68,6 +68,8 @@ export interface ProblemOptions {
   readonly upstreamStatus?: number
   /** True when no part of the call has reached lemlist. */
   readonly notSent?: boolean
+  /** Replaces what the table says. False for a start that may have had its effect. */
+  readonly retryable?: false
   /** The original error. Only the log shows it. */
   readonly cause?: unknown
 }
@@ -87,7 +89,7 @@ export class Problem extends Error {
     this.code = code
     this.status = status
     this.title = title
-    this.retryable = retryable
+    this.retryable = options.retryable ?? retryable
     this.options = options
   }
 }

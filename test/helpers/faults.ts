@@ -88,10 +88,17 @@ const problemDocument = z.strictObject({
   retryable: z.boolean(),
 })
 
-/** Expects that the answer is this problem of the catalogue, with all its members and headers. */
-export const expectProblem = (answer: Answer, code: ProblemCode): void => {
+/**
+ * Expects that the answer is this problem of the catalogue, with all its members and headers.
+ * @param retryable what the answer says about a repeat; by default what the catalogue says
+ */
+export const expectProblem = (
+  answer: Answer,
+  code: ProblemCode,
+  retryable: boolean = PROBLEMS[code].retryable,
+): void => {
   const document = problemDocument.parse(JSON.parse(answer.text))
-  const { status, title, retryable } = PROBLEMS[code]
+  const { status, title } = PROBLEMS[code]
   expect({ ...document, detail: undefined, answered: answer.status }).toEqual({
     type: `urn:lemlist-export-gateway:problem:${code}`,
     title,

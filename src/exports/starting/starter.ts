@@ -108,7 +108,12 @@ export const createStarter = (options: StarterOptions): Starter => {
 
   return {
     start: async (campaign, once) => {
-      if (once === undefined) return follow(campaign, await begin(campaign))
+      if (once === undefined) {
+        const started = await begin(campaign).catch((error) => {
+          throw mayHaveBegun(error)
+        })
+        return follow(campaign, started)
+      }
       const key = hashOf(campaign, once.caller, once.key)
       const begun = await take(key)
       if (begun.state === 'yours') return follow(campaign, await beginOnce(campaign, key))
@@ -129,6 +134,20 @@ export const createStarter = (options: StarterOptions): Starter => {
 
 const isNothingBegun = (error: unknown): boolean =>
   error instanceof Problem && (NOTHING_BEGUN.has(error.code) || error.options.notSent === true)
+
+/**
+ * The problem for a start without a key. A caller that repeats such a start may begin a second
+ * export, so no problem of a start that was sent invites the caller to do that.
+ */
+const mayHaveBegun = (error: unknown): unknown => {
+  if (!(error instanceof Problem) || isNothingBegun(error)) return error
+  const { retryAfterMs: _, ...options } = error.options
+  return new Problem(
+    error.code,
+    `${error.message} lemlist may have begun an export all the same. A repeated start may begin a second one.`,
+    { ...options, retryable: false },
+  )
+}
 
 /** A hash has one length, whatever callers send. NUL cannot be in a part, so it separates them. */
 const hashOf = ({ account, campaignId }: CampaignRef, caller: string, key: string): string =>

@@ -174,7 +174,10 @@ export const problemDocument = z
     instance: z.string().meta({ description: 'The request id, as in `X-Request-Id`.' }),
     // The keys of the catalogue are the problem codes. The type of `Object.keys` does not say so.
     code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
-    retryable: z.boolean().meta({ description: 'Whether the same request may succeed later.' }),
+    retryable: z.boolean().meta({
+      description:
+        'Whether the same request may succeed later. False for a start without an `Idempotency-Key` that may have begun an export.',
+    }),
     errors: z
       .array(z.object({ path: z.string(), message: z.string() }))
       .optional()
