@@ -62,6 +62,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     apiKey,
     budget: store.budget,
     ...{ baseUrl: lemlist.baseUrl, timeoutMs: lemlist.timeoutMs, fileTtlMs: config.fileTtlMs },
+    proxy: lemlist.proxy && {
+      url: lemlist.proxy.url,
+      authorization: lemlist.proxy.authorization?.reveal(),
+    },
   })
   const account = createAccount({ name: DEFAULT_ACCOUNT, upstream, config, store, observer })
   const { reader, watch, starter, files, tracker } = account

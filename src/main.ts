@@ -14,6 +14,7 @@ export const main = async (host: Host): Promise<void> => {
     const config = loadConfig(host.env)
     if (host.argv.includes('--check-config')) {
       host.print('The configuration is sound.')
+      if (config.lemlist.aboutProxy !== undefined) host.print(config.lemlist.aboutProxy)
       return
     }
     const { apiKeyFile } = config.lemlist

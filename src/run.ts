@@ -89,6 +89,10 @@ export const runGateway = async (
         }
       })
     }
+    const { proxy } = config.lemlist
+    if (proxy !== undefined) {
+      logger.info({ proxy: proxy.url.origin }, 'the gateway calls lemlist through a proxy')
+    }
     logger.info({ url, ...(config.docs && { page: `${url}/`, docs: `${url}/docs/` }) }, 'listening')
     // The logger may hold lines back for a second. People and scripts wait for this line, so it is
     // written at once.

@@ -35,6 +35,28 @@ lemlist allows one key 20 calls in 2 seconds, counting the calls of every progra
 at most \`LEMLIST_RATE_LIMIT - LEMLIST_RATE_RESERVE\` calls in any \`LEMLIST_RATE_WINDOW_MS\`. It leaves the other calls
 to other programs. When other programs use the key heavily, raise the reserve.
 
+## Behind a proxy
+
+In a network whose only way out is a proxy, set \`HTTPS_PROXY\`. The gateway then opens a tunnel through the proxy for
+each connection to lemlist (CONNECT). TLS runs between the gateway and lemlist: the gateway verifies lemlist's
+certificate as without a proxy, and the proxy never sees the key. The proxy itself may have an \`https:\` URL.
+\`npm run check-config\` and the log name the proxy without its credentials.
+
+- Credentials belong into the URL and are sent as Basic. Percent-encode their special characters: \`p@ss#1\` is
+  \`p%40ss%231\`. A proxy that asks for NTLM or Kerberos needs a relay of its own in front of it.
+- \`HTTP_PROXY\` is used when \`HTTPS_PROXY\` is unset. Each variable also works in lower case, which wins. \`ALL_PROXY\`
+  and SOCKS proxies are not supported.
+- \`NO_PROXY\` takes names (\`lemlist.com\` and \`.lemlist.com\` stand for the name and all names below it,
+  \`*.lemlist.com\` only for those below it), addresses (\`10.1.2.3\`, \`[::1]\`), blocks (\`10.0.0.0/8\`), each with or
+  without \`:PORT\`, and \`*\`.
+- Set \`NODE_EXTRA_CA_CERTS\` to a PEM file if the proxy, or a gateway that opens TLS on the way, has a certificate of the
+  company's own authority. The gateway cannot be told to skip the verification.
+- Only the calls to lemlist go through the proxy. Redis is always reached directly.
+
+When the proxy refuses a tunnel or cannot be reached, callers get 503 \`upstream-unavailable\`, and the request line in the
+log says \`the proxy answered CONNECT with status 407\`, or how the connection failed. Nothing was sent to lemlist then,
+so an \`Idempotency-Key\` stays free.
+
 ## The store
 
 \`sqlite:PATH\` keeps final answers over restarts. The file belongs to one process: a second process on the same file

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
+import { type Way, wayTo } from './proxy.ts'
 import { isLoopback, key, VARIABLES, type Values } from './variables.ts'
 
 /** Holds a value that no log, no error text and no `util.inspect` shows. */
@@ -54,6 +55,10 @@ export interface Config {
     readonly reserve: number
     readonly windowMs: number
     readonly timeoutMs: number
+    /** The proxy on the way to lemlist. Its URL has no credentials. */
+    readonly proxy: { readonly url: URL; readonly authorization: Secret | undefined } | undefined
+    /** A sentence about the proxy, for the operator. Undefined when no variable names a proxy. */
+    readonly aboutProxy: string | undefined
   }
   readonly host: string
   readonly port: number
@@ -146,6 +151,9 @@ export const loadConfig = (env: Environment): Config => {
       'NODE_TLS_REJECT_UNAUTHORIZED: must not switch off the verification of certificates',
     )
   }
+  // The base URL is missing when it has a fault of its own, which is noted already.
+  const way = wayTo(values.LEMLIST_BASE_URL ?? new URL('https://invalid'), env)
+  if (way.kind === 'fault') faults.push(way.fault)
   if (faults.length > 0) throw new ConfigError(faults)
 
   return Object.freeze({
@@ -157,6 +165,7 @@ export const loadConfig = (env: Environment): Config => {
       calls: values.LEMLIST_RATE_LIMIT - values.LEMLIST_RATE_RESERVE,
       windowMs: values.LEMLIST_RATE_WINDOW_MS,
       timeoutMs: values.LEMLIST_TIMEOUT_MS,
+      ...proxyOf(way),
     },
     host: values.HOST,
     port: values.PORT,
@@ -184,6 +193,15 @@ export const loadConfig = (env: Environment): Config => {
     logLevel: values.LOG_LEVEL,
   })
 }
+
+const secretOf = (value: string | undefined): Secret | undefined =>
+  value === undefined ? undefined : new Secret(value)
+
+const proxyOf = (way: Way) => ({
+  proxy:
+    way.kind === 'proxy' ? { url: way.url, authorization: secretOf(way.authorization) } : undefined,
+  aboutProxy: way.kind === 'fault' ? undefined : way.about,
+})
 
 const keyFrom = (values: Values, faults: string[]): Secret => {
   const { LEMLIST_API_KEY: inline, LEMLIST_API_KEY_FILE: path } = values

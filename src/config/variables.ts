@@ -85,6 +85,20 @@ export const VARIABLES = {
     about:
       'The deadline of a whole call to lemlist, milliseconds. A caller waits at most half of this time before its call to lemlist leaves.',
   },
+  HTTPS_PROXY: {
+    schema: z.string().optional(),
+    about:
+      'A proxy for the calls to lemlist, `http://HOST:PORT` or `https://HOST:PORT`, with `USER:PASSWORD@` before the host if the proxy asks for them. See [below](#behind-a-proxy).',
+  },
+  HTTP_PROXY: {
+    schema: z.string().optional(),
+    about: 'The proxy when `HTTPS_PROXY` is unset, and the only one for a base URL with `http:`.',
+  },
+  NO_PROXY: {
+    schema: z.string().optional(),
+    about:
+      'Hosts that the gateway calls without the proxy, separated by commas. `*` stands for every host.',
+  },
   HOST: {
     schema: z.string().regex(/^[A-Za-z0-9.:[\]_-]{1,255}$/, 'must be a host name or address'),
     default: '127.0.0.1',

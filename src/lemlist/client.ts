@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { Budget, Turn, Upstream } from '../exports/ports.ts'
 import { toSnapshot, toStarted } from './answers.ts'
 import { type ConnectionOptions, createConnection, SOCKETS } from './connection.ts'
-import { isReset, toProblem } from './failures.ts'
+import { isReset, NotSent, toProblem } from './failures.ts'
 import { fileFrom, whenItComes } from './file.ts'
 import { createThrottle } from './throttle.ts'
 import { createWaitingLine, type Place } from './waiting-line.ts'
@@ -75,7 +75,7 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       }
     },
     start: async (campaign, turn) => {
-      const release = await line.enter(turn).slot
+      const release = await line.enter(turn).slot.catch(neverLeft)
       try {
         return toStarted(campaign, await get(`/campaigns/${campaign.campaignId}/export/start`))
       } catch (error) {
@@ -101,6 +101,11 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       await connection.close()
     },
   }
+}
+
+/** A budget that fails keeps a call in line. */
+const neverLeft = (error: unknown): never => {
+  throw toProblem(new NotSent(error))
 }
 
 const nothing = (): void => {}

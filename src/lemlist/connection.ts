@@ -1,6 +1,8 @@
 import { type Dispatcher, Pool } from 'undici'
 import { Problem } from '../problems.ts'
 import type { RawAnswer } from './answers.ts'
+import { request } from './departure.ts'
+import { createTunnel, type ProxyWay } from './tunnel.ts'
 
 export interface ConnectionOptions {
   /** lemlist's base URL: one origin and a path, without a trailing slash. */
@@ -18,13 +20,15 @@ export interface ConnectionOptions {
    * A file of which no byte comes for this long counts as broken off, milliseconds. Default 30 s.
    */
   readonly fileIdleMs?: number
+  /** The proxy on the way to lemlist. Default: none. */
+  readonly proxy?: ProxyWay | undefined
 }
 
 /** HTTP/1.1 to one origin with one key. TLS is always verified. Redirects are never followed. */
 export interface Connection {
   /**
    * Makes one call and reads the body to its end or to the cap of 16 KiB. Rejects with undici's
-   * errors.
+   * errors, or with `NotSent` when no part of the call has left.
    */
   get(path: string): Promise<RawAnswer>
   /** Opens a file, whose body may be long. Files have a pool of sockets of their own. */
@@ -63,16 +67,20 @@ const CLIENT_TTL_MS = 60_000
 const FILE_IDLE_MS = 30_000
 
 export const createConnection = (options: ConnectionOptions): Connection => {
-  const { baseUrl, apiKey, timeoutMs, fileIdleMs = FILE_IDLE_MS } = options
+  const { baseUrl, apiKey, timeoutMs, fileIdleMs = FILE_IDLE_MS, proxy } = options
+  // undici notices that the deadline of a call has passed only when the handshake is over. So the
+  // handshake itself must not last longer than the deadline.
+  const connectMs = Math.min(CONNECT_TIMEOUT_MS, timeoutMs)
   const shared = {
     pipelining: 1,
     allowH2: false,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     clientTtl: CLIENT_TTL_MS,
-    // undici notices that the deadline of a call has passed only when the handshake is over. So the
-    // handshake itself must not last longer than the deadline.
-    connect: { timeout: Math.min(CONNECT_TIMEOUT_MS, timeoutMs), rejectUnauthorized: true },
+    connect:
+      proxy === undefined
+        ? { timeout: connectMs, rejectUnauthorized: true }
+        : createTunnel(proxy, connectMs),
   }
   const calls = new Pool(baseUrl.origin, {
     ...shared,
@@ -98,7 +106,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
 
   return {
     get: async (path) => {
-      const { statusCode, headers, body } = await calls.request({
+      const { statusCode, headers, body } = await request(calls, {
         method: 'GET',
         path: pathOf(path),
         headers: headersOf('application/json'),
@@ -121,7 +129,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       }
     },
     open: (path, range, signal) =>
-      files.request({
+      request(files, {
         method: 'GET',
         path: pathOf(path),
         headers: { ...headersOf('text/csv, */*;q=0.1'), ...(range !== undefined && { range }) },

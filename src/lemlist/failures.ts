@@ -5,6 +5,17 @@ import { Problem } from '../problems.ts'
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
+/**
+ * A call failed before any part of its request had left. The name, the connection, the proxy or the
+ * TLS handshake may have failed, or the gateway has stopped.
+ */
+export class NotSent extends Error {
+  constructor(cause: unknown) {
+    super('no part of the request has left', { cause })
+    this.name = 'NotSent'
+  }
+}
+
 /** Whether lemlist closed the socket before it answered. */
 export const isReset = (error: unknown): boolean =>
   ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(codeOf(error))
@@ -23,20 +34,12 @@ const isMalformed = (error: unknown): boolean =>
     codeOf(error),
   )
 
-/** Whether no connection was made, so that nothing of the call has reached lemlist. */
-const isNotSent = (error: unknown): boolean =>
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS_.*|.*_CERT(IFICATE)?(_.*)?)$/.test(
-    codeOf(error),
-  )
-
 /** Returns a `Problem` unchanged. Any other error becomes the cause of a new one, for the log. */
 export const toProblem = (error: unknown): Problem => {
+  if (error instanceof NotSent) return toUnsent(toProblem(error.cause))
   if (error instanceof Problem) return error
   if (isTimeout(error)) {
-    return new Problem('upstream-timeout', 'lemlist did not answer in time.', {
-      cause: error,
-      notSent: isNotSent(error),
-    })
+    return new Problem('upstream-timeout', 'lemlist did not answer in time.', { cause: error })
   }
   if (isMalformed(error)) {
     return new Problem('upstream-invalid', 'lemlist gave an answer that the gateway cannot use.', {
@@ -46,6 +49,8 @@ export const toProblem = (error: unknown): Problem => {
   return new Problem('upstream-unavailable', 'lemlist cannot be reached.', {
     retryAfterMs: 5_000,
     cause: error,
-    notSent: isNotSent(error),
   })
 }
+
+const toUnsent = ({ code, message, options }: Problem): Problem =>
+  new Problem(code, message, { ...options, notSent: true })

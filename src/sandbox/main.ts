@@ -21,6 +21,8 @@ export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
       ...env,
       LEMLIST_API_KEY: KEY,
       LEMLIST_BASE_URL: await lemlist.listen(),
+      // No proxy can reach the emulator, which runs in this process.
+      no_proxy: '*',
     })
     const close = () => lemlist.close()
     const running = await runGateway(host, config, undefined, close, { readyMade: exports })

@@ -138,6 +138,21 @@ describe('the client', () => {
     )
   })
 
+  it('says that a start has not left when the budget fails', async () => {
+    const { client, budget, lemlist } = await start()
+    budget.take = async () => {
+      throw new Error('the store is broken')
+    }
+    const due = performance.now()
+    const turn = { due, giveUpAt: due + 5_000, callClass: 'watched' } as const
+    const campaign = { account: 'default', campaignId: 'cam_Client' }
+    await expect(client.start(campaign, turn)).rejects.toMatchObject({
+      code: 'upstream-unavailable',
+      options: { notSent: true },
+    })
+    expect(lemlist.calls).toEqual([])
+  })
+
   it('that is closed ends all calls, those under way and those in line, as trouble that passes', async () => {
     const { lemlist, look, client } = await start()
     lemlist.script({}, { hang: true })

@@ -220,22 +220,3 @@ describe('a kept-alive socket', () => {
     expect(gateway.lemlist.calls.map(({ connection }) => connection)).toEqual([1, 1, 1])
   })
 })
-
-describe('the environment', () => {
-  it('cannot lead the calls to lemlist through a proxy', async () => {
-    const proxy = await listenRaw((socket) => socket.destroy())
-    const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY']
-    for (const name of names) {
-      const before = process.env[name]
-      process.env[name] = proxy.url
-      onTestFinished(() => {
-        if (before === undefined) delete process.env[name]
-        else process.env[name] = before
-      })
-    }
-    const gateway = await startIn('unknown')
-    gateway.lemlist.script({}, { body: pendingBody() })
-    expect((await read(gateway)).status).toBe(200)
-    expect(proxy.connections()).toBe(0)
-  })
-})

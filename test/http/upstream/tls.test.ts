@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerOptions } from 'node:https'
-import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { hasOpenssl, makeCertificate } from '../../helpers/certificate.ts'
+import { hasOpenssl, makeCertificate, trust } from '../../helpers/certificate.ts'
 import { BOUNDLESS, expectProblem, read } from '../../helpers/faults.ts'
 import { startGateway } from '../../helpers/gateway.ts'
 import { listenRaw } from '../../helpers/raw-upstream.ts'
@@ -40,13 +39,6 @@ const startWith = async (options: ServerOptions): Promise<TlsUpstream> => {
     env: { ...BOUNDLESS, LEMLIST_BASE_URL: `https://127.0.0.1:${portOf(server)}/api` },
   })
   return { heads, gateway, refused }
-}
-
-/** Until the test ends, this process trusts the certificate as if an authority had signed it. */
-const trust = (cert: Buffer): void => {
-  const before = getCACertificates('default')
-  setDefaultCACertificates([cert.toString()])
-  onTestFinished(() => setDefaultCACertificates(before))
 }
 
 describe.skipIf(!hasOpenssl())('a lemlist over TLS', () => {
