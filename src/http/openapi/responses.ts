@@ -45,7 +45,7 @@ export const RETRY_AFTER: HeaderDocs = {
 export const STATUS_HEADERS: HeaderDocs = {
   ETag: text('A strong ETag, made from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
   'Cache-Control': text(
-    'For a final status `private, max-age=` the seconds that the gateway still keeps it, at most 3600. Else `no-store`.',
+    'For a final status `private, max-age=`: `Age` plus the seconds that the gateway still keeps it, of these at most 3600. A cache subtracts `Age`. Else `no-store`.',
     'private, max-age=3600',
   ),
   Age: integer('Seconds since lemlist gave this status.', 0),

@@ -7,7 +7,8 @@ import type { Bodies } from './bodies.ts'
 import { matchesETag } from './conditional.ts'
 
 const CACHE_NAME = 'lemlist-gateway'
-const LONGEST_MAX_AGE_S = 3_600
+/** The longest time for which a cache may use an answer without asking again, seconds. */
+const LONGEST_FRESH_S = 3_600
 
 const seconds = (ms: number): number => Math.max(0, Math.floor(ms / 1_000))
 
@@ -27,10 +28,11 @@ export const sendStatus = (
   const { snapshot, keptUntil } = reading
   const now = Date.now()
   const etag = bodies.etagOf(snapshot)
+  const age = seconds(now - snapshot.observedAt)
   const secondsLeft = keptUntil === undefined ? 0 : seconds(keptUntil - now)
   reply
     .header('etag', etag)
-    .header('age', String(seconds(now - snapshot.observedAt)))
+    .header('age', String(age))
     .header('cache-status', cacheStatus(reading, secondsLeft))
     .header('link', links(params, snapshot.state))
     .header('x-request-id', request.id)
@@ -39,7 +41,8 @@ export const sendStatus = (
       'cache-control',
       keptUntil === undefined
         ? 'no-store'
-        : `private, max-age=${Math.min(LONGEST_MAX_AGE_S, secondsLeft)}`,
+        : // A cache subtracts `Age` from `max-age` (RFC 9111, 4.2), so both count from lemlist's word.
+          `private, max-age=${age + Math.min(LONGEST_FRESH_S, secondsLeft)}`,
     )
   if (isPending(snapshot)) {
     const intervalMs = watchedIntervalMs(now - reading.firstSeenAt, intervals)
