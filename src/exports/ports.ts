@@ -59,6 +59,8 @@ export interface FileAnswer {
   readonly framed: boolean
   /** A well-formed `Content-Range`. A 206 always has one, a 416 may have one. */
   readonly range: string | undefined
+  /** Whether lemlist is known to serve parts of this file: it said so, or it did so. */
+  readonly servesRanges: boolean
   /** Emits an error when lemlist breaks off. Destroying the stream ends the call to lemlist. */
   readonly body: Readable
 }

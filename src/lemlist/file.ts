@@ -44,6 +44,9 @@ const isFile = ({ headers }: Answer): boolean => {
   )
 }
 
+const saysRanges = ({ headers }: Answer): boolean =>
+  /(?:^|,)\s*bytes\s*(?:,|$)/i.test([headers['accept-ranges'] ?? ''].flat().join())
+
 const PART = /^bytes \d{1,15}-\d{1,15}\/(\d{1,15}|\*)$/
 const NO_PART = /^bytes \*\/\d{1,15}$/
 
@@ -66,7 +69,8 @@ export const fileFrom = async (answer: Answer, asked: Asked): Promise<FileAnswer
     if (status !== 416 && !isFile(answer)) throw invalid('not a file by type or encoding')
     const length = lengthOf(answer)
     const framed = length !== undefined || headers['transfer-encoding'] !== undefined
-    return { status, length, framed, range: status === 200 ? undefined : range, body }
+    const servesRanges = status !== 200 || saysRanges(answer)
+    return { status, length, framed, range: status === 200 ? undefined : range, servesRanges, body }
   } catch (error) {
     body.destroy()
     throw error

@@ -78,7 +78,7 @@ export const FILE_HEADERS: HeaderDocs = {
   ),
   'Content-Length': integer('Length in bytes, if lemlist says it.', 23_654),
   'Content-Range': text('Only with 206: the range that is sent.', 'bytes 0-1023/23654'),
-  'Accept-Ranges': text('`bytes`.', 'bytes'),
+  'Accept-Ranges': text('`bytes`, when lemlist is known to serve parts of the file.', 'bytes'),
   'Cache-Control': text(
     '`private, no-store`, because leads are personal data.',
     'private, no-store',

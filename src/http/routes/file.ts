@@ -117,15 +117,16 @@ const describe = (
   { id }: FastifyRequest,
   reply: FastifyReply,
   exportId: string,
-  { status, length, range }: FileAnswer,
+  { status, length, range, servesRanges }: FileAnswer,
 ): void => {
   reply
     .code(status)
     .header('cache-control', 'private, no-store')
     .header('content-security-policy', "default-src 'none'; sandbox")
     .header('x-content-type-options', 'nosniff')
-    .header('accept-ranges', 'bytes')
     .header('x-request-id', id)
+  // A client that resumes a download trusts this header, so it is sent only when it is true.
+  if (servesRanges) reply.header('accept-ranges', 'bytes')
   if (range !== undefined) reply.header('content-range', range)
   if (status === 416) {
     reply.header('content-length', '0')

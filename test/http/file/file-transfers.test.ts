@@ -173,7 +173,8 @@ describe('a caller who takes nothing', () => {
   it('is cut, and the body that was sent to him is closed', async () => {
     const body = Readable.from(endless())
     const ended = new Promise<void>((resolve) => body.once('close', resolve))
-    const answer = { status: 200, length: undefined, framed: true, range: undefined, body } as const
+    const head = { status: 200, length: undefined, framed: true, range: undefined } as const
+    const answer = { ...head, servesRanges: false, body }
     const files = { open: async () => answer }
     const app = createServer({
       logger: memoryLogger().logger,

@@ -72,6 +72,34 @@ describe('the file of an export that is done', () => {
     expect(gateway.lemlist.calls.map(({ operation }) => operation)).toEqual(['file'])
   })
 
+  // Regression: every file promised ranges. A client that resumed a download trusted that, and failed.
+  it.each([
+    ['says nothing of ranges', {}, null],
+    ['says that it serves none', { 'Accept-Ranges': 'none' }, null],
+    ['serves ranges of another unit', { 'Accept-Ranges': 'rows, x-bytes' }, null],
+    ['serves ranges', { 'Accept-Ranges': 'bytes' }, 'bytes'],
+    ['serves ranges of two units', { 'Accept-Ranges': 'rows, Bytes' }, 'bytes'],
+  ])('promises ranges only if lemlist does: it %s', async (_, headers, promised) => {
+    const gateway = await startFileGateway()
+    scriptFile(gateway, csvAnswer('a,b\n', headers))
+    const asked = { headers: { Range: 'bytes=1000-' } }
+    for (const asking of [{}, asked, { method: 'HEAD' } as const]) {
+      const answer = await download(gateway, REF, asking)
+      expect([answer.status, answer.headers.get('accept-ranges')]).toEqual([200, promised])
+    }
+  })
+
+  it.each([
+    [206, 'bytes 1-2/4', 'bc'],
+    [416, 'bytes */4', ''],
+  ])('is known to have ranges when lemlist answers %i', async (status, range, body) => {
+    const gateway = await startFileGateway()
+    const headers = { 'Content-Type': 'text/csv', 'Content-Range': range }
+    scriptFile(gateway, { status, headers, body })
+    const answer = await download(gateway, REF, { headers: { Range: 'bytes=1-2' } })
+    expect([answer.status, answer.headers.get('accept-ranges')]).toEqual([status, 'bytes'])
+  })
+
   it('may be of unknown length', async () => {
     const gateway = await startFileGateway()
     scriptFile(gateway, csvAnswer('a,b\n1,2\n', { 'Transfer-Encoding': 'chunked' }))

@@ -22,7 +22,8 @@ const start = (answers: (body: Readable) => Partial<FileAnswer> | Promise<Partia
       file: async () => {
         const body = Readable.from(['12345', '67890', '1'], { objectMode: false })
         bodies.push(body)
-        const answer = { status: 200, length: undefined, framed: true, range: undefined } as const
+        const head = { status: 200, length: undefined, framed: true, range: undefined } as const
+        const answer = { ...head, servesRanges: false }
         return { ...answer, body, ...(await answers(body)) }
       },
     },
