@@ -51,7 +51,9 @@ describe('the committed document', () => {
   })
 })
 
-describe.each(OPERATIONS)('$name', ({ operation }) => {
+const isHead = ({ name }: { readonly name: string }): boolean => name.startsWith('HEAD ')
+
+describe.each(OPERATIONS.filter((one) => !isHead(one)))('$name', ({ operation }) => {
   const responses = Object.entries(operation.responses)
   const codes = problemCodes(operation)
 
@@ -106,6 +108,36 @@ describe.each(OPERATIONS)('$name', ({ operation }) => {
 
   it('describes its parameters', () => {
     for (const { description } of operation.parameters ?? []) expect(description).toMatch(/.{8,}/)
+  })
+})
+
+// Regression: no HEAD was described, and a proxy that checks requests by the document refused each.
+describe.each(OPERATIONS.filter(isHead))('$name', ({ name, operation }) => {
+  const get = operationOf(name.replace('HEAD', 'GET'))
+
+  it('has the answers and headers of its GET, without content', () => {
+    const answers = Object.entries(operation.responses)
+    const statuses = Object.keys(get.responses).filter((status) => !['206', '416'].includes(status))
+    expect(answers.map(([status]) => status)).toEqual(statuses)
+    expect(answers.length).toBeGreaterThan(4)
+    for (const [status, { description, headers, content }] of answers) {
+      expect(content, status).toBeUndefined()
+      expect({ description, headers }).toEqual({
+        description: get.responses[status]?.description,
+        headers: get.responses[status]?.headers,
+      })
+    }
+  })
+
+  it('has the parameters of its GET, but no range', () => {
+    const { parameters = [] } = get
+    const expected = parameters.filter((parameter) => parameter.name !== 'range')
+    expect(operation.parameters ?? []).toEqual(expected)
+  })
+
+  it('has an id and a summary of its own', () => {
+    expect(operation.operationId).toBe(`${get.operationId}Head`)
+    expect(operation.summary).not.toBe(get.summary)
   })
 })
 

@@ -44,16 +44,10 @@ describe('the routes', () => {
     )
   })
 
-  it('are those of the document, besides HEAD and the pages for people', () => {
-    const served = routes.filter((name) => !name.startsWith('HEAD ') && !isPage(name))
+  it('are those of the document, besides the pages for people', () => {
+    const served = routes.filter((name) => !isPage(name))
+    expect(served.filter((name) => name.startsWith('HEAD ')).length).toBeGreaterThan(5)
     expect(served.toSorted()).toEqual(OPERATIONS.map(({ name }) => name).toSorted())
-  })
-
-  it('have a GET in the document for every HEAD that is served', () => {
-    const gets = new Set(OPERATIONS.map(({ name }) => name))
-    const heads = routes.filter((name) => name.startsWith('HEAD ') && !isPage(name))
-    expect(heads.length).toBeGreaterThan(0)
-    for (const head of heads) expect(gets).toContain(head.replace('HEAD', 'GET'))
   })
 })
 

@@ -7,6 +7,7 @@ import {
   createJsonSchemaTransformObject,
 } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { describeHead, isHead } from './head.ts'
 import { COMMON_PROBLEMS, NO_CONTENT, problemResponses, REQUEST_ID } from './responses.ts'
 
 interface OpenApiOptions {
@@ -79,6 +80,7 @@ const version = (): string => {
  */
 export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOptions) => {
   await app.register(swagger, {
+    exposeHeadRoutes: true,
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -103,7 +105,7 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
     transform: (route) => {
       const made = transform(route)
       keepResponseDetails(route.schema, made.schema)
-      return made
+      return isHead(route.route.method) ? { ...made, schema: describeHead(made.schema) } : made
     },
     transformObject: (document) =>
       // Pruning only removes components, so the result is of the same type as its argument.
@@ -111,7 +113,7 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
   })
   app.get(
     '/openapi.json',
-    { schema: documentSchema('Json', 'application/json') },
+    { schema: documentSchema('Json', 'application/json', DOCUMENT) },
     (request, reply) =>
       reply
         .header('x-request-id', request.id)
@@ -120,7 +122,7 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
   )
   app.get(
     '/openapi.yaml',
-    { schema: documentSchema('Yaml', 'application/yaml') },
+    { schema: documentSchema('Yaml', 'application/yaml', z.string()) },
     (request, reply) =>
       reply
         .header('x-request-id', request.id)
@@ -148,7 +150,11 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
 const UI_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-const documentSchema = (form: string, type: string): FastifySchema => ({
+const DOCUMENT = z
+  .looseObject({ openapi: z.string() })
+  .meta({ description: 'A document as OpenAPI 3.1 defines it.' })
+
+const documentSchema = (form: string, type: string, schema: z.ZodType): FastifySchema => ({
   operationId: `getOpenApi${form}`,
   tags: ['documentation'],
   summary: `This document as ${form.toUpperCase()}`,
@@ -156,7 +162,7 @@ const documentSchema = (form: string, type: string): FastifySchema => ({
     200: {
       description: 'The document, as OpenAPI 3.1.',
       headers: REQUEST_ID,
-      content: { [type]: { schema: z.string() } },
+      content: { [type]: { schema } },
     },
     ...problemResponses(...COMMON_PROBLEMS),
   },

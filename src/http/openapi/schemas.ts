@@ -24,58 +24,66 @@ export type ExportParams = z.infer<typeof exportParams>
 
 export const campaignParams = z.object({ campaignId })
 
-const wholeNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
-const date = (description: string) =>
-  z.string().meta({ description, format: 'date-time' }).optional()
+/**
+ * A field of lemlist's, which the gateway passes on as it is. The document says what is usual, and
+ * allows every value: the gateway does not refuse a body because of such a field.
+ */
+const usually = (description: string, ...examples: readonly unknown[]) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ description, ...(examples.length > 0 && { examples: [...examples] }) })
+
+/** The gateway refuses a body about another export, so these are the id asked for, or nothing. */
+const ownId = (description: string) => z.string().nullable().optional().meta({ description })
+
+/** What a status and a started export have in common. */
+const progress = {
+  teamId: usually('Id of the team.', 'tea_b4rMsi2trB42WyuWP'),
+  campaignId: ownId('Id of the campaign.'),
+  campaignName: usually('Name of the campaign.', 'Insights Outreach 2024'),
+  startedAt: usually('When the export began, RFC 3339, as lemlist says.', '2025-10-27T07:53:16Z'),
+  progressIndex: usually('Number of the step, 0 to 6 in every example of lemlist.', 3),
+  progressTime: usually('Time of the last progress, epoch milliseconds.', 1_639_138_959_979),
+  progressLastStepDuration: usually('Duration of the last step, milliseconds.', 200),
+  progressType: usually(
+    'Name of the step. It is not the state: a pending export may have the step `done`.',
+    'processing',
+  ),
+  progress: usually('Items done in this step.', 50),
+  total: usually('Items to do in this step. 0 at the start, and 0 again at the end.', 100),
+}
 
 /**
  * lemlist's own JSON. Only `status.status` is required. Fields that are not listed may come, too.
  */
 export const exportStatus = z
   .looseObject({
-    ok: z.boolean().optional(),
+    ok: usually('`true`.', true),
     status: z.looseObject({
-      _id: z.string().optional().meta({ description: 'Same as `id`. Often absent.' }),
-      id: z.string().optional().meta({ description: 'Id of the export.' }),
-      teamId: z.string().optional(),
-      campaignId: z.string().optional(),
-      campaignName: z.string().optional(),
+      _id: ownId('Same as `id`. Often absent.'),
+      id: ownId('Id of the export.'),
+      ...progress,
       status: z.string().meta({
         description:
           '`pending`, `done` or `error`. The gateway also passes on a word that lemlist has not documented.',
         examples: ['pending', 'done', 'error'],
       }),
-      startedAt: date('When the export began, as lemlist says.'),
-      endedAt: date('When the export ended. Only present when it has ended.'),
-      progressIndex: wholeNumber
-        .optional()
-        .meta({ description: 'Number of the step, 0 to 6 in every example of lemlist.' }),
-      progressTime: wholeNumber
-        .optional()
-        .meta({ description: 'Time of the last progress, epoch milliseconds.' }),
-      progressLastStepDuration: wholeNumber
-        .optional()
-        .meta({ description: 'Duration of the last step, milliseconds.' }),
-      progressType: z.string().optional().meta({
-        description:
-          'Name of the step. It is not the state: a pending export may have the step `done`.',
-      }),
-      progress: wholeNumber.optional().meta({ description: 'Items done in this step.' }),
-      total: wholeNumber
-        .optional()
-        .meta({ description: 'Items to do in this step. 0 at the start, and 0 again at the end.' }),
-      fileSize: wholeNumber
-        .optional()
-        .meta({ description: 'Size of the CSV in bytes, when the export is done.' }),
-      url: z.string().optional().meta({
-        description:
-          "The link to the CSV at lemlist, when the export is done. With `FILE_URLS=gateway` it is the URL of the gateway's file route.",
-      }),
+      endedAt: usually(
+        'When the export ended, RFC 3339. Only present when it has ended.',
+        '2025-10-27T07:53:17.286Z',
+      ),
+      fileSize: usually('Size of the CSV in bytes, when the export is done.', 23_654),
+      url: usually(
+        "The link to the CSV at lemlist, when the export is done. With `FILE_URLS=gateway` it is the URL of the gateway's file route.",
+        'https://api.lemlist.com/api/files/exports/fil_axp_7guBefhehehe.csv',
+      ),
     }),
   })
   .meta({
     id: 'ExportStatus',
-    description: "lemlist's answer to a read of the status, byte for byte.",
+    description:
+      "lemlist's answer to a read of the status, byte for byte. A field may have another type than is usual.",
   })
 
 /** Headers of the status route. */
@@ -119,21 +127,16 @@ export const csvText = z.string().meta({ description: "The bytes of lemlist's fi
  */
 export const startedExport = z
   .looseObject({
-    _id: z.string().optional(),
-    id: z.string().meta({ description: 'Id of the export.' }),
-    teamId: z.string().optional(),
-    campaignId: z.string().optional(),
-    campaignName: z.string().optional(),
-    status: z.string().optional(),
-    startedAt: date('When the export began, as lemlist says.'),
-    progressIndex: wholeNumber.optional(),
-    progressTime: wholeNumber.optional(),
-    progressLastStepDuration: wholeNumber.optional(),
-    progressType: z.string().optional(),
-    progress: wholeNumber.optional(),
-    total: wholeNumber.optional(),
+    _id: ownId('Same as `id`. At least one of the two is there.'),
+    id: ownId('Id of the export.'),
+    ...progress,
+    status: usually('The state of the export.', 'pending'),
   })
-  .meta({ id: 'StartedExport', description: "lemlist's answer to a start, byte for byte." })
+  .meta({
+    id: 'StartedExport',
+    description:
+      "lemlist's answer to a start, byte for byte. A field may have another type than is usual.",
+  })
 
 /**
  * Headers of the event routes. The schema accepts every value as the last id. The route ignores a

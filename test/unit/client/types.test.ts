@@ -19,21 +19,20 @@ type Body = z.infer<typeof exportStatus>
 type Fields = Body['status']
 
 describe('the types of the client', () => {
+  // The schema allows any value in a field that the gateway passes on unread. The client's types are
+  // narrower: they say what lemlist documents.
   it('match the schema of a status', () => {
-    expectTypeOf<Body>().toExtend<client.ExportStatus>()
     expectTypeOf<client.ExportStatus>().toExtend<Body>()
     expectTypeOf<keyof Named<client.ExportStatus>>().toEqualTypeOf<keyof Named<Body>>()
+    expectTypeOf<keyof Named<client.ExportFields>>().toEqualTypeOf<keyof Named<Fields>>()
     // The client's type names the states that it knows, but lemlist may send any other word.
-    expectTypeOf<Omit<Named<client.ExportFields>, 'status'>>().toEqualTypeOf<
-      Omit<Named<Fields>, 'status'>
-    >()
     expectTypeOf<string>().toExtend<client.ExportFields['status']>()
     expectTypeOf<client.ExportFields['status']>().toExtend<Fields['status']>()
   })
 
   it('match the schema of a start', () => {
     type Started = z.infer<typeof startedExport>
-    expectTypeOf<Started>().toExtend<client.StartedExport>()
+    expectTypeOf<client.StartedExport>().toExtend<Started>()
     expectTypeOf<Exclude<keyof Named<Started>, keyof Named<client.StartedExport>>>().toBeNever()
   })
 
