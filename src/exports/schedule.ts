@@ -65,7 +65,9 @@ export interface Watched {
 
 /**
  * The tracked exports, each until it is final. An operation on many exports is one transaction of
- * the store, or one script for a few hundred of them.
+ * the store, or one script for a few hundred of them. Such operations take effect in the order in
+ * which they are called. So a caller who decides and calls in the same turn of the event loop has
+ * the last word, even if an earlier call still runs.
  *
  * The number of tracked exports is bounded, and so is the number of unconfirmed ones among them.
  * The schedule does not track the exports beyond a bound, and returns them.

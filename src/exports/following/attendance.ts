@@ -81,11 +81,15 @@ export const createAttendance = (options: AttendanceOptions): Attendance => {
     const refs = [...changed.values()]
     changed = new Map()
     await inSlices(refs, async (slice) => {
-      // The hub is asked only now, because a watcher who left may be back.
+      // The hub is asked in the turn of the event loop in which the calls are made. A store runs
+      // calls in the order in which they are made. So when a watcher comes back later, the call
+      // that tells so runs later, too.
       const here = slice.filter(isWatched).map((ref) => ({ ref }))
       const gone = slice.filter((ref) => !isWatched(ref))
-      if (here.length > 0) await attempt('schedule.watch', () => schedule.watch(here))
-      if (gone.length > 0) await attempt('schedule.unwatch', () => schedule.unwatch(gone))
+      await Promise.all([
+        here.length > 0 && attempt('schedule.watch', () => schedule.watch(here)),
+        gone.length > 0 && attempt('schedule.unwatch', () => schedule.unwatch(gone)),
+      ])
     })
   }
 

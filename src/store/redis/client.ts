@@ -44,6 +44,19 @@ const SILENT_MS = 1_500
 const CONNECT_MS = 1_000
 const LONGEST_RECONNECT_MS = 1_000
 
+const SCRIPTS = {
+  readResults: script('./read-results.lua'),
+  putResult: script('./put-result.lua'),
+  scheduleTrack: script('./schedule/rows.lua', './schedule/track.lua'),
+  scheduleWatch: script('./schedule/rows.lua', './schedule/watch.lua'),
+  scheduleClaim: script('./schedule/rows.lua', './schedule/claim.lua'),
+  scheduleLook: script('./schedule/rows.lua', './schedule/look.lua'),
+  scheduleRestore: script('./schedule/rows.lua', './schedule/restore.lua'),
+  takeSlot: script('./budget.lua'),
+  idempotency: script('./idempotency.lua'),
+  countReplicas: script('./replicas.lua'),
+}
+
 const create = ({ url, prefix }: RedisOptions) =>
   createClient({
     url,
@@ -56,18 +69,7 @@ const create = ({ url, prefix }: RedisOptions) =>
       socketTimeout: SILENT_MS,
       reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, LONGEST_RECONNECT_MS),
     },
-    scripts: {
-      readResults: script('./read-results.lua'),
-      putResult: script('./put-result.lua'),
-      scheduleTrack: script('./schedule/rows.lua', './schedule/track.lua'),
-      scheduleWatch: script('./schedule/rows.lua', './schedule/watch.lua'),
-      scheduleClaim: script('./schedule/rows.lua', './schedule/claim.lua'),
-      scheduleLook: script('./schedule/rows.lua', './schedule/look.lua'),
-      scheduleRestore: script('./schedule/rows.lua', './schedule/restore.lua'),
-      takeSlot: script('./budget.lua'),
-      idempotency: script('./idempotency.lua'),
-      countReplicas: script('./replicas.lua'),
-    },
+    scripts: SCRIPTS,
   })
 
 export type RedisClient = ReturnType<typeof create>
@@ -98,6 +100,12 @@ export const connectRedis = (options: RedisOptions): Redis => {
     client.on('error', () => {})
     client.connect().catch(() => {})
   }
+  // The client sends a script a second time when Redis does not know it. Then the script would run
+  // after commands that were sent later, and the schedule relies on the order. A server may refuse
+  // to load scripts. The scripts work there all the same.
+  commands.on('ready', () => {
+    for (const { SCRIPT } of Object.values(SCRIPTS)) commands.scriptLoad(SCRIPT).catch(() => {})
+  })
 
   const within: Redis['within'] = async (work) => {
     const late = Promise.withResolvers<never>()

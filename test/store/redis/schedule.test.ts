@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { withoutRedis } from '../../helpers/redis.ts'
+import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { bareClient, freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
 import { refOf, trackingOf } from '../records.ts'
 import { findOne, idsOf, roomFor, watchAll } from '../schedule-fixtures.ts'
@@ -82,6 +82,16 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     await one.schedule.renew([refOf('exp_B')])
     const [a, b] = await one.schedule.find([ref, refOf('exp_B')])
     expect([a?.watched, b?.watched]).toEqual([false, true])
+  })
+
+  it('runs calls in the order in which they are made, also the first ones on a new server', async () => {
+    // Regression: the first `unwatch` ran after the `adopt` behind it, and dropped its export.
+    const { url } = await startRedis()
+    const { store } = await openRedisStore({ url, prefix: freshPrefix() })
+    const adopt = () => store.schedule.adopt([unconfirmed(Date.now())])
+    await adopt()
+    await Promise.all([store.schedule.unwatch([ref]), adopt()])
+    expect(await findOne(store.schedule, 'exp_A')).toMatchObject({ watched: true })
   })
 
   it('claims no export twice, however long a claim holds', async () => {

@@ -74,6 +74,27 @@ describe('the attendance', () => {
     expect(await row()).toMatchObject({ watched: true })
   })
 
+  it('drops nothing of a watcher who comes back while the schedule is still being told', async () => {
+    // Regression: the schedule dropped the export of a watcher who came back within milliseconds.
+    const { attendance, schedule, come, leave, row, turns } = start()
+    const { promise: told, resolve } = Promise.withResolvers<void>()
+    const { watch } = schedule
+    schedule.watch = async (watched) => {
+      await watch(watched)
+      await told
+    }
+    come(REF)
+    await attendance.adopt([{ ref: REF }], 'at once')
+    come(refOf(1))
+    leave(REF)
+    await turns()
+    come(REF)
+    await attendance.adopt([{ ref: REF }], 'at once')
+    resolve()
+    await turns()
+    expect(await row()).toMatchObject({ origin: 'watched', watched: true })
+  })
+
   it('tells the schedule of very many exports in slices, each in a turn of its own', async () => {
     const { schedule, come, turns } = start()
     for (const number of range(1_200)) come(refOf(number))
