@@ -61,6 +61,11 @@ export interface Watched {
   readonly ref: ExportRef
   /** A later due time moves forward to this time, epoch milliseconds. */
   readonly dueBy?: number
+  /**
+   * The interval of the watched export, milliseconds. A look that is under way counts, so the next
+   * one comes no sooner than this after its answer. Default 0.
+   */
+  readonly intervalMs?: number
 }
 
 /**
@@ -99,10 +104,12 @@ export interface Schedule {
    */
   unwatch(refs: readonly ExportRef[]): Promise<void>
   /**
-   * Called at each heartbeat with all exports that this replica watches. The store writes again
-   * only those that it has lost.
+   * Called at each heartbeat. `watchedNow` returns all exports that this replica watches. The store
+   * calls it again just before each write, because watchers come and go meanwhile. Afterwards
+   * exactly these exports count as watched here. Returns those of them that did not count as
+   * watched before. The schedule may have dropped such an export, and its next look may come late.
    */
-  renew(refs: readonly ExportRef[]): Promise<void>
+  renew(watchedNow: () => readonly ExportRef[]): Promise<readonly ExportRef[]>
   /**
    * Claims the longest overdue exports of each class, as many as `room` says, each with a new
    * token. A claimed export is due again when the visibility time-out has passed, so the claims of
@@ -112,7 +119,7 @@ export interface Schedule {
    */
   claim(now: number, room: PerClass): Promise<{ claims: Claim[]; nextDueAt: number | undefined }>
   /** Says when to look at the export next. If the claim is lost, returns false, changes nothing. */
-  reschedule(claim: Pick<Claim, 'ref' | 'token'>, plan: Plan): Promise<boolean>
+  reschedule(claim: Pick<Claim, 'ref' | 'token' | 'firstSeenAt'>, plan: Plan): Promise<boolean>
   /** Returns one answer for each export, in their order. */
   find(refs: readonly ExportRef[]): Promise<readonly (Tracked | undefined)[]>
   /** Stops tracking the export. With a token it does so only while that claim holds. */

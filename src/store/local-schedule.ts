@@ -162,10 +162,13 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
     async unwatch(refs) {
       for (const ref of refs) unwatch(keyOf(ref))
     },
-    async renew(refs) {
+    async renew(watchedNow) {
+      const refs = watchedNow()
       const keys = new Set(refs.map(keyOf))
       for (const key of watchedHere) if (!keys.has(key)) unwatch(key)
-      for (const key of keys) if (!watchedHere.has(key)) watch(key)
+      const lost = refs.filter((ref) => !watchedHere.has(keyOf(ref)))
+      for (const ref of lost) watch(keyOf(ref))
+      return lost
     },
     async claim(now, room) {
       mendClock(now)

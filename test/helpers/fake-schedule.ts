@@ -44,7 +44,7 @@ export const fakeSchedule = (): FakeSchedule => {
     adopt: (trackings) => ask('adopt', () => rows.adopt(trackings)),
     watch: (watched) => ask('watch', () => rows.watch(watched)),
     unwatch: (refs) => ask('unwatch', () => rows.unwatch(refs)),
-    renew: (refs) => ask('renew', () => rows.renew(refs)),
+    renew: (watchedNow) => ask('renew', () => rows.renew(watchedNow)),
     claim: (now, room) =>
       ask('claim', async () => {
         const claimed = await rows.claim(now, room)

@@ -249,7 +249,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
     it('changes nothing with a token that nobody was given', async () => {
       const { schedule } = await setUp(trackingOf('exp_A'))
       for (const token of ['', 'made up', 'undefined', 'null']) {
-        expect(await schedule.reschedule({ ref, token }, plan)).toBe(false)
+        expect(await schedule.reschedule({ ref, token, firstSeenAt: START }, plan)).toBe(false)
         expect(await schedule.untrack(ref, token)).toBe(false)
       }
       expect(await findOne(schedule, 'exp_A')).toEqual({ ...trackingOf('exp_A'), watched: false })

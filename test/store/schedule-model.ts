@@ -57,7 +57,7 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
     expect(found).toEqual(expected)
   }
 
-  const hasten = (id: string, dueBy: number) => {
+  const hasten = (id: string, dueBy: number, intervalMs: number) => {
     const twin = twins.get(id)
     if (twin === undefined) return
     const { tracking, token } = twin
@@ -67,7 +67,7 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
     } else if (hastens) {
       twins.set(id, {
         ...twin,
-        hastened: Math.min(twin.hastened ?? Infinity, dueBy),
+        hastened: Math.min(twin.hastened ?? Infinity, Math.max(dueBy, START + intervalMs)),
       })
     }
   }
@@ -96,7 +96,7 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
       const next = { ...plan, ref: refOf(id), firstSeenAt }
       await schedule.adopt([next])
       watched.add(id)
-      if (twins.has(id)) hasten(id, next.dueAt)
+      if (twins.has(id)) hasten(id, next.dueAt, next.intervalMs)
       else twins.set(id, { tracking: next })
       await expectTwins()
     },
@@ -108,7 +108,7 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
       )
       for (const id of ids) {
         watched.add(id)
-        if (dueBy !== undefined) hasten(id, dueBy)
+        if (dueBy !== undefined) hasten(id, dueBy, 0)
       }
       await expectTwins()
     },

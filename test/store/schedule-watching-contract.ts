@@ -54,6 +54,16 @@ export const describeWatching = (name: string, open: () => Store): void => {
       expect(await schedule.reschedule(claim, plan)).toBe(true)
     })
 
+    it('puts no second look at once behind the one that is under way', async () => {
+      // Regression: a stream that opened during a look caused a second look right after its answer.
+      const { schedule } = await setUp(trackingOf('exp_A'))
+      const claim = await claimOne(schedule, START)
+      await schedule.adopt([unconfirmed('exp_A', { dueAt: START, intervalMs: 5000 })])
+      await schedule.watch([{ ref, dueBy: START + 100, intervalMs: 5000 }])
+      await schedule.reschedule(claim, { ...plan, dueAt: START + 5000, intervalMs: 5000 })
+      expect(await findOne(schedule, 'exp_A')).toMatchObject({ dueAt: START + 5000 })
+    })
+
     it('brings an export forward whose claim is over', async () => {
       const { schedule, claimIds } = await setUp(trackingOf('exp_A'))
       await schedule.reschedule(await claimOne(schedule, START), plan)
@@ -96,7 +106,7 @@ export const describeWatching = (name: string, open: () => Store): void => {
     it('changes nothing when a renewal names what is already watched', async () => {
       const { schedule, claimIds } = await setUp(trackingOf('exp_A', { dueAt: START + 500 }))
       await watchAll(schedule, ['exp_A'])
-      await schedule.renew([ref])
+      await schedule.renew(() => [ref])
       expect(await findOne(schedule, 'exp_A')).toMatchObject({ watched: true })
       expect(await claimIds(START + 499)).toEqual([])
     })
@@ -106,12 +116,45 @@ export const describeWatching = (name: string, open: () => Store): void => {
       const watched = async () =>
         (await schedule.find([ref, refOf('exp_B')])).map((found) => found?.watched)
       await watchAll(schedule, ['exp_A'])
-      await schedule.renew([ref, refOf('exp_B')])
+      await schedule.renew(() => [ref, refOf('exp_B')])
       expect(await watched()).toEqual([true, true])
-      await schedule.renew([refOf('exp_B')])
+      await schedule.renew(() => [refOf('exp_B')])
       expect(await watched()).toEqual([false, true])
-      await schedule.renew([])
+      await schedule.renew(() => [])
       expect(await watched()).toEqual([false, false])
+    })
+  })
+
+  describe(`a renewal on the schedule of ${name}`, () => {
+    it('sees that other exports are watched, also when they are as many as before', async () => {
+      // Regression: the heartbeat compared only how many exports are watched.
+      const refs = ['exp_A', 'exp_B', 'exp_C'].map((id) => refOf(id))
+      const { schedule } = await setUp(...refs.map((one) => trackingOf(one.exportId)))
+      await watchAll(schedule, ['exp_A', 'exp_B'])
+      await schedule.renew(() => [ref, refOf('exp_C')])
+      const found = await schedule.find(refs)
+      expect(found.map((one) => one?.watched)).toEqual([true, false, true])
+    })
+
+    it('returns the exports that did not count as watched before it', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A'))
+      await watchAll(schedule, ['exp_A'])
+      const watchedNow = () => [ref, refOf('exp_B')]
+      expect(await schedule.renew(watchedNow)).toEqual([refOf('exp_B')])
+      expect(await schedule.renew(watchedNow)).toEqual([])
+    })
+
+    it('counts exactly 1 200 exports as watched that have taken the place of 1 200 others', async () => {
+      const { schedule } = await setUp()
+      const idsFrom = (first: number) => Array.from({ length: 1200 }, (_, n) => `exp_${first + n}`)
+      await schedule.track(idsFrom(0).map((id) => trackingOf(id)))
+      await schedule.track(idsFrom(1200).map((id) => trackingOf(id)))
+      await watchAll(schedule, idsFrom(0))
+      const refs = idsFrom(1200).map((id) => refOf(id))
+      expect(await schedule.renew(() => refs)).toHaveLength(1200)
+      const found = await schedule.find([...idsFrom(0).map((id) => refOf(id)), ...refs])
+      expect(found.findIndex((one) => one?.watched)).toBe(1200)
+      expect(found.slice(1200).every((one) => one?.watched)).toBe(true)
     })
   })
 

@@ -44,8 +44,11 @@ export interface Attendance {
    * Returns the exports that the schedule has no room for.
    */
   adopt(wanted: readonly Wanted[], soon: Soon): Promise<readonly ExportRef[]>
-  /** Called at each heartbeat with all exports that this replica watches. */
-  renew(refs: readonly ExportRef[]): Promise<void>
+  /**
+   * Called at each heartbeat. `watchedNow` returns all exports that this replica watches. Returns
+   * the exports that the schedule did not count as watched here, so it may have dropped them.
+   */
+  renew(watchedNow: () => readonly ExportRef[]): Promise<readonly ExportRef[]>
 }
 
 interface AttendanceOptions {
@@ -99,15 +102,16 @@ export const createAttendance = (options: AttendanceOptions): Attendance => {
   }
 
   /**
-   * Returns when the next look at a watched export comes.
+   * Returns when the next look at a watched export comes, and the interval of the export.
    *
    * @param firstSeenAt what the schedule knows: another replica may have seen the export long
    * before this one
    */
-  const dueBy = (look: LastLook, firstSeenAt = look.firstSeenAt): number => {
+  const timesAfter = (look: LastLook, firstSeenAt = look.firstSeenAt) => {
     const seenAt = Math.min(look.firstSeenAt, firstSeenAt)
     const looked = { now: look.observedAt, firstSeenAt: seenAt, watched: true, pending: true }
-    return nextLook({ ...looked, failures: 0, random: random() }, intervals).dueAt
+    const next = nextLook({ ...looked, failures: 0, random: random() }, intervals)
+    return { dueBy: next.dueAt, intervalMs: next.intervalMs }
   }
 
   /** Returns when to look, and the interval of the export. */
@@ -142,7 +146,7 @@ export const createAttendance = (options: AttendanceOptions): Attendance => {
         const known = await attempt('schedule.find', () => schedule.find(refs))
         const watched: Watched[] = slice.map((look, index) => ({
           ref: look.ref,
-          dueBy: dueBy(look, known?.[index]?.firstSeenAt),
+          ...timesAfter(look, known?.[index]?.firstSeenAt),
         }))
         const here = watched.filter(({ ref }) => isWatched(ref))
         await attempt('schedule.watch', () => schedule.watch(here))
@@ -160,8 +164,7 @@ export const createAttendance = (options: AttendanceOptions): Attendance => {
       if (refused.length > 0) observer.scheduleFull(refused.length)
       return refused
     },
-    renew: async (refs) => {
-      await attempt('schedule.renew', () => schedule.renew(refs))
-    },
+    renew: async (watchedNow) =>
+      (await attempt('schedule.renew', () => schedule.renew(watchedNow))) ?? [],
   }
 }

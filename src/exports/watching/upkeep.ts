@@ -1,5 +1,5 @@
 import { timedOut } from '../ends.ts'
-import type { ExportRef } from '../export.ts'
+import { type ExportRef, keyOf } from '../export.ts'
 import type { Attendance, Soon } from '../following/attendance.ts'
 import type { PollIntervals } from '../following/poll-policy.ts'
 import type { Observer, ResultRecord, Results } from '../ports.ts'
@@ -70,14 +70,22 @@ export const createUpkeep = (options: UpkeepOptions): Upkeep => {
     await attendance.adopt(wanted, soon)
   }
 
+  const watchedNow = (): readonly ExportRef[] => hub.open().map(({ ref }) => ref)
+
   return {
     renew: async () => {
       const topics = hub.open()
       if (topics.length === 0) return
       await tellEnds(topics)
       await nextTurn()
+      const lost = new Set((await attendance.renew(watchedNow)).map(keyOf))
       const open = hub.open()
-      await attendance.renew(open.map(({ ref }) => ref))
+      // The other replicas took these exports for unwatched. They may have dropped them, or planned
+      // their next looks too late.
+      await follow(
+        open.filter(({ ref }) => lost.has(keyOf(ref))),
+        'in an interval',
+      )
       const silentMs = intervals.maxIntervalMs * SILENT_INTERVALS
       // After the clock was set back, `heardAt` may lie far in the future.
       const silent = open.filter(({ heardAt }) => Math.abs(now() - heardAt) >= silentMs)
@@ -88,7 +96,7 @@ export const createUpkeep = (options: UpkeepOptions): Upkeep => {
       // Another replica may have reached Redis before this one. It took these exports for
       // unwatched, so their next looks may be planned too late.
       await follow(topics, 'in an interval')
-      await attendance.renew(topics.map(({ ref }) => ref))
+      await attendance.renew(watchedNow)
       await tellEnds(topics)
     },
   }

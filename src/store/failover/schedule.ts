@@ -19,7 +19,7 @@ type Meanwhile = NonNullable<Restoring['meanwhile']>
  */
 export const createStandInSchedule = (
   primary: Pick<RedisStore, 'schedule' | 'results'>,
-  { either }: Switch,
+  { isUp, either }: Switch,
   { visibilityMs, scheduleLimits }: Pick<FailoverOptions, 'visibilityMs' | 'scheduleLimits'>,
 ): Schedule & Restored & { goAway(): void } => {
   const there = primary.schedule
@@ -123,15 +123,21 @@ export const createStandInSchedule = (
           await here.watch(watched)
         },
       ),
-    unwatch: (refs) =>
-      either(
+    unwatch: (refs) => {
+      const wasUp = isUp()
+      return either(
         () => there.unwatch(refs),
-        () => here.unwatch(refs),
-      ),
-    renew: (refs) =>
+        async () => {
+          // The schedule in memory began with nothing watched when Redis went away. What it has been
+          // told since then is newer than a call that has waited for Redis in vain.
+          if (!wasUp) await here.unwatch(refs)
+        },
+      )
+    },
+    renew: (watchedNow) =>
       either(
-        () => there.renew(refs),
-        () => here.renew(refs),
+        () => there.renew(watchedNow),
+        () => here.renew(watchedNow),
       ),
     claim: async (now, room) => {
       const claimed = await either(
@@ -142,11 +148,21 @@ export const createStandInSchedule = (
       return claimed
     },
     reschedule: (claim, plan) => {
-      const before = known.get(keyOf(claim.ref))
+      const { ref, firstSeenAt } = claim
+      const before = known.get(keyOf(ref))
       if (before !== undefined) know({ ...before, ...plan })
+      /** An export that this look has confirmed is not known yet. */
+      const learn = () => {
+        if (before === undefined) know({ ref, firstSeenAt, ...plan })
+      }
       return either(
-        () => there.reschedule(claim, plan),
+        async () => {
+          const held = await there.reschedule(claim, plan)
+          if (held) learn()
+          return held
+        },
         () => {
+          learn()
           if (!isUnconfirmed(plan)) change(claim.ref, { token: claim.token })
           return here.reschedule(claim, plan)
         },

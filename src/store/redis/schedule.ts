@@ -50,8 +50,8 @@ const MOST_CLAIMS = 1_000
 
 /**
  * `Schedule` as a hash of rows, a sorted set of due times for each class, and for each replica a
- * set of the exports that it watches. A renewal prolongs the life of the whole set, so it costs the
- * same for one export as for thousands. Each operation on up to 500 exports is one script.
+ * set of the exports that it watches. A renewal prolongs the life of the whole set, and reads its
+ * members. Each operation on up to 500 exports is one script.
  */
 export const createRedisSchedule = (
   { commands, deadlineMs, run }: Redis,
@@ -61,7 +61,8 @@ export const createRedisSchedule = (
   const { maxTracked, maxUnconfirmed, longestAheadMs } = { ...DEFAULT_LIMITS, ...options.limits }
   // A claimed export is due when its claim ends.
   const aheadMs = Math.max(longestAheadMs, visibilityMs)
-  const me = randomUUID()
+  // The name tells the other replicas how long this one may count as watching.
+  const me = `${randomUUID()}.${watchMs}`
   const keys = [
     ...['schedule:rows', 'schedule:watched', 'schedule:idle', 'schedule:unconfirmed'],
     ...['schedule:watchers', `watch:${me}`],
@@ -109,40 +110,60 @@ export const createRedisSchedule = (
     return refused
   }
 
-  /** Whether the set in Redis may differ from what is watched here, although it may be as large. */
-  let isUnsure = false
-  const unsureUnlessDone = async (work: Promise<unknown>): Promise<void> => {
-    try {
-      await work
-    } catch (error) {
-      isUnsure = true
-      throw error
-    }
-  }
   const tell = (op: 'watch' | 'unwatch', values: readonly (string | number)[]) =>
-    unsureUnlessDone(ask('scheduleWatch', op, watchMs, ...values))
+    ask('scheduleWatch', op, watchMs, ...values)
 
   const watch: Schedule['watch'] = (watched) =>
-    sliced(watched, (slice) => {
-      const pairs = slice.flatMap(({ ref, dueBy }) => [
+    sliced(watched, async (slice) => {
+      const values = slice.flatMap(({ ref, dueBy, intervalMs = 0 }) => [
         keyOf(ref),
         dueBy === undefined ? '' : Math.round(dueBy),
+        Math.round(intervalMs),
       ])
-      return tell('watch', pairs)
+      await tell('watch', values)
     })
 
   const unwatch: Schedule['unwatch'] = (refs) =>
-    sliced(refs, (slice) => tell('unwatch', slice.map(keyOf)))
+    sliced(refs, async (slice) => {
+      await tell('unwatch', slice.map(keyOf))
+    })
+
+  /** Reads the set in slices, because neither Redis nor this process may be busy for long. */
+  const membersInRedis = async (): Promise<Set<string>> => {
+    const members = new Set<string>()
+    let cursor = '0'
+    do {
+      const from = cursor
+      // Without a type mapping the client answers with texts.
+      const page = (await run(() => commands.sScan(`watch:${me}`, from, { COUNT: SLICE }))) as {
+        cursor: string
+        members: string[]
+      }
+      for (const member of page.members) members.add(member)
+      cursor = page.cursor
+    } while (cursor !== '0')
+    return members
+  }
 
   /**
-   * Called when the set in Redis may differ from what this replica watches. Redis has lost members,
-   * or the set has some that nobody here watches any more.
+   * Compares all members, because a set of the right size may hold the wrong exports. Two thousand
+   * members are 90 KB for each heartbeat. What to tell Redis is decided in the turn of the event
+   * loop in which it is sent, because watchers come and go while the set is read.
    */
-  const mendSet = async (refs: readonly ExportRef[]): Promise<void> => {
-    const members = new Set<string>((await run(() => commands.sMembers(`watch:${me}`))) as string[])
-    const missing = refs.filter((ref) => !members.delete(keyOf(ref)))
-    await watch(missing.map((ref) => ({ ref })))
-    await unwatch([...members].flatMap((key) => refFrom(key) ?? []))
+  const renew: Schedule['renew'] = async (watchedNow) => {
+    await ask('scheduleWatch', 'renew', watchMs)
+    const before = watchedNow()
+    const members = await membersInRedis()
+    const lost = before.filter((ref) => !members.delete(keyOf(ref)))
+    await sliced(lost, async (slice) => {
+      const keysNow = new Set(watchedNow().map(keyOf))
+      await watch(slice.filter((ref) => keysNow.has(keyOf(ref))).map((ref) => ({ ref })))
+    })
+    await sliced([...members], async (slice) => {
+      const keysNow = new Set(watchedNow().map(keyOf))
+      await unwatch(slice.flatMap((key) => (keysNow.has(key) ? [] : (refFrom(key) ?? []))))
+    })
+    return lost
   }
 
   return {
@@ -150,12 +171,7 @@ export const createRedisSchedule = (
     adopt: (trackings) => put('adopt', trackings),
     watch,
     unwatch,
-    renew: async (refs) => {
-      const isComplete = await ask('scheduleWatch', 'renew', watchMs, refs.length)
-      if (isComplete === 1 && !isUnsure) return
-      isUnsure = false
-      await unsureUnlessDone(mendSet(refs))
-    },
+    renew,
     claim: async (time, room) => {
       const most = (limit: number) => Math.min(Math.max(0, limit), MOST_CLAIMS)
       const limits = [most(room.watched), most(room.idle), most(room.unconfirmed)]

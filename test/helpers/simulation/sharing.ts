@@ -4,19 +4,19 @@ import type { Store, UpdateListener } from '../../../src/exports/ports.ts'
 /** Makes the replicas of a simulation share one store, as real replicas share Redis. */
 export const createSharing = (store: Store): { replica(): Store } => {
   const listeners: UpdateListener[] = []
-  const watched: (readonly ExportRef[])[] = []
+  const watched: (() => readonly ExportRef[])[] = []
   return {
     replica: () => {
-      const own = watched.push([]) - 1
+      const own = watched.push(() => []) - 1
       return {
         ...store,
         schedule: {
           ...store.schedule,
           // A renewal must name everything that is watched in this store, so it names what all
           // replicas watch. No export of a simulation is watched on two replicas.
-          renew: (refs) => {
-            watched[own] = refs
-            return store.schedule.renew(watched.flat())
+          renew: (watchedNow) => {
+            watched[own] = watchedNow
+            return store.schedule.renew(() => watched.flatMap((ofReplica) => ofReplica()))
           },
         },
         updates: {

@@ -70,7 +70,7 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
     await store.schedule.track([trackingOf('exp_idle')])
     await store.schedule.adopt([trackingOf('exp_unconfirmed', { origin: 'watched' })])
     await store.schedule.watch([{ ref, dueBy: Date.now() }])
-    await store.schedule.renew([ref, refOf('exp_unconfirmed')])
+    await store.schedule.renew(() => [ref, refOf('exp_unconfirmed')])
     const { claims } = await store.schedule.claim(Date.now() + 10, roomFor(5))
     for (const claim of claims) await store.schedule.reschedule(claim, claim)
     await store.schedule.find([ref])
@@ -234,7 +234,10 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
         const junkRef = refOf('exp_Z')
         await store.schedule.find([junkRef])
         await store.schedule.watch([{ ref: junkRef, dueBy: Date.now() }])
-        await store.schedule.reschedule({ ref: junkRef, token: 't' }, trackingOf('exp_Z'))
+        await store.schedule.reschedule(
+          { ref: junkRef, token: 't', firstSeenAt: 0 },
+          trackingOf('exp_Z'),
+        )
         await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 5 })])
         const { claims } = await store.schedule.claim(Date.now(), roomFor(10))
         expect(claims.map((claim) => claim.ref.exportId)).toContain('exp_A')

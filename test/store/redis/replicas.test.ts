@@ -47,7 +47,7 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
     const [claim] = (await one.schedule.claim(Date.now() + 10, roomFor(1))).claims
     if (claim === undefined) throw new Error('nothing is due')
     expect(await two.schedule.untrack(ref, `${claim.token}x`)).toBe(false)
-    expect(await two.schedule.reschedule({ ref, token: 'made up' }, claim)).toBe(false)
+    expect(await two.schedule.reschedule({ ...claim, token: 'made up' }, claim)).toBe(false)
     expect(await one.schedule.reschedule(claim, { ...claim, dueAt: Date.now() + 60_000 })).toBe(
       true,
     )

@@ -63,7 +63,7 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     const client = await bareClient(server())
     for (const key of await client.keys(`${prefix}*:watch:*`)) await client.del(key)
     expect(await findOne(two, 'exp_A')).toMatchObject({ watched: false })
-    await one.renew([ref, refOf('exp_B')])
+    await one.renew(() => [ref, refOf('exp_B')])
     expect(await findOne(two, 'exp_A')).toMatchObject({ watched: true })
     expect(await findOne(two, 'exp_B')).toMatchObject({ watched: true })
   })
@@ -79,9 +79,59 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     await expect(watchAll(one.schedule, ['exp_B'])).rejects.toThrow('NOREPLICAS')
     await expect(one.schedule.unwatch([ref])).rejects.toThrow('NOREPLICAS')
     await client.configSet('min-replicas-to-write', '0')
-    await one.schedule.renew([refOf('exp_B')])
+    await one.schedule.renew(() => [refOf('exp_B')])
     const [a, b] = await one.schedule.find([ref, refOf('exp_B')])
     expect([a?.watched, b?.watched]).toEqual([false, true])
+  })
+
+  it('keeps an export watched that somebody begins to watch during a heartbeat', async () => {
+    // Regression: the heartbeat un-watched what had joined since it began, and dropped its row.
+    const { one } = await openTwo()
+    await watchAll(one, ['exp_A', 'exp_over'])
+    let here = [ref]
+    const renewed = one.renew(() => here)
+    here = [ref, refOf('exp_new')]
+    await one.adopt([trackingOf('exp_new', { origin: 'watched' })])
+    await renewed
+    expect(await findOne(one, 'exp_new')).toMatchObject({ origin: 'watched', watched: true })
+  })
+
+  it('tells a late heartbeat what it had lost, also when a watcher came just before', async () => {
+    // Regression: another replica dropped an unconfirmed row, and the late heartbeat heard of nothing.
+    const { one, two } = await openTwo(50)
+    await one.adopt([unconfirmed(Date.now())])
+    await vi.waitFor(async () => {
+      expect(await findOne(two, 'exp_A')).toMatchObject({ watched: false })
+    })
+    await two.claim(Date.now() + 1_000, roomFor(10))
+    expect(await findOne(two, 'exp_A')).toBeUndefined()
+    await watchAll(one, ['exp_new'])
+    expect(await one.renew(() => [ref, refOf('exp_new')])).toContainEqual(ref)
+  })
+
+  it('lets a replica watch for its own time, whatever the heartbeat of another replica is', async () => {
+    // Regression: a replica with a short heartbeat removed the one with a longer heartbeat.
+    const at = { url: server().url, prefix: freshPrefix() }
+    const { store: slow } = await openRedisStore({ ...at, watchMs: 120_000 })
+    const { store: fast } = await openRedisStore({ ...at, watchMs: 20_000 })
+    await slow.schedule.adopt([unconfirmed(Date.now())])
+    await watchAll(fast.schedule, ['exp_B'])
+    expect(await findOne(fast.schedule, 'exp_A')).toMatchObject({ watched: true })
+    const client = await bareClient(server())
+    expect(await client.pTTL(`${at.prefix}:schedule:watchers`)).toBeGreaterThan(120_000)
+  })
+
+  it('takes a replica for dead that counts as watching for longer than it may', async () => {
+    const { one, two, prefix } = await openTwo()
+    await one.track([trackingOf('exp_A')])
+    await watchAll(one, ['exp_A'])
+    const client = await bareClient(server())
+    const [replica = ''] = await client.zRange(`${prefix}:schedule:watchers`, 0, 0)
+    // The clock of Redis was set back by an hour.
+    const score = Date.now() + 3_600_000
+    await client.zAdd(`${prefix}:schedule:watchers`, { value: replica, score })
+    await watchAll(two, ['exp_B'])
+    expect(await findOne(two, 'exp_A')).toMatchObject({ watched: false })
   })
 
   it('runs calls in the order in which they are made, also the first ones on a new server', async () => {
@@ -108,7 +158,7 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     const { one, two } = await openTwo()
     await one.track([trackingOf('exp_A'), trackingOf('exp_B')])
     await watchAll(one, ['exp_A', 'exp_B'])
-    await one.renew([ref])
+    await one.renew(() => [ref])
     expect(await findOne(two, 'exp_A')).toMatchObject({ watched: true })
     expect(await findOne(two, 'exp_B')).toMatchObject({ watched: false })
   })

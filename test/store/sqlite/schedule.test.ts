@@ -182,7 +182,7 @@ describe('sqlite schedule', () => {
       await schedule.reschedule(claim, { ...claim, dueAt: START + 5 })
     }
     await schedule.track(ids.map((id) => trackingOf(id, { dueAt: START + 9 })))
-    await schedule.renew(ids.map((id) => refOf(id)))
+    await schedule.renew(() => ids.map((id) => refOf(id)))
     await schedule.unwatch(ids.map((id) => refOf(id)))
     expect(changes()).toBe(before)
   })

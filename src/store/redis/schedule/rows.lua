@@ -108,23 +108,41 @@ local function merge(row, kept)
 end
 
 -- Moves a due time forward. The replica that looks at a claimed export now does not know yet that
--- somebody watches. Its reschedule applies `hastenMs`.
-local function hasten(row, dueBy)
+-- somebody watches. Its reschedule applies `hastenMs`: the look that is under way counts, so the
+-- next one follows no sooner than `intervalMs`, the interval of a watched export, after its answer.
+local function hasten(row, dueBy, intervalMs)
   if not dueBy then return end
   if row.token then
-    row.hastenMs = math.max(0, math.min(row.hastenMs or math.huge, dueBy - now))
+    row.hastenMs = math.min(row.hastenMs or math.huge, math.max(intervalMs, dueBy - now))
   else
     row.dueAt = math.min(row.dueAt, dueBy)
   end
 end
 
--- Notes that the calling replica counts as watching for `watchMs` from now on.
-local function attend(watchMs)
-  redis.call('ZADD', KEYS[5], now + watchMs, me)
-  redis.call('PEXPIRE', KEYS[5], 2 * watchMs)
-  redis.call('PEXPIRE', KEYS[6], 2 * watchMs)
+-- Removes the replicas that count as watching no more. When the clock of Redis was set back, a dead
+-- replica would count as watching for hours. The name of a replica ends with the ms for which it
+-- counts. A replica of an older version has no such name, and counts like the calling one.
+local function removeAbsent(watchMs)
   redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - 1)
-  -- When the clock of Redis was set back, a dead replica would count as watching for hours.
-  redis.call('ZREMRANGEBYSCORE', KEYS[5], now + watchMs + 60000, '+inf')
+  local far = redis.call('ZRANGEBYSCORE', KEYS[5], now + 60000, '+inf', 'WITHSCORES', 'LIMIT', 0, 200)
+  for index = 1, #far, 2 do
+    local theirMs = tonumber(string.match(far[index], '%.(%d+)$')) or watchMs
+    if tonumber(far[index + 1]) > now + theirMs + 60000 then redis.call('ZREM', KEYS[5], far[index]) end
+  end
+end
+
+-- Notes that the calling replica counts as watching for `watchMs` from now on, and that it watches
+-- the exports ARGV[first], ARGV[first + step] and so on.
+local function attend(watchMs, first, step)
+  local wasUntil = tonumber(redis.call('ZSCORE', KEYS[5], me) or '')
+  redis.call('ZADD', KEYS[5], now + watchMs, me)
+  -- The other replicas took its exports for unwatched, and may have dropped rows. The empty set
+  -- tells the next renewal that all of them are lost.
+  if not wasUntil or wasUntil < now then redis.call('DEL', KEYS[6]) end
+  for index = first or #ARGV + 1, #ARGV, step or 1 do redis.call('SADD', KEYS[6], ARGV[index]) end
+  -- Another replica may count for longer. Its attendance must not expire with this one's.
+  if redis.call('PTTL', KEYS[5]) < 2 * watchMs then redis.call('PEXPIRE', KEYS[5], 2 * watchMs) end
+  redis.call('PEXPIRE', KEYS[6], 2 * watchMs)
+  removeAbsent(watchMs)
   watchSets = nil
 end

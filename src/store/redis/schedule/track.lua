@@ -4,10 +4,7 @@
 local adopts, maxRows, maxUnconfirmed = ARGV[4] == 'adopt', tonumber(ARGV[5]), tonumber(ARGV[6])
 local rows, unconfirmed = redis.call('HLEN', KEYS[1]), redis.call('ZCARD', KEYS[4])
 local refused = {}
-if adopts then
-  for index = 8, #ARGV, 2 do redis.call('SADD', KEYS[6], ARGV[index]) end
-  attend(tonumber(ARGV[7]))
-end
+if adopts then attend(tonumber(ARGV[7]), 8, 2) end
 for index = 8, #ARGV, 2 do
   local key, row = ARGV[index], shifted(cjson.decode(ARGV[index + 1]), 1)
   local kept = read(key)
@@ -22,7 +19,7 @@ for index = 8, #ARGV, 2 do
     rows = rows + 1
     if isUnconfirmed(row) then unconfirmed = unconfirmed + 1 end
   elseif adopts then
-    hasten(kept, row.dueAt)
+    hasten(kept, row.dueAt, row.intervalMs)
     write(key, kept)
   else
     merge(row, kept)

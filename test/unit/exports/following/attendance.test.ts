@@ -166,7 +166,7 @@ describe('the attendance', () => {
     await turns()
     await attendance.adopt([{ ref: REF }], 'at once')
     await attendance.hasten([{ ref: REF, firstSeenAt: 0, observedAt: 0 }])
-    await attendance.renew([REF])
+    await attendance.renew(() => [REF])
     expect(observer.told.map((line) => line.replace('storeFailed schedule.', ''))).toEqual([
       ...['watch', 'adopt', 'find', 'watch', 'renew'],
     ])

@@ -33,9 +33,14 @@ export const start = () => {
     standing: Standing
     /** Whether the schedule has no room for another export. */
     isFull: boolean
+    /** The exports that the schedule has lost by the next renewal. */
+    lost: readonly ExportRef[]
     /** While this is set, `hasten` waits for it, as for a schedule that answers late. */
     schedule: Promise<void> | undefined
-  } = { end: undefined, stale: undefined, standing: 'none', isFull: false, schedule: undefined }
+  } = {
+    ...{ end: undefined, stale: undefined, standing: 'none', isFull: false },
+    ...{ lost: [], schedule: undefined },
+  }
   const asked: string[] = []
   const reads: PromiseWithResolvers<Reading>[] = []
   const wanted: (() => boolean)[] = []
@@ -68,7 +73,10 @@ export const start = () => {
       }
       return known.isFull ? exports.map(({ ref }) => ref) : []
     },
-    renew: async (refs: readonly unknown[]) => void asked.push(`renew ${refs.length}`),
+    renew: async (watchedNow: () => readonly ExportRef[]) => {
+      asked.push(`renew ${watchedNow().length}`)
+      return known.lost
+    },
   }
   const watching = {
     ...{ hub, attendance, observer, intervals: INTERVALS },

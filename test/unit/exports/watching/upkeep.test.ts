@@ -54,6 +54,16 @@ describe('a renewal', () => {
     expect(planned()).toEqual(['renew 1', 'adopt in the longest interval as confirmed'])
   })
 
+  it('has an export looked at within an interval that the schedule has lost', async () => {
+    // Regression: after a late heartbeat nobody polled an unconfirmed export for half a minute.
+    const { upkeep, known, join, planned } = start()
+    join()
+    join({ ...REF, exportId: 'axp_1' })
+    known.lost = [REF]
+    await upkeep.renew()
+    expect(planned()).toEqual(['renew 2', 'adopt in an interval'])
+  })
+
   it('reads the ends of very many exports in slices', async () => {
     const { upkeep, join, results } = start()
     for (let number = 0; number < 1_200; number += 1) join({ ...REF, exportId: `axp_${number}` })
