@@ -32,6 +32,6 @@ EXPOSE 8080
 # The check asks whether the gateway is alive, not whether it is ready: trouble of lemlist is no
 # reason to restart the gateway. It uses node, because the slim image has no curl.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "src/health-check.ts"]
 # node itself is PID 1 and gets SIGTERM. npm or a shell would not pass SIGTERM on.
 CMD ["node", "src/main.ts"]

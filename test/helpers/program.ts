@@ -26,7 +26,7 @@ const SRC = join(import.meta.dirname, '../../src')
 
 /** Starts a file of `src/`, with these variables and no others. It ends with the test. */
 export const startProgram = (
-  file: 'main.ts' | 'sandbox/main.ts',
+  file: 'main.ts' | 'sandbox/main.ts' | 'health-check.ts',
   // Not in the folder of the project: the gateway would read a developer's `.env` there.
   { env = {}, args = [], cwd = tempDirectory() }: ProgramOptions = {},
 ): Program => {
