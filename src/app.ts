@@ -78,14 +78,14 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const server = createServer({
     logger,
     loopback: config.loopback,
-    publicHost: config.publicHost,
+    publicUrl: config.publicUrl,
     draining: stopping,
   })
   await documentRoutes(server, { ui: config.docs })
   statusRoute(server, { reader, watch, streams, intervals, bodies })
   eventsRoute(server, { watch, reader, streams, bodies, logger })
   manyEventsRoute(server, { watch, reader, streams, bodies, logger })
-  startRoute(server, { starter })
+  await startRoute(server, { starter, publicUrl: config.publicUrl })
   fileRoute(server, { files })
   clientRoutes(server)
   if (config.docs) pageRoutes(server, { readyMade })

@@ -83,8 +83,8 @@ export interface Config {
    * when statuses show lemlist's links.
    */
   readonly fileUrlsBase: string | undefined
-  /** The host of `PUBLIC_URL`, with its port unless that is the default one. */
-  readonly publicHost: string | undefined
+  /** Where callers reach the gateway. Its path has no trailing slash, unless it is `/`. */
+  readonly publicUrl: URL | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
   readonly docs: boolean
@@ -185,8 +185,9 @@ export const loadConfig = (env: Environment): Config => {
     },
     exportTtlMs: values.EXPORT_TTL_MS,
     fileTtlMs: values.FILE_TTL_MS,
-    fileUrlsBase: values.FILE_URLS === 'gateway' ? values.PUBLIC_URL?.origin : undefined,
-    publicHost: values.PUBLIC_URL?.host,
+    fileUrlsBase:
+      values.FILE_URLS === 'gateway' ? values.PUBLIC_URL?.href.replace(/\/$/, '') : undefined,
+    publicUrl: values.PUBLIC_URL,
     drainDelayMs: values.DRAIN_DELAY_MS,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
     docs: values.DOCS,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** The longest delay that a timer of Node takes, milliseconds. */
@@ -40,10 +41,21 @@ const flag = z.enum(['true', 'false'], 'must be true or false').transform((word)
 
 const publicUrl = z
   .string()
-  .refine((text) => /^https?:\/\/[^/?#@\s]+\/?$/.test(text) && URL.canParse(text), {
-    error: 'must be http: or https: with a host, and nothing after the host',
+  .refine((text) => /^https?:\/\/[^/?#@\s]+(\/[^?#\\\s]*)?$/i.test(text) && URL.canParse(text), {
+    error: 'must be http: or https: with a host, and nothing but a path after the host',
   })
-  .transform((text) => new URL(text))
+  .transform((text) => new URL(text.replace(/\/+$/, '')))
+
+/** A name with digits and dots alone would be looked up like a name, and is an address with a slip. */
+const HOST_NAME = /^(?![\d.]*$)[A-Za-z0-9._-]{1,253}$/
+
+const listeningHost = z
+  .string()
+  // People know an IPv6 address with the brackets that it has in a URL.
+  .transform((text) => text.replace(/^\[(.*:.*)\]$/, '$1'))
+  .refine((text) => isIP(text) !== 0 || HOST_NAME.test(text), {
+    error: 'must be a host name or an address, without a port (PORT has it)',
+  })
 
 /**
  * Every variable that the gateway reads, with its check, its default and its meaning. The table in
@@ -100,7 +112,7 @@ export const VARIABLES = {
       'Hosts that the gateway calls without the proxy, separated by commas. `*` stands for every host.',
   },
   HOST: {
-    schema: z.string().regex(/^[A-Za-z0-9.:[\]_-]{1,255}$/, 'must be a host name or address'),
+    schema: listeningHost,
     default: '127.0.0.1',
     about: 'The address to listen on. With an address that is not loopback, `AUTH` must be set.',
   },
@@ -196,7 +208,7 @@ export const VARIABLES = {
   PUBLIC_URL: {
     schema: publicUrl.optional(),
     about:
-      'The URL by which callers reach the gateway. Required with `FILE_URLS=gateway`. A gateway on loopback also accepts the host of this URL.',
+      'The URL by which callers reach the gateway. It may have a path, when a proxy serves the gateway below one. Required with `FILE_URLS=gateway`. A gateway on loopback also accepts the host of this URL, and pages of this host may start exports.',
   },
   DRAIN_DELAY_MS: {
     schema: duration(0),

@@ -1,8 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { Problem, toDocument } from '../problems.ts'
+import { Problem, type ProblemCode, toDocument } from '../problems.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { logAtEnd } from './request-log.ts'
+import { pathOf } from './request-target.ts'
 
 /**
  * The only place that turns an error into a Fastify reply. What never becomes a request is answered
@@ -87,6 +88,9 @@ export const frameworkErrorHandler =
     sendProblem(request, reply, problem)
   }
 
+/** The problems that say that a route cannot read the body. */
+const OF_THE_BODY: ReadonlySet<ProblemCode> = new Set(['invalid-request', 'unsupported-media-type'])
+
 /** Answers all errors of a request, unknown routes, and known routes asked with a wrong method. */
 export const handleErrors = (app: FastifyInstance): void => {
   const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
@@ -112,16 +116,12 @@ export const handleErrors = (app: FastifyInstance): void => {
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, unknownRoute(request)))
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const problem = toProblem(error)
-    // Fastify parses the body of a request before it says that the request has no route. A
-    // malformed body does not matter then: the caller is told that the route does not exist.
-    const besideThePoint = request.is404 && problem.code === 'invalid-request' && error !== problem
+    // Fastify parses the body of a request before it says that the request has no route. The type
+    // and the form of the body do not matter then: the caller is told that the route does not exist.
+    const besideThePoint = request.is404 && error !== problem && OF_THE_BODY.has(problem.code)
     return sendProblem(request, reply, besideThePoint ? unknownRoute(request) : problem)
   })
 }
-
-/** The path of a request target. The target may begin with scheme and host (RFC 9112, 3.2.2). */
-const pathOf = (target: string): string =>
-  target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? ''
 
 const patternOf = (url: string): RegExp =>
   new RegExp(

@@ -83,14 +83,38 @@ export interface BalancerOptions {
  * Starts a load balancer in front of these gateways; there may be fewer of them than the file
  * names. The load balancer ends with the test.
  */
-export const startBalancer = async (
+export const startBalancer = (
   program: Program,
   gateways: readonly string[],
   { replace = {} }: BalancerOptions = {},
+): Promise<Balancer> =>
+  startWith(program, (port, logFile) => {
+    const { file, listen, log, smaller } = program
+    let text = forGateways(readFileSync(join(DEPLOY, file), 'utf8'), gateways)
+    const replacements = {
+      [listen]: listen.replace(/:?8080/, `127.0.0.1:${port}`),
+      ...(log !== undefined && { [log]: log.replace('/dev/stdout', logFile) }),
+      ...smaller,
+      ...replace,
+    }
+    for (const [from, to] of Object.entries(replacements)) {
+      if (!text.includes(from)) throw new Error(`${file} does not say "${from}"`)
+      text = text.replaceAll(from, to)
+    }
+    return text
+  })
+
+/**
+ * Starts a program with a configuration of the test's own. The program ends with the test.
+ *
+ * @param configure makes the configuration for this port of 127.0.0.1 and this log file
+ */
+export const startWith = async (
+  program: Program,
+  configure: (port: number, logFile: string) => string,
 ): Promise<Balancer> => {
   for (let tries = 1; ; tries += 1) {
-    const port = await freePort()
-    const balancer = await start(program, gateways, replace, port)
+    const balancer = await start(program, configure, await freePort())
     if (balancer !== undefined) return balancer
     // Another program took the port after `freePort` had found it free.
     if (tries === 3) throw new Error(`${program.name} found no free port`)
@@ -99,30 +123,18 @@ export const startBalancer = async (
 
 const start = async (
   program: Program,
-  gateways: readonly string[],
-  replace: Readonly<Record<string, string>>,
+  configure: (port: number, logFile: string) => string,
   port: number,
 ): Promise<Balancer | undefined> => {
-  const { name, file, listen, log, smaller } = program
+  const { name, file } = program
   const path = findProgram(name)
   if (path === undefined) throw new Error(`There is no ${name} here`)
   const directory = tempDirectory()
   // The workers of nginx run as another user than the one that starts nginx.
   chmodSync(directory, 0o755)
   const logFile = join(directory, 'access.log')
-  let text = forGateways(readFileSync(join(DEPLOY, file), 'utf8'), gateways)
-  const replacements = {
-    [listen]: listen.replace(/:?8080/, `127.0.0.1:${port}`),
-    ...(log !== undefined && { [log]: log.replace('/dev/stdout', logFile) }),
-    ...smaller,
-    ...replace,
-  }
-  for (const [from, to] of Object.entries(replacements)) {
-    if (!text.includes(from)) throw new Error(`${file} does not say "${from}"`)
-    text = text.replaceAll(from, to)
-  }
   const config = join(directory, file)
-  writeFileSync(config, text)
+  writeFileSync(config, configure(port, logFile))
 
   const child = spawn(path, program.argv(config, directory), {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -140,8 +152,7 @@ const start = async (
     child.kill('SIGTERM')
     await closed
   })
-  const output = () =>
-    printed + (log !== undefined && existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
+  const output = () => printed + (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
   const url = `http://127.0.0.1:${port}`
   const deadline = Date.now() + TEN_SECONDS_MS
   while (child.exitCode === null && Date.now() < deadline) {

@@ -39,9 +39,14 @@ const takesEventStream = (range: string): boolean => {
   return EVENT_STREAM_RANGE.test(type) && !parameters.some((parameter) => NEVER.test(parameter))
 }
 
-/** @throws Problem 406 when the caller does not accept an event stream */
-export const requireEventStream = (accept: string | undefined): void => {
-  if (accept === undefined || accept.split(',').some(takesEventStream)) return
+/**
+ * An `Accept` that names nothing excludes nothing, like a missing one.
+ *
+ * @throws Problem 406 when the caller does not accept an event stream
+ */
+export const requireEventStream = (accept = ''): void => {
+  const ranges = accept.split(',').filter((range) => range.trim() !== '')
+  if (ranges.length === 0 || ranges.some(takesEventStream)) return
   throw new Problem('not-acceptable', 'This route serves text/event-stream and nothing else.')
 }
 

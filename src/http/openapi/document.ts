@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import {
   createJsonSchemaTransform,
@@ -9,6 +8,8 @@ import {
 import { z } from 'zod'
 import { describeHead, isHead } from './head.ts'
 import { COMMON_PROBLEMS, NO_CONTENT, problemResponses, REQUEST_ID } from './responses.ts'
+import { serversAt } from './servers.ts'
+import { swaggerUiRoutes } from './swagger-ui.ts'
 
 interface OpenApiOptions {
   /** Whether Swagger UI is served at `/docs/`. The document itself is always served. */
@@ -81,6 +82,8 @@ const version = (): string => {
 export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOptions) => {
   await app.register(swagger, {
     exposeHeadRoutes: true,
+    // The plugin would parse the URLs of the servers, and fail at a relative one.
+    stripBasePath: false,
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -90,7 +93,7 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
         description:
           "The gateway serves and pushes the status of lemlist campaign exports to frontends that hold no lemlist credential. Paths and bodies mirror lemlist's. Problems follow RFC 9457.",
       },
-      servers: [{ url: '/', description: 'This gateway.' }],
+      servers: serversAt('.'),
       tags: [
         {
           name: 'exports',
@@ -129,26 +132,8 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
         .type('application/yaml')
         .send(app.swagger({ yaml: true })),
   )
-  if (ui) {
-    await app.register(swaggerUi, {
-      routePrefix: '/docs',
-      // The default policy has `upgrade-insecure-requests`, which breaks the page on a host that
-      // speaks plain HTTP.
-      staticCSP: UI_POLICY,
-      uiConfig: {
-        // The default layout has a bar on top in which other documents can be opened.
-        layout: 'BaseLayout',
-        tryItOutEnabled: true,
-        displayRequestDuration: true,
-        deepLinking: true,
-      },
-      theme: { title: 'lemlist export gateway' },
-    })
-  }
+  if (ui) await swaggerUiRoutes(app)
 }
-
-const UI_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const DOCUMENT = z
   .looseObject({ openapi: z.string() })

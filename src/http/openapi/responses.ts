@@ -55,18 +55,21 @@ export const STATUS_HEADERS: HeaderDocs = {
   ),
   'Retry-After': integer('Only while pending: seconds after which the next read is worthwhile.', 5),
   Link: text(
-    'The stream of changes (`rel="monitor"`) and, when the export is done, the CSV (`rel="enclosure"`).',
-    '</campaigns/cam_A1B2C3D4E5F6G7H8I9/export/axp_Vv6lJOc8NlVVmDud5/events>; rel="monitor"; type="text/event-stream"',
+    'The stream of changes (`rel="monitor"`) and, when the export is done, the CSV (`rel="enclosure"`), relative to the URL of the request.',
+    '<events>; rel="monitor"; type="text/event-stream"',
   ),
   ...REQUEST_ID,
 }
 
 export const START_HEADERS: HeaderDocs = {
   Location: text(
-    'The URL of the status of the new export.',
-    '/campaigns/cam_A1B2C3D4E5F6G7H8I9/export/axp_Vv6lJOc8NlVVmDud5/status',
+    'The URL of the status of the new export, relative to the URL of the request.',
+    'axp_Vv6lJOc8NlVVmDud5/status',
   ),
-  Link: text('The stream of its changes (`rel="monitor"`).'),
+  Link: text(
+    'The stream of its changes (`rel="monitor"`), relative to the URL of the request.',
+    '<axp_Vv6lJOc8NlVVmDud5/events>; rel="monitor"; type="text/event-stream"',
+  ),
   'Cache-Control': text('`no-store`.', 'no-store'),
   ...REQUEST_ID,
 }

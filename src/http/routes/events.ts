@@ -28,7 +28,7 @@ const schema = {
   operationId: 'watchExport',
   tags: ['exports'],
   summary: 'Watch an export',
-  description: `Sends server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer only when it is complete, so for a pending export it shows nothing until the export ends. The [live page](/), \`curl -N\` and EventSource show each event as it comes.
+  description: `Sends server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer only when it is complete, so for a pending export it shows nothing until the export ends. The [live page](../), \`curl -N\` and EventSource show each event as it comes.
 
 ${EVENT_STREAM}`,
   params: exportParams,

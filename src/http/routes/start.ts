@@ -2,12 +2,16 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
 import type { Starter } from '../../exports/starting/starter.ts'
+import { refuseForeignPages } from '../foreign-page.ts'
+import { ignoreBodies } from '../ignored-body.ts'
 import { START_EXAMPLES } from '../openapi/examples.ts'
 import { COMMON_PROBLEMS, problemResponses, START_HEADERS } from '../openapi/responses.ts'
 import { campaignParams, startedExport, startHeaders } from '../openapi/schemas.ts'
 
 interface StartRouteOptions {
   readonly starter: Starter
+  /** Where callers reach the gateway: `PUBLIC_URL`. Pages of its host may start exports. */
+  readonly publicUrl: URL | undefined
 }
 
 const schema = {
@@ -15,7 +19,7 @@ const schema = {
   tags: ['exports'],
   summary: 'Start an export',
   description:
-    'Starts one export of the statistics of a campaign. From then on the gateway follows the export until it is final. The gateway makes one call to lemlist and never repeats it. A request that is repeated with the same `Idempotency-Key` within 24 h gets the first answer, and does not start a second export. GET and HEAD answer 405, because a start has a side effect.',
+    'Starts one export of the statistics of a campaign. From then on the gateway follows the export until it is final. The gateway makes one call to lemlist and never repeats it. A request that is repeated with the same `Idempotency-Key` within 24 h gets the first answer, and does not start a second export. GET and HEAD answer 405, because a start has a side effect. The gateway ignores a body of up to 16 KiB, whatever its type is. It refuses pages of a foreign origin.',
   params: campaignParams,
   headers: startHeaders,
   response: {
@@ -27,11 +31,11 @@ const schema = {
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
+      'forbidden',
       'campaign-not-found',
       'idempotency-in-progress',
       'start-outcome-unknown',
       'payload-too-large',
-      'unsupported-media-type',
       'upstream-invalid',
       'upstream-credentials',
       'upstream-unavailable',
@@ -49,26 +53,41 @@ const ANONYMOUS = 'anonymous'
  * Serves the start, by POST only. Programs follow links and repeat failed GETs by themselves. If the
  * start were a GET, they would start exports by accident.
  */
-export const startRoute = (app: FastifyInstance, { starter }: StartRouteOptions) => {
-  app
-    .withTypeProvider<ZodTypeProvider>()
-    .post('/campaigns/:campaignId/export/start', { schema }, async (request, reply) => {
-      const { campaignId } = request.params
-      const key = request.headers['idempotency-key']
-      const once = key === undefined ? undefined : { caller: ANONYMOUS, key }
-      const { exportId, body } = await starter.start({ account: DEFAULT_ACCOUNT, campaignId }, once)
-      const base = `/campaigns/${campaignId}/export/${exportId}`
-      return (
-        reply
-          .code(201)
-          .header('location', `${base}/status`)
-          .header('link', `<${base}/events>; rel="monitor"; type="text/event-stream"`)
-          .header('cache-control', 'no-store')
-          .header('x-request-id', request.id)
-          .header('x-content-type-options', 'nosniff')
-          .type('application/json')
-          // The type of the route is the documented JSON. The body is that JSON as lemlist's bytes.
-          .send(body as never)
+export const startRoute = async (
+  app: FastifyInstance,
+  { starter, publicUrl }: StartRouteOptions,
+): Promise<void> => {
+  const onRequest = refuseForeignPages(publicUrl)
+  // The scope keeps what it does to bodies away from all other routes.
+  await app.register((scope, _options, done) => {
+    ignoreBodies(scope)
+    scope
+      .withTypeProvider<ZodTypeProvider>()
+      .post(
+        '/campaigns/:campaignId/export/start',
+        { schema, onRequest },
+        async (request, reply) => {
+          const { campaignId } = request.params
+          const key = request.headers['idempotency-key']
+          const once = key === undefined ? undefined : { caller: ANONYMOUS, key }
+          const campaign = { account: DEFAULT_ACCOUNT, campaignId }
+          const { exportId, body } = await starter.start(campaign, once)
+          return (
+            reply
+              .code(201)
+              // Both links are relative to this route, so that they also hold below a path prefix.
+              .header('location', `${exportId}/status`)
+              .header('link', `<${exportId}/events>; rel="monitor"; type="text/event-stream"`)
+              .header('cache-control', 'no-store')
+              .header('x-request-id', request.id)
+              .header('x-content-type-options', 'nosniff')
+              .type('application/json')
+              // The type of the route is the documented JSON. The body is that JSON as lemlist's
+              // bytes.
+              .send(body as never)
+          )
+        },
       )
-    })
+    done()
+  })
 }

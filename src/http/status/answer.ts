@@ -34,7 +34,7 @@ export const sendStatus = (
     .header('etag', etag)
     .header('age', String(age))
     .header('cache-status', cacheStatus(reading, secondsLeft))
-    .header('link', links(params, snapshot.state))
+    .header('link', links(snapshot.state))
     .header('x-request-id', request.id)
     .header('x-content-type-options', 'nosniff')
     .header(
@@ -61,8 +61,8 @@ const cacheStatus = ({ how, keptUntil }: Reading, secondsLeft: number): string =
     : `${CACHE_NAME}; fwd=miss; stored`
 }
 
-const links = ({ campaignId, exportId }: ExportParams, state: string): string => {
-  const base = `/campaigns/${campaignId}/export/${exportId}`
-  const events = `<${base}/events>; rel="monitor"; type="text/event-stream"`
-  return state === 'done' ? `${events}, <${base}/file>; rel="enclosure"; type="text/csv"` : events
+/** Relative to the URL of the status, so that the links also hold below a path prefix. */
+const links = (state: string): string => {
+  const events = '<events>; rel="monitor"; type="text/event-stream"'
+  return state === 'done' ? `${events}, <file>; rel="enclosure"; type="text/csv"` : events
 }

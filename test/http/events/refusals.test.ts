@@ -49,7 +49,6 @@ describe('refused without a stream and without a call to lemlist:', () => {
     'text/event-streams',
     'text/event-stream;q=0',
     'text/plain, image/*',
-    '',
   ])('a client that accepts %j only', async (accept) => {
     const { lemlist } = gateway()
     lemlist.clearCalls()
@@ -132,4 +131,14 @@ describe('refused by a status when a client connects:', () => {
     expect((await one.waitFor(named('status'))).data).toBe(pendingBody({}, unknown))
     await many.waitFor(({ event, data }) => event === 'status' && data.includes('axp_Unknown'))
   })
+})
+
+// Regression: an `Accept` without a value, which some clients and proxies send, was a 406.
+it.each(['', ' ', ',', ' , ,'])('a client that sends %j as Accept is served', async (accept) => {
+  gateway().lemlist.script({ exportId: REF.exportId, times: 1 }, { body: doneBody() })
+  const many = `/events?export=${REF.campaignId}/${REF.exportId}`
+  for (const target of [eventsPath(REF), many]) {
+    const { status, body } = await request(target, accept)
+    expect([status, body]).toEqual([200, expect.stringContaining('event: end')])
+  }
 })

@@ -28,19 +28,25 @@ const startBefore = async (env: Readonly<Record<string, string>> = {}) => {
 }
 
 describe('a caller who leaves', () => {
-  it('before the head ends the call to lemlist, and is not logged as trouble of lemlist', async () => {
-    const { upstream, gateway, url } = await startBefore()
-    const call = request(url, { agent: false })
-    call.on('error', () => {})
-    call.end()
-    const { closed, response } = await upstream.call(0)
-    call.destroy()
-    await closed
-    expect(response.headersSent).toBe(false)
-    const logged = () => logLines(gateway.logs()).find(({ msg }) => msg === 'request')
-    await expect.poll(logged).toMatchObject({ aborted: true, level: 30 })
-    expect(logged()).not.toHaveProperty('problem')
-  })
+  it.each([
+    ['a GET', {}],
+    ['a GET with empty chunks', { 'transfer-encoding': 'chunked' }],
+  ])(
+    'before the head, after %s, ends the call to lemlist, and is not logged as trouble of lemlist',
+    async (_, headers) => {
+      const { upstream, gateway, url } = await startBefore()
+      const call = request(url, { agent: false, headers })
+      call.on('error', () => {})
+      call.end()
+      const { closed, response } = await upstream.call(0)
+      call.destroy()
+      await closed
+      expect(response.headersSent).toBe(false)
+      const logged = () => logLines(gateway.logs()).find(({ msg }) => msg === 'request')
+      await expect.poll(logged).toMatchObject({ aborted: true, level: 30 })
+      expect(logged()).not.toHaveProperty('problem')
+    },
+  )
 
   it('in the middle ends the call to lemlist', async () => {
     const { upstream, url } = await startBefore()

@@ -97,6 +97,7 @@ describe('a configuration', () => {
     ['no reserve', { LEMLIST_RATE_RESERVE: '0' }],
     ['every address, with authentication turned off', { HOST: '0.0.0.0', AUTH: 'none' }],
     ['the IPv6 loopback address', { HOST: '::1' }],
+    ['the IPv6 loopback address in brackets', { HOST: '[::1]' }],
     ['another loopback address', { HOST: '127.8.8.8' }],
     ['a store in memory', { STORE_URL: 'memory:' }],
     ['a store with an absolute path', { STORE_URL: 'sqlite:/data/gateway.sqlite' }],
@@ -161,6 +162,13 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
   ['HOST', '192.168.1.1'],
   ['HOST', `127.0.0.1.${CANARY}`],
   ['HOST', 'localhost.localdomain'],
+  ['HOST', 'localhost:8080'],
+  ['HOST', '127.0.0.1:8080'],
+  ['HOST', '[::1]:8080'],
+  ['HOST', '[::1'],
+  ['HOST', '[localhost]'],
+  ['HOST', '127.1'],
+  ['HOST', '127.0.0.256'],
   ['PORT', '65536'],
   ['PORT', '-1'],
   ['PORT', CANARY],
@@ -186,7 +194,8 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
   ['FILE_URLS', CANARY],
   ['PUBLIC_URL', CANARY],
   ['PUBLIC_URL', `ftp://${CANARY}.example`],
-  ['PUBLIC_URL', `https://gateway.example/${CANARY}`],
+  ['PUBLIC_URL', `https://gateway.example/path#${CANARY}`],
+  ['PUBLIC_URL', `https://gateway.example/a ${CANARY}`],
   ['PUBLIC_URL', `https://user:${CANARY}@gateway.example`],
   ['PUBLIC_URL', `https://gateway.example?${CANARY}`],
   ['DRAIN_DELAY_MS', '-1'],
@@ -243,10 +252,18 @@ describe('a configuration is refused', () => {
 
   it('with FILE_URLS=gateway but without PUBLIC_URL', () => {
     expect(names(faultsOf({ ...KEY, FILE_URLS: 'gateway' }))).toEqual(['PUBLIC_URL'])
-    const env = { FILE_URLS: 'gateway', PUBLIC_URL: 'https://gateway.example:8443/' }
-    expect(loadConfig({ ...KEY, ...env })).toMatchObject({
-      fileUrlsBase: 'https://gateway.example:8443',
-      publicHost: 'gateway.example:8443',
+  })
+
+  it.each([
+    ['https://Gateway.example:8443/', 'https://gateway.example:8443'],
+    ['https://gateway.example/lemlist', 'https://gateway.example/lemlist'],
+    ['https://gateway.example/a/b//', 'https://gateway.example/a/b'],
+    ['https://gateway.example', 'https://gateway.example'],
+  ])('a file link below PUBLIC_URL=%s begins with %s', (PUBLIC_URL, fileUrlsBase) => {
+    const config = loadConfig({ ...KEY, FILE_URLS: 'gateway', PUBLIC_URL })
+    expect(config).toMatchObject({
+      fileUrlsBase,
+      publicUrl: { origin: new URL(PUBLIC_URL).origin },
     })
   })
 

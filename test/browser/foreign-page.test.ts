@@ -1,0 +1,55 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { browserObstacle } from '../helpers/chromium.ts'
+import { sharedBrowser } from '../helpers/live-page.ts'
+import { isStart, startGatewayWithCampaign, startPath } from '../helpers/starts.ts'
+
+const obstacle = browserObstacle()
+
+/** A page of a site that has nothing to do with the gateway. @returns its URL */
+const startForeignSite = async (): Promise<string> => {
+  const server = createServer((_, answer) => {
+    answer.setHeader('content-type', 'text/html')
+    answer.end('<title>a foreign page</title>')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  // A server that listens on TCP has such an address. To a browser, `localhost` and `127.0.0.1` are
+  // two sites, and the gateway is called by the other name.
+  return `http://localhost:${(server.address() as AddressInfo).port}/`
+}
+
+/** What such a page can send without a CORS preflight. These are texts, because a browser runs them. */
+const ATTACKS: Readonly<Record<string, string>> = {
+  'a fetch that cannot read the answer':
+    "fetch(url, { method: 'POST', mode: 'no-cors', body: 'x' })",
+  'a fetch without a referrer':
+    "fetch(url, { method: 'POST', mode: 'no-cors', referrerPolicy: 'no-referrer' })",
+  'a beacon': 'navigator.sendBeacon(url)',
+  'a form': 'show("<form method=post action=" + url + "></form>"); document.forms[0].submit()',
+  'a form in a frame without an origin':
+    'show("<iframe sandbox=\'allow-scripts allow-forms\' srcdoc=\'<form method=post action=" + url + "></form><script>document.forms[0].submit()</script>\'></iframe>")',
+}
+const HELP = '(html) => { document.body.innerHTML = html }'
+
+describe.skipIf(obstacle)(`a foreign page${obstacle ? ` (${obstacle})` : ''}`, () => {
+  const openPage = sharedBrowser()
+
+  it.each(Object.entries(ATTACKS))('cannot start an export by %s', async (_, script) => {
+    const gateway = await startGatewayWithCampaign()
+    const { page } = await openPage(await startForeignSite())
+    const url = gateway.url + startPath()
+    const refused = page.context().waitForEvent('response', (answer) => answer.url() === url)
+    await page.evaluate(
+      `{ const url = ${JSON.stringify(url)}, show = ${HELP}; ${script}; undefined }`,
+    )
+    expect((await refused).status()).toBe(403)
+    expect(gateway.lemlist.calls.filter(isStart)).toEqual([])
+  })
+})
