@@ -20,7 +20,7 @@ const SMALL_BYTES = 1_024
 const LARGE_BYTES = 15 * 1_024
 
 interface Run {
-  /** How long after it stopped reading it was cut. */
+  /** How long after its socket was full for the first time it was cut. */
   readonly cutAfterMs: number
   /** The most that was unsent for it at any time. */
   readonly unsentBytes: number
@@ -84,8 +84,11 @@ const observe = async (onEnd: (end: () => Promise<void>) => void): Promise<Run> 
   stalled.socket.pause()
   const from = performance.now()
   let unsentBytes = 0
+  // Long after it stopped, because the buffers of both kernels fill first.
+  let fullAt: number | undefined
   const sampling = setInterval(() => {
     unsentBytes = Math.max(unsentBytes, response?.writableLength ?? 0)
+    if (unsentBytes > 0) fullAt ??= performance.now()
   }, 20)
   const cutAt = await Promise.race([cut.promise, delay(60_000, Number.POSITIVE_INFINITY)])
   clearInterval(sampling)
@@ -96,7 +99,14 @@ const observe = async (onEnd: (end: () => Promise<void>) => void): Promise<Run> 
   const endings = logLines(logs())
     .filter(({ msg }) => msg === 'stream')
     .map(({ ending }) => ending)
-  return { cutAfterMs: cutAt - from, unsentBytes, delaysMs, healthy, healthyEnded, endings }
+  return {
+    cutAfterMs: cutAt - (fullAt ?? cutAt),
+    unsentBytes,
+    delaysMs,
+    healthy,
+    healthyEnded,
+    endings,
+  }
 }
 
 describe('a subscriber that stops reading', () => {
@@ -110,8 +120,9 @@ describe('a subscriber that stops reading', () => {
     }
   }, 120_000)
 
-  it('is cut within 35 s', () => {
-    expect(run.cutAfterMs).toBeGreaterThan(30_000)
+  it('is cut 30 to 35 s after its socket was full for the first time', () => {
+    // The samples see the full socket up to 20 ms late, or later on a busy machine.
+    expect(run.cutAfterMs).toBeGreaterThan(29_500)
     expect(run.cutAfterMs).toBeLessThan(35_000)
     expect(run.endings).toEqual(['slow'])
   })
