@@ -74,6 +74,7 @@ export interface Config {
   readonly sse: {
     readonly heartbeatMs: number
     readonly maxAgeMs: number
+    readonly cut: Values['SSE_CUT']
     readonly maxStreams: number
   }
   readonly exportTtlMs: number
@@ -181,6 +182,7 @@ export const loadConfig = (env: Environment): Config => {
     sse: {
       heartbeatMs: values.SSE_HEARTBEAT_MS,
       maxAgeMs: values.SSE_MAX_AGE_MS,
+      cut: values.SSE_CUT,
       maxStreams: values.SSE_MAX_STREAMS,
     },
     exportTtlMs: values.EXPORT_TTL_MS,

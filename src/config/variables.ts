@@ -181,6 +181,12 @@ export const VARIABLES = {
     about:
       'The longest life of a stream, milliseconds. The gateway cuts a stream after 80 to 100 % of this time, and the client reconnects.',
   },
+  SSE_CUT: {
+    schema: z.enum(['abrupt', 'clean'], 'must be abrupt or clean'),
+    default: 'abrupt',
+    about:
+      'How a stream ends whose client must come back, because the stream is old or the gateway stops. `abrupt` = the connection breaks, and every client library reconnects. `clean` = the response is complete, for proxies that do not pass a broken response on (Vite, webpack, Next, http-proxy-middleware).',
+  },
   SSE_MAX_STREAMS: {
     schema: whole(1, LARGEST_LIMIT),
     default: '20000',

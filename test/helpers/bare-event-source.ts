@@ -19,6 +19,8 @@ export interface BareEventSource {
 
 /** The time before a first `retry:`. The standard lets clients choose it; 1 s keeps tests short. */
 const DEFAULT_RETRY_MS = 1_000
+/** No longer than a rotation asks for: a test cannot wait for the hour that `end` asks for. */
+const LONGEST_RETRY_MS = 5_000
 
 /** Opens a client that reconnects until a status stops it or the test ends. */
 export const bareEventSource = (url: string): BareEventSource => {
@@ -42,7 +44,7 @@ export const bareEventSource = (url: string): BareEventSource => {
     connection = openEvents(url, { ...(lastEventId !== undefined && { lastEventId }), onEvent })
     void connection.ended.then(() => {
       const status = connection.status()
-      retryMs = connection.retryMs() ?? retryMs
+      retryMs = Math.min(connection.retryMs() ?? retryMs, LONGEST_RETRY_MS)
       if (status !== undefined) statuses.push(status)
       if (status !== undefined && status !== 200) stopped.resolve(status)
       else if (!closed) timer = setTimeout(open, retryMs)

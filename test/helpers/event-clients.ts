@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import { type EventSourceMessage, fetchEventSource } from '@microsoft/fetch-event-source'
 import { EventSource } from 'eventsource'
-import { EventSource as UndiciEventSource } from 'undici'
+import { createParser } from 'eventsource-parser'
+import { EventSource as UndiciEventSource, MessageEvent as UndiciMessageEvent } from 'undici'
 import { vi } from 'vitest'
 
 /** Libraries with which programs outside of a browser read event streams. */
@@ -15,6 +16,8 @@ export interface EventClient {
   readonly name: string
   /** Whether the library reconnects after a clean end, as the standard requires. */
   readonly comesBack: boolean
+  /** Whether a 204 ends the library's reconnecting, as the standard requires. */
+  readonly obeys204: boolean
   open(url: string, hear: (event: Heard) => void): { isOver(): boolean; close(): void }
 }
 
@@ -32,6 +35,7 @@ type EventSourceClass = new (url: string) => EventSourceLike
 const standard = (name: string, Source: EventSourceClass): EventClient => ({
   name,
   comesBack: true,
+  obeys204: true,
   open: (url, hear) => {
     const source = new Source(url)
     // launchdarkly-eventsource is an EventEmitter: it throws an `error` that has no listener.
@@ -46,14 +50,28 @@ const standard = (name: string, Source: EventSourceClass): EventClient => ({
   },
 })
 
-// This package has no types.
-const launchDarkly: { EventSource: EventSourceClass } = createRequire(import.meta.url)(
-  'launchdarkly-eventsource',
-)
+// The first two packages have no types, and those of the third do not fit an ES module.
+const require = createRequire(import.meta.url)
+const launchDarkly: { EventSource: EventSourceClass } = require('launchdarkly-eventsource')
+const polyfill: { EventSourcePolyfill: EventSourceClass } = require('event-source-polyfill')
+const reconnecting: {
+  default: new (url: string, options: { eventSourceClass: EventSourceClass }) => EventSourceLike
+} = require('reconnecting-eventsource')
+
+/** A wrapper around a browser's EventSource. It makes a new one whenever the old one has died. */
+class ReconnectingEventSource extends reconnecting.default {
+  constructor(url: string) {
+    // The library asks whether an event is a `MessageEvent`, and needs the class that belongs to
+    // this EventSource.
+    vi.stubGlobal('MessageEvent', UndiciMessageEvent)
+    super(url, { eventSourceClass: UndiciEventSource })
+  }
+}
 
 const fetchEventSourceClient: EventClient = {
   name: '@microsoft/fetch-event-source',
   comesBack: false,
+  obeys204: false,
   open: (url, hear) => {
     // The library is written for browsers and uses these globals without looking for them first.
     vi.stubGlobal('window', globalThis)
@@ -64,11 +82,33 @@ const fetchEventSourceClient: EventClient = {
       over = true
     }
     const onmessage = ({ event, data }: EventSourceMessage) => {
-      // The library reports an event at every blank line, also at one that follows a comment.
-      if (event !== '') hear({ event, data })
+      // The library reports a message at every blank line, with or without data. What its user
+      // throws here makes it reconnect.
+      JSON.parse(data)
+      hear({ event, data })
     }
     const { signal } = closing
     fetchEventSource(url, { fetch, signal, openWhenHidden: true, onmessage }).then(done, done)
+    return { isOver: () => over, close: () => closing.abort() }
+  },
+}
+
+/** A loop around fetch, as programs write it that need nothing else. */
+const parserClient: EventClient = {
+  name: 'fetch with eventsource-parser',
+  comesBack: false,
+  obeys204: false,
+  open: (url, hear) => {
+    const closing = new AbortController()
+    let over = false
+    const read = async () => {
+      const { body } = await fetch(url, { signal: closing.signal })
+      const parser = createParser({ onEvent: ({ event = '', data }) => hear({ event, data }) })
+      const decoder = new TextDecoder()
+      for await (const chunk of body ?? []) parser.feed(decoder.decode(chunk, { stream: true }))
+      over = true
+    }
+    read().catch(() => {})
     return { isOver: () => over, close: () => closing.abort() }
   },
 }
@@ -77,5 +117,9 @@ export const CLIENTS: readonly EventClient[] = [
   standard('eventsource', EventSource),
   standard("undici's EventSource", UndiciEventSource),
   standard('launchdarkly-eventsource', launchDarkly.EventSource),
+  // It stumbles over an answer without a body, and takes that for a lost connection.
+  { ...standard('event-source-polyfill', polyfill.EventSourcePolyfill), obeys204: false },
+  { ...standard('reconnecting-eventsource', ReconnectingEventSource), obeys204: false },
   fetchEventSourceClient,
+  parserClient,
 ]

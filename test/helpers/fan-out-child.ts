@@ -43,6 +43,7 @@ const server = createServer(({ url }, response) => {
     refs: [REF],
     headers: {},
     expiresAt: Number.POSITIVE_INFINITY,
+    cut: 'abrupt',
     onClose: () => hub.unsubscribe(REF, stream),
   })
   stream.begin()

@@ -72,8 +72,14 @@ const encodeWord = (word: Word, { campaignId, exportId }: ExportRef, id?: string
   })
 }
 
+/**
+ * One hour. A client that nobody closes at `end` would come back every few seconds, for ever. Some
+ * libraries ignore the 204 that answers them.
+ */
+const END_RETRY_MS = 3_600_000
+
 const encodeEnd = (reason: string): Uint8Array =>
-  bytes(encodeEvent({ event: 'end', data: JSON.stringify({ reason }) }))
+  bytes(encodeEvent({ event: 'end', data: JSON.stringify({ reason }), retryMs: END_RETRY_MS }))
 
 /**
  * The events of a stream of one export. The data of a `status` is the body of the GET, and the id

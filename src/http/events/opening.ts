@@ -7,9 +7,10 @@ import type { Watch } from '../../exports/watching/watch.ts'
 import { Problem, toDocument } from '../../problems.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Bodies } from '../status/bodies.ts'
+import { type Cut, type Ending, sendAway } from './ending.ts'
 import type { Frames } from './frames.ts'
-import { encodeEvent, encodeRetry, spread } from './sse.ts'
-import { type Ending, EventStream, STREAM_HEADERS } from './stream.ts'
+import { encodeEvent, spread } from './sse.ts'
+import { EventStream, STREAM_HEADERS } from './stream.ts'
 import type { Streams } from './streams.ts'
 
 /** What both event routes share: opening a stream, and turning a client away. */
@@ -53,30 +54,34 @@ export const requireEventStream = (accept = ''): void => {
 const LAST_EVENT_ID = /^[A-Za-z0-9._:-]{1,100}$/
 
 /**
- * The id of the last event that the client says it has received. A value that cannot be an id of
- * the gateway counts as none.
+ * The id of the last event that the client says it has received. The query parameter counts where
+ * the header is missing: polyfills send the parameter, because a browser may not let them send the
+ * header. A value that cannot be an id of the gateway counts as none.
  */
-export const lastEventId = ({ headers }: FastifyRequest): string | undefined => {
-  const sent = headers['last-event-id']
+export const lastEventId = (
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  query: { readonly lastEventId?: string | undefined },
+): string | undefined => {
+  // EventSource sends no header for an empty id, and a proxy may make an empty header of none.
+  const sent = headers['last-event-id'] || query.lastEventId
   return typeof sent === 'string' && LAST_EVENT_ID.test(sent) ? sent : undefined
 }
 
 const requestId = ({ id }: FastifyRequest) => ({ 'x-request-id': id })
 
 /**
- * Turns a client away that must come back later: answers 200, then ends abruptly. Any other status
+ * Turns a client away that must come back later: answers 200 and ends at once. Any other status
  * would end a browser's EventSource for good.
  *
  * @param word the trouble to tell; undefined while the gateway stops
  */
-export const turnAway = (request: FastifyRequest, reply: FastifyReply, word?: Word): void => {
+const turnAway = (request: FastifyRequest, reply: FastifyReply, cut: Cut, word?: Word): void => {
   const { min, max } = word === undefined ? DRAINING_RETRY_MS : REFUSED_RETRY_MS
   reply.hijack()
   const { raw } = reply
   raw.on('error', () => {})
   raw.writeHead(200, { ...STREAM_HEADERS, ...requestId(request) })
-  const event = word === undefined ? '' : problemEvent(word, request)
-  raw.write(`${encodeRetry(spread(min, max))}${event}`, () => raw.socket?.destroySoon())
+  sendAway(raw, cut, spread(min, max), word && problemEvent(word, request))
 }
 
 const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): string =>
@@ -88,10 +93,10 @@ const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): s
 
 /** Whether one more stream may open. If not, this function has already turned the client away. */
 export const admits = (request: FastifyRequest, reply: FastifyReply, streams: Streams): boolean => {
-  if (streams.isDraining()) turnAway(request, reply)
+  if (streams.isDraining()) turnAway(request, reply, streams.cut)
   else if (!streams.hasRoom()) {
     const detail = 'This gateway has reached its limit of open streams.'
-    turnAway(request, reply, { kind: 'trouble', code: 'overloaded', detail })
+    turnAway(request, reply, streams.cut, { kind: 'trouble', code: 'overloaded', detail })
   } else return true
   return false
 }
@@ -133,6 +138,7 @@ export const openStream = (
     refs,
     headers: requestId(request),
     expiresAt: streams.expiry(),
+    cut: streams.cut,
     onClose,
   })
   streams.add(stream)

@@ -8,6 +8,8 @@ export interface ServerSentEvent {
   readonly event: string
   readonly data: string
   readonly id?: string
+  /** How long the client waits before it reconnects, milliseconds; see `encodeRetry`. */
+  readonly retryMs?: number
 }
 
 const UNSAFE_IN_FIELD = /[\r\n\0]/
@@ -23,14 +25,16 @@ const field = (name: 'event' | 'id', value: string): string => {
  * Encodes one event, with the blank line that ends it.
  *
  * @throws TypeError for CR, LF or NUL in `event` or `id`
+ * @throws RangeError for a `retryMs` that `encodeRetry` refuses
  */
-export const encodeEvent = ({ event, data, id }: ServerSentEvent): string => {
+export const encodeEvent = ({ event, data, id, retryMs }: ServerSentEvent): string => {
   const lines = data
     .toWellFormed()
     .split(LINE_END)
     .map((line) => `data: ${line}\n`)
   const idLine = id === undefined ? '' : field('id', id)
-  return `${field('event', event)}${idLine}${lines.join('')}\n`
+  const retryLine = retryMs === undefined ? '' : encodeRetry(retryMs)
+  return `${field('event', event)}${idLine}${retryLine}${lines.join('')}\n`
 }
 
 /**
@@ -41,7 +45,8 @@ export const encodeEvent = ({ event, data, id }: ServerSentEvent): string => {
 export const encodeId = (id: string): string => field('id', id)
 
 /**
- * Encodes how long a client waits before it reconnects.
+ * Encodes how long a client waits before it reconnects, as a line that goes in front of an encoded
+ * event. No blank line follows, because some clients take each blank line for a message.
  *
  * @param ms a whole number of at least 1; 0 would make browsers reconnect without a pause
  * @throws RangeError for anything else
@@ -49,11 +54,22 @@ export const encodeId = (id: string): string => field('id', id)
 export const encodeRetry = (ms: number): string => {
   if (!Number.isSafeInteger(ms) || ms < 1)
     throw new RangeError('retry must be a whole number of at least 1')
-  return `retry: ${ms}\n\n`
+  return `retry: ${ms}\n`
 }
 
-/** A comment keeps proxies from closing an idle connection. An EventSource ignores it. */
-export const COMMENT = ':\n\n'
+/**
+ * The same, for the last bytes of a stream that no event ends. Here a blank line follows, because
+ * undici's EventSource does not apply a `retry` before the next blank line.
+ *
+ * @throws RangeError as `encodeRetry`
+ */
+export const encodeLastRetry = (ms: number): string => `${encodeRetry(ms)}\n`
+
+/**
+ * A comment keeps proxies from closing an idle connection. An EventSource ignores it. No blank line
+ * follows, because some clients take each blank line for a message.
+ */
+export const COMMENT = ':\n'
 
 /** A random whole number from `min` to `max`, so that clients do not all reconnect at once. */
 export const spread = (min: number, max: number): number =>

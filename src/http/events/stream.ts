@@ -1,15 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { type ExportRef, keyOf, type Snapshot } from '../../exports/export.ts'
 import { isOver, type Subscriber, type Topic, type Word } from '../../exports/watching/hub.ts'
+import { type Cut, type Ending, sendAway } from './ending.ts'
 import type { Frames } from './frames.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
-
-/**
- * How a stream ended, for the log: `complete` = everything was told, `left` = the client closed it,
- * `slow` = the client stopped reading, `rotated` = it reached its maximum age, `drained` = the
- * gateway stops, `refused` = the route sent another answer instead.
- */
-export type Ending = 'complete' | 'left' | 'slow' | 'rotated' | 'drained' | 'refused'
 
 interface EventStreamOptions {
   readonly frames: Frames
@@ -19,6 +13,8 @@ interface EventStreamOptions {
   readonly headers: Readonly<Record<string, string>>
   /** When the stream is rotated, monotonic milliseconds. */
   readonly expiresAt: number
+  /** How the stream ends when its client must come back. */
+  readonly cut: Cut
   /** Called once when the stream is over, so that it leaves its topics. */
   readonly onClose: (ending: Ending) => void
 }
@@ -31,7 +27,8 @@ interface Line {
 }
 
 export const STREAM_HEADERS = {
-  'content-type': 'text/event-stream',
+  // Without the charset, Python's requests reads any `text/…` as ISO-8859-1.
+  'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
   'x-content-type-options': 'nosniff',
@@ -48,9 +45,7 @@ const RETRY_MS = { min: 2_000, max: 5_000 }
 /**
  * One `text/event-stream` response. It writes one piece at a time. While a piece is on its way, the
  * stream keeps only a reference to the newest status of each export (conflation). So a client that
- * does not read costs the bytes of one write, however many changes come. The client can tell from
- * the end what to do: after a clean end nothing more will come, and after an abrupt end every
- * client library reconnects.
+ * does not read costs the bytes of one write, however many changes come.
  */
 export class EventStream implements Subscriber {
   readonly expiresAt: number
@@ -58,6 +53,7 @@ export class EventStream implements Subscriber {
   readonly #frames: Frames
   readonly #headers: Readonly<Record<string, string>>
   readonly #onClose: (ending: Ending) => void
+  readonly #cut: Cut
   readonly #lines = new Map<string, Line>()
   readonly #fresh = new Set<Line>()
   /** When the write that is on its way began, monotonic milliseconds; undefined when none is. */
@@ -72,6 +68,7 @@ export class EventStream implements Subscriber {
     this.#headers = { ...STREAM_HEADERS, ...options.headers }
     this.#onClose = options.onClose
     this.expiresAt = options.expiresAt
+    this.#cut = options.cut
     for (const ref of options.refs) {
       const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
       this.#lines.set(keyOf(ref), { topic, toldSnapshot: undefined, toldWord: undefined })
@@ -83,8 +80,8 @@ export class EventStream implements Subscriber {
   }
 
   /**
-   * Sends the head and what is known by now, or a comment when nothing is known. Sends nothing when
-   * the stream is over already.
+   * Sends the head and what is known by now, or a comment when nothing is known. The `retry` line
+   * belongs to the first event, whenever that comes. Sends nothing when the stream is over already.
    */
   begin(): void {
     if (this.#ending !== undefined || this.#released) return
@@ -114,8 +111,7 @@ export class EventStream implements Subscriber {
   }
 
   /**
-   * Ends the stream abruptly. The last chunk of the response is not sent, so that the client
-   * reconnects.
+   * Ends the stream before everything is told, so that the client reconnects.
    *
    * @param retryMs how long the client is told to wait, milliseconds; undefined for a client that
    * does not read anyway, whose socket is closed at once
@@ -131,8 +127,7 @@ export class EventStream implements Subscriber {
     // A stream that has not begun has sent no head. Without this head Node would answer 200 without
     // a content type, and that stops an EventSource for good.
     if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers)
-    // The socket flushes this line and then closes. The missing last chunk makes the end abrupt.
-    this.#response.write(encodeRetry(retryMs), () => socket?.destroySoon())
+    sendAway(this.#response, this.#cut, retryMs)
   }
 
   /** Gives the response up, so that it can become another answer. False when the stream is over. */

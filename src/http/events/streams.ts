@@ -1,3 +1,4 @@
+import type { Cut } from './ending.ts'
 import { spread } from './sse.ts'
 import type { EventStream } from './stream.ts'
 
@@ -10,6 +11,8 @@ export type OpenStream = Pick<EventStream, 'beat' | 'cut' | 'expiresAt' | 'stuck
  */
 export interface Streams {
   readonly max: number
+  /** How a stream ends whose client must come back. */
+  readonly cut: Cut
   /** Whether one more stream may open. */
   hasRoom(): boolean
   add(stream: OpenStream): void
@@ -30,6 +33,7 @@ export interface Streams {
 
 interface StreamsOptions {
   readonly max: number
+  readonly cut: Cut
   readonly heartbeatMs: number
   /** The longest life of a stream, milliseconds. Each stream lives for 80 to 100 % of it. */
   readonly maxAgeMs: number
@@ -37,9 +41,16 @@ interface StreamsOptions {
   readonly drainMs?: number
 }
 
-/** A client that has taken nothing for this long is cut. */
+/** A client whose socket is full and that has taken nothing for this long is cut, milliseconds. */
 const STUCK_MS = 30_000
 const SWEEP_MS = 1_000
+/** A stream is rotated at a random part of the longest life, between these two. */
+const LIFE = { min: 0.8, max: 0.97 }
+/**
+ * This part of the longest life is left for a client to take the last bytes. After that the gateway
+ * closes the socket without them, so that no stream gets older than the longest life.
+ */
+const LAST_PART = 0.02
 /**
  * The longest drain, milliseconds. The rest of `SHUTDOWN_TIMEOUT_MS` (25 s) is left for
  * `DRAIN_DELAY_MS` and for requests under way.
@@ -56,8 +67,10 @@ const ROTATION_RETRY_MS = { min: 2_000, max: 5_000 }
 const DRAIN_RETRY_MS = { min: 1_000, max: 3_000 }
 
 export const createStreams = (options: StreamsOptions): Streams => {
-  const { max, heartbeatMs, maxAgeMs, drainMs = LONGEST_DRAIN_MS } = options
+  const { max, cut, heartbeatMs, maxAgeMs, drainMs = LONGEST_DRAIN_MS } = options
   const streams = new Set<OpenStream>()
+  /** The timers of the streams that end within the next second, and of those that are ending. */
+  const ends = new Map<OpenStream, NodeJS.Timeout>()
   const drainBegins = new AbortController()
 
   /** Visits all streams, one slice after the other. Other work can run between two slices. */
@@ -74,6 +87,31 @@ export const createStreams = (options: StreamsOptions): Streams => {
     slice()
   }
 
+  const rotate = (stream: OpenStream): void => {
+    stream.cut('rotated', spread(ROTATION_RETRY_MS.min, ROTATION_RETRY_MS.max))
+    if (!streams.has(stream)) return
+    ends.set(
+      stream,
+      setTimeout(() => stream.cut('rotated', undefined), maxAgeMs * LAST_PART),
+    )
+  }
+
+  /**
+   * Gives a stream that ends within the next second a timer of its own. With the sweep alone, all
+   * streams of a second would end at one moment, and their clients would come back at one moment.
+   */
+  const planEnd = (stream: OpenStream, now: number): void => {
+    const leftMs = stream.expiresAt - now
+    if (leftMs > SWEEP_MS || ends.has(stream)) return
+    ends.set(stream, setTimeout(rotate, leftMs, stream))
+  }
+
+  const remove = (stream: OpenStream): void => {
+    streams.delete(stream)
+    clearTimeout(ends.get(stream))
+    ends.delete(stream)
+  }
+
   const sweep = (): void => {
     // This clock is monotonic, so that setting the wall clock does not rotate all streams at once.
     const now = performance.now()
@@ -81,9 +119,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
     inSlices((stream) => {
       const since = stream.stuckSince()
       if (since !== undefined && since < stuckBefore) stream.cut('slow', undefined)
-      else if (stream.expiresAt <= now) {
-        stream.cut('rotated', spread(ROTATION_RETRY_MS.min, ROTATION_RETRY_MS.max))
-      }
+      else planEnd(stream, now)
     })
   }
 
@@ -104,10 +140,17 @@ export const createStreams = (options: StreamsOptions): Streams => {
 
   return {
     max,
+    cut,
     hasRoom: () => streams.size < max,
-    add: (stream) => void streams.add(stream),
-    remove: (stream) => void streams.delete(stream),
-    expiry: () => performance.now() + maxAgeMs * (0.8 + 0.2 * Math.random()),
+    add: (stream) => {
+      streams.add(stream)
+      planEnd(stream, performance.now())
+    },
+    remove,
+    expiry: () => {
+      const part = LIFE.min + (LIFE.max - LIFE.min) * Math.random()
+      return performance.now() + maxAgeMs * part
+    },
     size: () => streams.size,
     isDraining: () => drainBegins.signal.aborted,
     draining: drainBegins.signal,
@@ -116,6 +159,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
       clearInterval(beat)
       clearInterval(sweeper)
       for (const stream of streams) stream.cut('drained', undefined)
+      for (const timer of ends.values()) clearTimeout(timer)
     },
   }
 }

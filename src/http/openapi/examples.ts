@@ -71,13 +71,14 @@ export const START_EXAMPLES = {
 const { pending, done } = STATUS_EXAMPLES
 const status = (id: string, data: unknown) =>
   `event: status\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
-const end = (reason: string) => `event: end\ndata: ${JSON.stringify({ reason })}\n\n`
+const end = (reason: string) =>
+  `event: end\nretry: 3600000\ndata: ${JSON.stringify({ reason })}\n\n`
 
 /** What a client reads while an export goes from pending to done. */
 export const SINGLE_STREAM_EXAMPLES = {
   done: {
     summary: 'Pending, then done, then the end',
-    value: `retry: 3127\n\n${status('Qz2kq3N1sZbq1bqXn0q9y0', pending.value)}:\n\n${status('o9wkq3N1sZbq1bqXn0q9y0', done.value)}${end('done')}`,
+    value: `retry: 3127\n${status('Qz2kq3N1sZbq1bqXn0q9y0', pending.value)}:\n${status('o9wkq3N1sZbq1bqXn0q9y0', done.value)}${end('done')}`,
   },
 }
 
@@ -85,7 +86,7 @@ export const SINGLE_STREAM_EXAMPLES = {
 export const MANY_STREAM_EXAMPLES = {
   done: {
     summary: 'One export, done',
-    value: `retry: 3127\n\n${status('over.Qz2kq3N1sZbq1bqXn0q9y0', {
+    value: `retry: 3127\n${status('over.Qz2kq3N1sZbq1bqXn0q9y0', {
       campaignId: done.value.status.campaignId,
       exportId: done.value.status.id,
       body: done.value,

@@ -167,4 +167,4 @@ export const EVENT_STREAM = `| event | data | then |
 | \`gone\` | like \`problem\`, with the code \`export-not-found\`, \`export-timed-out\` or \`export-expired\`: the export is over without a final status | \`end\` follows |
 | \`end\` | \`{"reason": "done"}\`, \`"error"\`, \`"gone"\` or, with many exports, \`"complete"\` | the stream ends cleanly |
 
-A clean end of the response is final, and a reconnect is then answered 204. An abrupt end asks the client to reconnect after the time that \`retry:\` said. Trouble that passes is told in the stream and never by an HTTP status, because any status other than 200 ends a browser's EventSource for good.`
+After \`end\` the response ends cleanly, and a reconnect is answered 204. Any other end asks the client to reconnect after the time that \`retry:\` said: an abrupt one, or a clean one with \`SSE_CUT=clean\`. Trouble that passes is told in the stream and never by an HTTP status, because any status other than 200 ends a browser's EventSource for good.`

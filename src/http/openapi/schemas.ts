@@ -149,12 +149,26 @@ export const eventHeaders = z.object({
     .meta({ description: 'The `id:` of the last event. EventSource sends it when it reconnects.' }),
 })
 
+/** A client that repeats its URL may have the parameter twice. The last one is the newest. */
+const lastOf = (sent: string[]): string | undefined => sent.at(-1)
+
+/** Query of the event routes. As in the header, every value is accepted. */
+export const eventQuery = z.object({
+  lastEventId: z
+    .union([z.string(), z.array(z.string()).transform(lastOf)])
+    .optional()
+    .meta({
+      description:
+        'The gateway reads it where the header `Last-Event-ID` is missing. Polyfills send it when they reconnect.',
+    }),
+})
+
 const exportName = z
   .string()
   .regex(/^cam_[A-Za-z0-9]{1,64}\/[a-z]{3}_[A-Za-z0-9]{1,64}$/, 'must be campaignId/exportId')
 
 /** `?export=cam_x/axp_y&export=…`, 1 to 100 of them. */
-export const manyExportsQuery = z.object({
+export const manyExportsQuery = eventQuery.extend({
   export: z
     .union([exportName.transform((name) => [name]), z.array(exportName).min(1).max(100)])
     .meta({

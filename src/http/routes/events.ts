@@ -22,7 +22,7 @@ import {
   problemResponses,
   REQUEST_ID,
 } from '../openapi/responses.ts'
-import { eventHeaders, eventStreamText, exportParams } from '../openapi/schemas.ts'
+import { eventHeaders, eventQuery, eventStreamText, exportParams } from '../openapi/schemas.ts'
 
 const schema = {
   operationId: 'watchExport',
@@ -32,6 +32,7 @@ const schema = {
 
 ${EVENT_STREAM}`,
   params: exportParams,
+  querystring: eventQuery,
   headers: eventHeaders,
   response: {
     200: {
@@ -86,7 +87,8 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
       async (request, reply) => {
         requireEventStream(request.headers.accept)
         const ref = { account: DEFAULT_ACCOUNT, ...request.params }
-        if (await hasSeenTheEnd(ref, lastEventId(request))) return noContent(request, reply)
+        if (await hasSeenTheEnd(ref, lastEventId(request, request.query)))
+          return noContent(request, reply)
         if (!admits(request, reply, streams)) return reply
         const stream = openStream(request, reply, [ref], frames, options)
         const refusal = await within(FIRST_READ_MS, watch.first(ref))

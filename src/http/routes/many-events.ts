@@ -74,7 +74,8 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
   app.withTypeProvider<ZodTypeProvider>().get('/events', onRoute, async (request, reply) => {
     requireEventStream(request.headers.accept)
     const refs = refsOf(request.query.export)
-    if (await hasSeenTheEnd(refs, lastEventId(request))) return noContent(request, reply)
+    const seenId = lastEventId(request, request.query)
+    if (await hasSeenTheEnd(refs, seenId)) return noContent(request, reply)
     if (!admits(request, reply, streams)) return reply
     const stream = openStream(request, reply, refs, frames, options)
     begin(reply, stream)

@@ -32,6 +32,8 @@ export interface FollowerOptions {
 
 /** The time before a first `retry:`. The standard lets clients choose it; 1 s keeps tests short. */
 const DEFAULT_RETRY_MS = 1_000
+/** No longer than a rotation asks for: a test cannot wait for the hour that `end` asks for. */
+const LONGEST_RETRY_MS = 5_000
 
 let turns = 0
 /** Numbers the connections and requests of all clients. */
@@ -91,7 +93,7 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
       const at = performance.now()
       for (const ask of asks) ask.to = Math.min(ask.to, at)
       const status = opened.status()
-      retryMs = opened.retryMs() ?? retryMs
+      retryMs = Math.min(opened.retryMs() ?? retryMs, LONGEST_RETRY_MS)
       if (status !== undefined && status !== 200) {
         if (status !== 204) recorder.refusals.push({ client, status, replica: replica.name, at })
         stopped.resolve(status)

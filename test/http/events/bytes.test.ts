@@ -15,7 +15,7 @@ describe('the head of a stream', () => {
     expect(stream.head().split('\r\n')[0]).toBe('HTTP/1.1 200 OK')
     const { date, 'x-request-id': requestId, ...fields } = fieldsOf(stream)
     expect(fields).toEqual({
-      'content-type': 'text/event-stream',
+      'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
       'x-content-type-options': 'nosniff',
@@ -47,8 +47,8 @@ describe('the first bytes of a stream', () => {
     const stream = open()
     const { id } = await stream.waitFor(named('status'))
     expect(id).toMatch(/^[\w-]{22}$/)
-    const [, retry = ''] = /^retry: (\d+)\n\n/.exec(stream.text()) ?? []
-    expect(stream.text()).toBe(`retry: ${retry}\n\nevent: status\nid: ${id}\ndata: ${body}\n\n`)
+    const [, retry = ''] = /^retry: (\d+)\n/.exec(stream.text()) ?? []
+    expect(stream.text()).toBe(`retry: ${retry}\nevent: status\nid: ${id}\ndata: ${body}\n\n`)
     expect(Number(retry)).toBeGreaterThanOrEqual(2_000)
     expect(Number(retry)).toBeLessThanOrEqual(5_000)
   })
@@ -73,10 +73,12 @@ describe('the first bytes of a stream', () => {
     const stream = open()
     await stream.until(() => stream.status() !== undefined)
     expect(performance.now() - askedAt).toBeGreaterThan(1_900)
-    await stream.until(() => stream.text().endsWith(':\n\n'))
-    expect(stream.text()).toMatch(/^retry: \d+\n\n:\n\n$/)
+    await stream.until(() => stream.text().endsWith(':\n'))
+    expect(stream.text()).toMatch(/^retry: \d+\n:\n$/)
     gate.resolve()
     await stream.waitFor(isState('pending'))
+    // The `retry` is a line of the first event, whenever that comes.
+    expect(stream.text()).toMatch(/^retry: \d+\n:\nevent: status\nid: [\w-]+\ndata: .+\n\n$/)
     expect(lemlist.calls).toHaveLength(1)
   })
 })
@@ -136,6 +138,9 @@ describe('the end of a stream', () => {
     const end = await stream.waitFor(named('end'))
     expect(namesOf(stream)).toEqual(['status', 'status', 'end'])
     expect([end.id, reasonOf(end.data)]).toEqual(['', state])
+    // A client that nobody closes would come back every few seconds.
+    expect(stream.retryMs()).toBe(3_600_000)
+    expect(stream.text()).toMatch(/\n\nevent: end\nretry: 3600000\ndata: .+\n\n$/)
     expect(await stream.ended).toBe('clean')
   })
 

@@ -24,6 +24,27 @@ describe('a gateway that drains', () => {
     expect(endingsOf(gateway)).toEqual(['drained', 'drained'])
   })
 
+  it('ends each stream cleanly with SSE_CUT=clean, after the same `retry`', async () => {
+    const gateway = await startWatching({ SSE_CUT: 'clean' })
+    gateway.say(pendingBody())
+    const gate = Promise.withResolvers<void>()
+    const held = { campaignId: REF.campaignId, exportId: 'axp_Held' }
+    const answer = { body: pendingBody({}, held), gate: gate.promise }
+    gateway.lemlist.script({ exportId: held.exportId }, answer)
+    const begun = gateway.open()
+    await begun.waitFor(named('status'))
+    const waiting = gateway.open(eventsPath(held))
+    await gateway.lemlist.waitForCalls(1, ({ exportId }) => exportId === held.exportId)
+    const closed = gateway.close()
+    for (const stream of [begun, waiting]) {
+      expect([await stream.ended, stream.status()]).toEqual(['clean', 200])
+      expect(stream.text()).toMatch(/(^|\n\n)retry: [1-3]\d{3}\n\n$/)
+    }
+    gate.resolve()
+    await closed
+    expect(endingsOf(gateway)).toEqual(['drained', 'drained'])
+  })
+
   it('sends the head of a stream before it cuts one that has not begun', async () => {
     // Regression: the client got a 200 without a content type, which stops an EventSource for good.
     const gateway = await startWatching()
@@ -35,7 +56,7 @@ describe('a gateway that drains', () => {
     expect(await stream.ended).toBe('abrupt')
     expect(stream.status()).toBe(200)
     expect(fieldsOf(stream)).toMatchObject({
-      'content-type': 'text/event-stream',
+      'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store, no-transform',
       'x-request-id': expect.any(String),
     })
@@ -80,7 +101,7 @@ describe('a gateway that drains', () => {
     gate.resolve()
     const [, read = '', turnedAway = ''] = (await ended).split('HTTP/1.1 ')
     expect(read).toMatch(/^200 OK\r\n/)
-    expect(turnedAway).toMatch(/^200 OK\r\nContent-Type: text\/event-stream\r\n/i)
+    expect(turnedAway).toMatch(/^200 OK\r\nContent-Type: text\/event-stream; charset=utf-8\r\n/i)
     expect(turnedAway).toMatch(/\r\n\r\n[0-9a-f]+\r\nretry: [12]\d{3}\n\n\r\n$/)
     await closed
   })

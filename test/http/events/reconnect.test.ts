@@ -52,6 +52,39 @@ describe('a client that comes back with the last id of a stream that is over', (
   })
 })
 
+describe('a client that comes back with its last id in the URL', () => {
+  const done = { campaignId: REF.campaignId, exportId: 'axp_Done' }
+
+  // Regression: event-source-polyfill and reconnecting-eventsource, which send the id in the URL,
+  // were told the end of an export again every few seconds, for ever.
+  it.each([
+    ['one export', eventsPath(REF), '?'],
+    ['many exports', manyEventsPath([REF, done]), '&'],
+  ])('gets 204 as for the header, on the stream of %s', async (_, path, separator) => {
+    const { url, say, lemlist, lastIdOf } = await start()
+    say(doneBody())
+    say(doneBody({}, done), done)
+    const id = await lastIdOf(path)
+    lemlist.clearCalls()
+    const ask = async (query: string, headers: Record<string, string> = {}) => {
+      const signal = AbortSignal.timeout(5_000)
+      const response = await fetch(`${url}${path}${separator}${query}`, { headers, signal })
+      await response.text()
+      return response.status
+    }
+    expect(await ask(`lastEventId=${id}`)).toBe(204)
+    // reconnecting-eventsource appends to a URL that may have the parameter already.
+    expect(await ask(`lastEventId=old&lastEventId=${id}`)).toBe(204)
+    expect(await ask(`lastEventId=${id}`, { 'last-event-id': '' })).toBe(204)
+    // What is said in the header counts more, because a URL may be an old one.
+    expect(await ask(`lastEventId=${id}`, { 'last-event-id': 'another' })).toBe(200)
+    for (const other of ['', 'another', '%00', '%0d%0aid:+x', 'x'.repeat(1_000), '%ff']) {
+      expect([other, await ask(`lastEventId=${other}`)]).toEqual([other, 200])
+    }
+    expect(lemlist.calls).toEqual([])
+  })
+})
+
 describe('a client that comes back with another id', () => {
   it.each(['gone.export-not-found', 'gone.export-timed-out', 'AAAAAAAAAAAAAAAAAAAAAA'])(
     'gets the final status that it has not seen: %s',

@@ -117,7 +117,7 @@ describe('an export that is over without a final status', () => {
       { status: 404, body: '{"ok":false,"message":"no"}', gate: gate.promise },
     )
     const stream = open()
-    await stream.until(() => stream.text().endsWith(':\n\n'))
+    await stream.until(() => stream.text().endsWith(':\n'))
     gate.resolve()
     const gone = await stream.waitFor(named('gone'))
     expect([JSON.parse(gone.data).code, gone.id]).toEqual([

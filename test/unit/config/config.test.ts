@@ -188,6 +188,7 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
   ['POLL_IDLE_INTERVAL_MS', '1 min'],
   ['SSE_HEARTBEAT_MS', '9'],
   ['SSE_MAX_AGE_MS', CANARY],
+  ['SSE_CUT', CANARY],
   ['SSE_MAX_STREAMS', '0'],
   ['EXPORT_TTL_MS', '0'],
   ['FILE_TTL_MS', '0'],

@@ -4,6 +4,7 @@ import {
   COMMENT,
   encodeEvent,
   encodeId,
+  encodeLastRetry,
   encodeRetry,
   spread,
 } from '../../../../src/http/events/sse.ts'
@@ -52,7 +53,7 @@ describe.each(JUDGES)('events as $name reads them', ({ read }) => {
         lastEventId = id === undefined ? lastEventId : seen(id)
         return { event: seen(event) || 'message', data: seen(data), lastEventId }
       })
-      const wire = encodeRetry(1_234) + events.map(encode).join(COMMENT)
+      const wire = encodeLastRetry(1_234) + events.map(encode).join(COMMENT)
       const verdict = read(inPieces(wire, at))
       expect(verdict).toEqual({ events: expected, retryMs: 1_234 })
     })
@@ -69,8 +70,16 @@ describe.each(JUDGES)('events as $name reads them', ({ read }) => {
   })
 
   it('are not made of a comment or a retry', () => {
-    const verdict = read([Buffer.from(COMMENT + encodeRetry(7) + COMMENT)])
+    const verdict = read([Buffer.from(COMMENT + encodeLastRetry(7) + COMMENT)])
     expect(verdict).toEqual({ events: [], retryMs: 7 })
+  })
+
+  it('take a `retry` that is a line of an event, in front of it or within', () => {
+    const end = encodeEvent({ event: 'end', data: 'x', retryMs: 8 })
+    const early = read([Buffer.from(encodeRetry(7) + COMMENT + encodeId('v1') + end)])
+    expect(early).toEqual({ events: [{ event: 'end', data: 'x', lastEventId: 'v1' }], retryMs: 8 })
+    const plain = encodeEvent({ event: 'status', data: 'x' })
+    expect(read([Buffer.from(encodeRetry(7) + COMMENT + plain)]).retryMs).toBe(7)
   })
 
   it('include one that is forged by hand, so that the judge would notice it', () => {
@@ -93,6 +102,7 @@ describe('the encoder', () => {
     'refuses a retry of %d, which browsers would ignore or treat as no pause',
     (ms) => {
       expect(() => encodeRetry(ms)).toThrow(RangeError)
+      expect(() => encodeLastRetry(ms)).toThrow(RangeError)
     },
   )
 
