@@ -61,7 +61,8 @@ export const createAccount = (options: AccountOptions): Account => {
   const latest = createLatest()
   const cache = createCache({ results, latest, observer, fileTtlMs })
   const looker = createLooker({ upstream, cache, updates, observer })
-  const reader = createReader({ cache, looker, follower, ...patience })
+  const isAlone = (): boolean => store.isAway?.() === true
+  const reader = createReader({ cache, looker, follower, isAlone, ...patience })
   const tracker = createTracker({
     ...{ schedule, looker, follower, alarm, observer, isWatched },
     pausedMs: () => budget.pausedMs(name),
@@ -72,9 +73,9 @@ export const createAccount = (options: AccountOptions): Account => {
 
   // Watching: tells everybody who watches an export what changes.
   const watching = { hub, cache, attendance, observer, intervals }
-  const opening = createOpening({ ...watching, reader, follower })
+  const opening = createOpening({ ...watching, reader, follower, looker })
   const upkeep = createUpkeep({ ...watching, results })
-  const watch = createWatch({ hub, opening, attendance, reader })
+  const watch = createWatch({ hub, opening, attendance, reader, cache, isAlone })
 
   // Starting and downloading.
   const starting = { upstream, idempotency, results, follower, observer, patienceMs, timeoutMs }

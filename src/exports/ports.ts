@@ -203,6 +203,11 @@ export interface Store {
   ready?(): Promise<void>
   /** Sets the only listener. Absent in a store without such events. */
   listen?(listener: StoreListener): void
+  /**
+   * Whether a store that replicas share is away, so that other replicas may know more than this
+   * one. Absent in a store that is never away.
+   */
+  isAway?(): boolean
   /** Whether the store answers. Never rejects. */
   healthy(): Promise<boolean>
   /** Writes what is not written yet and closes the store. Idempotent. */

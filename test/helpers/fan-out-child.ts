@@ -44,6 +44,7 @@ const server = createServer(({ url }, response) => {
     headers: {},
     expiresAt: Number.POSITIVE_INFINITY,
     cut: 'abrupt',
+    isDoubted: false,
     onClose: () => hub.unsubscribe(REF, stream),
   })
   stream.begin()

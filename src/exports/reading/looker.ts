@@ -13,6 +13,11 @@ export interface Flight {
 export interface Looker {
   /** Joins the look that is under way, or starts one. A joined look takes the earlier turn. */
   look(ref: ExportRef, turn: Turn): { readonly flight: Flight; readonly joined: boolean }
+  /**
+   * Resolves when the look that is under way is over and everybody was told; undefined when none is
+   * under way. Never rejects.
+   */
+  landing(ref: ExportRef): Promise<unknown> | undefined
 }
 
 interface LookerOptions {
@@ -37,6 +42,7 @@ export const createLooker = ({ upstream, cache, updates, observer }: LookerOptio
   }
 
   return {
+    landing: (ref) => flights.current(keyOf(ref))?.answer.catch(() => {}),
     look: (ref, turn) => {
       const key = keyOf(ref)
       const underWay = flights.current(key)

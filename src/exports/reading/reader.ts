@@ -47,6 +47,8 @@ export interface ReaderOptions {
   readonly cache: Cache
   readonly looker: Looker
   readonly follower: Pick<Follower, 'note' | 'standing'>
+  /** Whether other replicas may know more, because the store that they share is away. */
+  readonly isAlone: () => boolean
   /** How long a caller waits in line for lemlist, milliseconds. */
   readonly patienceMs: number
   /** How long it makes sense to wait for the budget now, milliseconds. No caller waits longer. */
@@ -71,7 +73,13 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /** Reads exports for callers: final ones from the cache, all others from lemlist. */
 export const createReader = (options: ReaderOptions): Reader => {
-  const { cache, looker, follower, budgetPatienceMs = () => Number.POSITIVE_INFINITY } = options
+  const {
+    cache,
+    looker,
+    follower,
+    isAlone,
+    budgetPatienceMs = () => Number.POSITIVE_INFINITY,
+  } = options
   const doubted = new LRUCache<string, number>({ max: MAX_DOUBTED })
 
   const patience = (): number => Math.min(budgetPatienceMs(), options.patienceMs)
@@ -137,7 +145,8 @@ export const createReader = (options: ReaderOptions): Reader => {
       if (isUnknown(error) && (await wasPending(ref))) throw timedOut()
       if (!isPassing(error)) throw error
       const known = cache.stale(ref)
-      if (known === undefined) throw error
+      // Another replica may have shown the end of the export already.
+      if (known === undefined || isAlone()) throw error
       return { ...known, how: 'stale', trouble: error }
     }
   }

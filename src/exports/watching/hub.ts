@@ -28,10 +28,22 @@ export interface Subscriber {
   changed(topic: Topic): void
 }
 
+/** A subscriber that was shown a status which this replica does not know: it may have seen the end. */
+export interface Doubter extends Subscriber {
+  /** Called once, with the first status that lemlist gave after the doubt began. Must not throw. */
+  confirmed(topic: Topic): void
+}
+
 export interface Hub {
   /** Adds a subscriber. The returned topic holds what is already known. */
   subscribe(ref: ExportRef, subscriber: Subscriber): Topic
   unsubscribe(ref: ExportRef, subscriber: Subscriber): void
+  /**
+   * Confirms the topic to a subscriber when the next status comes, whether it is new or not.
+   *
+   * @param before the last observation so far, which confirms nothing when it is told once more
+   */
+  doubt(ref: ExportRef, doubter: Doubter, before: Snapshot | undefined): void
   /** Tells all who watch the export here. Drops an older status, and a status after the end. */
   dispatch(ref: ExportRef, update: Update, from: ObservedOn): void
   isWatched(ref: ExportRef): boolean
@@ -47,6 +59,8 @@ export const isOver = ({ snapshot, word }: Pick<Topic, 'snapshot' | 'word'>): bo
 interface Watched {
   topic: Topic
   readonly subscribers: Set<Subscriber>
+  /** The subscribers that doubt, and the observation that each of them does not believe. */
+  readonly doubters: Map<Subscriber, { doubter: Doubter; before: Snapshot | undefined }>
   /** The subscribers that the round under way has not told yet. Undefined between rounds. */
   telling: Iterator<Subscriber> | undefined
   /** An update came during the round. Another round follows, which tells everybody again. */
@@ -71,6 +85,14 @@ export const createHub = (now: () => number = Date.now): Hub => {
     tellSlice(one)
   }
 
+  const confirm = ({ doubters, topic }: Watched, said: Snapshot): void => {
+    for (const [subscriber, { doubter, before }] of doubters) {
+      if (said === before) continue
+      doubters.delete(subscriber)
+      doubter.confirmed(topic)
+    }
+  }
+
   const tellSlice = (one: Watched): void => {
     for (let told = 0; told < SLICE; told += 1) {
       const next = one.telling?.next()
@@ -91,7 +113,13 @@ export const createHub = (now: () => number = Date.now): Hub => {
       let one = watched.get(key)
       if (one === undefined) {
         const topic = { ref, snapshot: undefined, word: undefined, heardAt: now() }
-        one = { topic, subscribers: new Set(), telling: undefined, again: false }
+        one = {
+          topic,
+          subscribers: new Set(),
+          doubters: new Map(),
+          telling: undefined,
+          again: false,
+        }
         watched.set(key, one)
       }
       one.subscribers.add(subscriber)
@@ -101,7 +129,12 @@ export const createHub = (now: () => number = Date.now): Hub => {
       const key = keyOf(ref)
       const one = watched.get(key)
       one?.subscribers.delete(subscriber)
+      one?.doubters.delete(subscriber)
       if (one?.subscribers.size === 0) watched.delete(key)
+    },
+    doubt: (ref, doubter, before) => {
+      const one = watched.get(keyOf(ref))
+      if (one?.subscribers.has(doubter)) one.doubters.set(doubter, { doubter, before })
     },
     dispatch: (ref, update, from) => {
       const one = watched.get(keyOf(ref))
@@ -112,6 +145,7 @@ export const createHub = (now: () => number = Date.now): Hub => {
       const changed =
         after.snapshot?.version !== before.snapshot?.version || after.word !== before.word
       if (changed) tell(one)
+      if (update.kind === 'status') confirm(one, update.snapshot)
     },
     isWatched: (ref) => watched.has(keyOf(ref)),
     topic: (ref) => watched.get(keyOf(ref))?.topic,

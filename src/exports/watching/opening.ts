@@ -5,9 +5,10 @@ import type { Follower } from '../following/follower.ts'
 import { type PollIntervals, watchedIntervalMs } from '../following/poll-policy.ts'
 import type { Observer } from '../ports.ts'
 import type { Cache } from '../reading/cache.ts'
+import type { Looker } from '../reading/looker.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import { wasTurnedAway } from '../turned-away.ts'
-import type { Hub, Topic } from './hub.ts'
+import type { Doubter, Hub, Topic } from './hub.ts'
 
 /** Finds the first status for subscribers that join. The hub tells it to them. */
 export interface Opening {
@@ -24,6 +25,11 @@ export interface Opening {
    */
   firstOfMany(refs: readonly ExportRef[]): Promise<void>
   /**
+   * What a client is told first that has joined with an id which is unknown here while the store is
+   * away: an end that is known, else what lemlist says from now on, and no observation of before.
+   */
+  confirm(refs: readonly ExportRef[], doubter: Doubter): Promise<void>
+  /**
    * Returns the last pending observation if it is younger than the interval of a watched export.
    */
   young(ref: ExportRef): Reading | undefined
@@ -35,13 +41,14 @@ export interface OpeningOptions {
   readonly cache: Pick<Cache, 'stale'>
   readonly follower: Pick<Follower, 'standing'>
   readonly attendance: Pick<Attendance, 'hasten' | 'adopt'>
+  readonly looker: Pick<Looker, 'landing'>
   readonly observer: Observer
   readonly intervals: PollIntervals
   readonly now?: () => number
 }
 
 export const createOpening = (options: OpeningOptions): Opening => {
-  const { hub, reader, cache, follower, attendance, observer, intervals } = options
+  const { hub, reader, cache, follower, attendance, looker, observer, intervals } = options
   const now = options.now ?? Date.now
   /** The reads for the first subscriber of each topic. Later subscribers wait for the same read. */
   const underWay = new Map<string, Promise<void>>()
@@ -128,7 +135,8 @@ export const createOpening = (options: OpeningOptions): Opening => {
       throw error
     })
 
-  const openMany = async (refs: readonly ExportRef[]): Promise<void> => {
+  /** Tells the ends that are known. Returns the others. */
+  const tellEnds = async (refs: readonly ExportRef[]): Promise<ExportRef[]> => {
     const known = await reader.lookupMany(refs)
     const unknown: ExportRef[] = []
     for (const [index, ref] of refs.entries()) {
@@ -138,6 +146,28 @@ export const createOpening = (options: OpeningOptions): Opening => {
       else if (one.code === 'export-timed-out') openTelling(ref).catch(() => {})
       else tellGone(ref, one)
     }
+    return unknown
+  }
+
+  const confirm: Opening['confirm'] = async (refs, doubter) => {
+    const unknown = await tellEnds(refs)
+    const doubt = async (refs: readonly ExportRef[]): Promise<void> => {
+      for (const ref of refs) hub.doubt(ref, doubter, cache.stale(ref)?.snapshot)
+      await adopt(refs, 'at once')
+    }
+    const waits: Promise<void>[] = []
+    const ready: ExportRef[] = []
+    for (const ref of unknown) {
+      // This look may have left before another replica showed the client what it has seen.
+      const landing = looker.landing(ref)
+      if (landing === undefined) ready.push(ref)
+      else waits.push(landing.then(() => doubt([ref])))
+    }
+    await Promise.all([doubt(ready), ...waits])
+  }
+
+  const openMany = async (refs: readonly ExportRef[]): Promise<void> => {
+    const unknown = await tellEnds(refs)
     const recent = unknown.filter((ref) => young(ref) !== undefined)
     await hasten(recent)
     for (const ref of recent) {
@@ -157,6 +187,7 @@ export const createOpening = (options: OpeningOptions): Opening => {
 
   return {
     young,
+    confirm,
     first: (ref) =>
       isTold(ref)
         ? Promise.resolve()

@@ -1,12 +1,23 @@
 import { Problem } from '../../problems.ts'
 import { type ExportRef, isFinal } from '../export.ts'
 import type { Attendance } from '../following/attendance.ts'
+import type { Cache } from '../reading/cache.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
 import type { Opening } from './opening.ts'
 
 /** Watching exports: tells a subscriber the first status, and makes sure that later ones come. */
-export interface Watch extends Pick<Opening, 'first' | 'firstOfMany'> {
+export interface Watch extends Pick<Opening, 'first' | 'firstOfMany' | 'confirm'> {
+  /**
+   * Whether other replicas may know more of exports than this one, because the store that they
+   * share is away.
+   */
+  isAlone(): boolean
+  /**
+   * Returns what is known here of exports, finals included, in their order. It makes no call to
+   * lemlist.
+   */
+  known(refs: readonly ExportRef[]): Promise<readonly Pick<Topic, 'ref' | 'snapshot' | 'word'>[]>
   /** Adds a subscriber. Call it before anything is read, so that no change gets lost in between. */
   join(ref: ExportRef, subscriber: Subscriber): Topic
   leave(ref: ExportRef, subscriber: Subscriber): void
@@ -21,12 +32,14 @@ interface WatchOptions {
   readonly hub: Hub
   readonly opening: Opening
   readonly attendance: Pick<Attendance, 'came' | 'left'>
-  readonly reader: Pick<Reader, 'lookup' | 'read'>
+  readonly reader: Pick<Reader, 'lookup' | 'lookupMany' | 'read'>
+  readonly cache: Pick<Cache, 'stale'>
+  readonly isAlone: () => boolean
 }
 
 export const createWatch = (options: WatchOptions): Watch => {
-  const { hub, opening, attendance, reader } = options
-  const { first, firstOfMany, young } = opening
+  const { hub, opening, attendance, reader, cache, isAlone } = options
+  const { first, firstOfMany, confirm, young } = opening
 
   const join: Watch['join'] = (ref, subscriber) => {
     if (!hub.isWatched(ref)) attendance.came(ref)
@@ -38,7 +51,21 @@ export const createWatch = (options: WatchOptions): Watch => {
     if (!hub.isWatched(ref)) attendance.left(ref)
   }
 
+  const known: Watch['known'] = async (refs) => {
+    const ends = await reader.lookupMany(refs)
+    return refs.map((ref, index) => {
+      const end = ends[index]
+      const final = end instanceof Problem ? undefined : end?.snapshot
+      const topic = hub.topic(ref)
+      const snapshot = final ?? topic?.snapshot ?? cache.stale(ref)?.snapshot
+      return { ref, snapshot, word: topic?.word }
+    })
+  }
+
   return {
+    isAlone,
+    known,
+    confirm,
     join,
     leave,
     first,
@@ -65,7 +92,9 @@ export const createWatch = (options: WatchOptions): Watch => {
         for (const signal of signals) signal.removeEventListener('abort', stop)
         leave(ref, subscriber)
       }
-      return (await reader.lookup(ref)) ?? young(ref) ?? (await reader.read(ref))
+      // While this replica is alone, another one may have shown the end after the young observation.
+      const observed = isAlone() ? undefined : young(ref)
+      return (await reader.lookup(ref)) ?? observed ?? (await reader.read(ref))
     },
   }
 }

@@ -99,8 +99,7 @@ export const singleFrames = ({ bodyOf }: Bodies): Frames => {
   return {
     status,
     word,
-    // On a stream of one export each event has its own id, so no id of a state is needed.
-    stateId: () => '',
+    stateId: ([told]) => told?.snapshot?.version ?? '',
     end: ([told]) =>
       encodeEnd(told?.word?.kind === 'gone' ? 'gone' : (told?.snapshot?.state ?? 'gone')),
   }

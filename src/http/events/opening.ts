@@ -109,7 +109,7 @@ export const openStream = (
   request: FastifyRequest,
   reply: FastifyReply,
   refs: readonly ExportRef[],
-  frames: Frames,
+  { frames, isDoubted }: { readonly frames: Frames; readonly isDoubted: boolean },
   { watch, streams, logger }: EventRouteOptions,
 ): EventStream => {
   const startedAt = performance.now()
@@ -139,12 +139,25 @@ export const openStream = (
     headers: requestId(request),
     expiresAt: streams.expiry(),
     cut: streams.cut,
+    isDoubted,
     onClose,
   })
   streams.add(stream)
   for (const ref of refs) stream.changed(watch.join(ref, stream))
   return stream
 }
+
+/**
+ * Whether the client may have been told more by another replica than this one knows: it names a
+ * state that is unknown here, and the store through which replicas tell each other is away.
+ */
+export const mayHaveSeenMore = async (
+  refs: readonly ExportRef[],
+  id: string | undefined,
+  { stateId }: Pick<Frames, 'stateId'>,
+  watch: Watch,
+): Promise<boolean> =>
+  id !== undefined && watch.isAlone() && stateId(await watch.known(refs)) !== id
 
 /** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { type ExportRef, keyOf, type Snapshot } from '../../exports/export.ts'
-import { isOver, type Subscriber, type Topic, type Word } from '../../exports/watching/hub.ts'
+import { type ExportRef, isFinal, keyOf, type Snapshot } from '../../exports/export.ts'
+import { type Doubter, isOver, type Topic, type Word } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
 import type { Frames } from './frames.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
@@ -15,6 +15,11 @@ interface EventStreamOptions {
   readonly expiresAt: number
   /** How the stream ends when its client must come back. */
   readonly cut: Cut
+  /**
+   * Whether the client may have seen more than this replica knows. Then no status that is not final
+   * is sent before it is confirmed.
+   */
+  readonly isDoubted: boolean
   /** Called once when the stream is over, so that it leaves its topics. */
   readonly onClose: (ending: Ending) => void
 }
@@ -24,6 +29,7 @@ interface Line {
   topic: Topic
   toldSnapshot: Snapshot | undefined
   toldWord: Word | undefined
+  isDoubted: boolean
 }
 
 export const STREAM_HEADERS = {
@@ -47,7 +53,7 @@ const RETRY_MS = { min: 2_000, max: 5_000 }
  * stream keeps only a reference to the newest status of each export (conflation). So a client that
  * does not read costs the bytes of one write, however many changes come.
  */
-export class EventStream implements Subscriber {
+export class EventStream implements Doubter {
   readonly expiresAt: number
   readonly #response: ServerResponse
   readonly #frames: Frames
@@ -71,7 +77,8 @@ export class EventStream implements Subscriber {
     this.#cut = options.cut
     for (const ref of options.refs) {
       const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
-      this.#lines.set(keyOf(ref), { topic, toldSnapshot: undefined, toldWord: undefined })
+      const nothing = { toldSnapshot: undefined, toldWord: undefined }
+      this.#lines.set(keyOf(ref), { topic, ...nothing, isDoubted: options.isDoubted })
     }
     // A write to a socket that has just closed is an error of the response. `close` follows and is
     // handled below. Without a listener the error would end the process.
@@ -98,6 +105,12 @@ export class EventStream implements Subscriber {
     line.topic = topic
     this.#fresh.add(line)
     this.#pump()
+  }
+
+  confirmed(topic: Topic): void {
+    const line = this.#lines.get(keyOf(topic.ref))
+    if (line !== undefined) line.isDoubted = false
+    this.changed(topic)
   }
 
   /** Sends a comment, so that no proxy takes the stream for dead. */
@@ -198,7 +211,10 @@ export class EventStream implements Subscriber {
    * sent again even if it has not changed, because a status is what ends the trouble.
    */
   *#news(line: Line): Generator<Uint8Array> {
-    const { ref, snapshot, word } = line.topic
+    const { ref, word } = line.topic
+    const known = line.topic.snapshot
+    const isShown = known !== undefined && (!line.isDoubted || isFinal(known))
+    const snapshot = isShown ? known : line.toldSnapshot
     const recovered = line.toldWord !== undefined && word === undefined
     const isNewer = snapshot?.version !== line.toldSnapshot?.version
     const isNewWord = word !== undefined && word !== line.toldWord

@@ -9,6 +9,7 @@ import {
   type EventRouteOptions,
   FIRST_READ_MS,
   lastEventId,
+  mayHaveSeenMore,
   noContent,
   openStream,
   requireEventStream,
@@ -64,7 +65,7 @@ ${EVENT_STREAM}`,
  * served: Fastify would run the handler of GET for it, and the request would hang.
  */
 export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
-  const { reader, streams, watch, bodies } = options
+  const { reader, streams, watch, bodies, logger } = options
   const frames = singleFrames(bodies)
 
   /** Whether a client that was told `id` last was told everything. Makes no call to lemlist. */
@@ -87,10 +88,16 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
       async (request, reply) => {
         requireEventStream(request.headers.accept)
         const ref = { account: DEFAULT_ACCOUNT, ...request.params }
-        if (await hasSeenTheEnd(ref, lastEventId(request, request.query)))
-          return noContent(request, reply)
+        const id = lastEventId(request, request.query)
+        if (await hasSeenTheEnd(ref, id)) return noContent(request, reply)
+        const isDoubted = await mayHaveSeenMore([ref], id, frames, watch)
         if (!admits(request, reply, streams)) return reply
-        const stream = openStream(request, reply, [ref], frames, options)
+        const stream = openStream(request, reply, [ref], { frames, isDoubted }, options)
+        if (isDoubted) {
+          begin(reply, stream)
+          watch.confirm([ref], stream).catch((error) => logger.error({ err: error }, 'a bug'))
+          return reply
+        }
         const refusal = await within(FIRST_READ_MS, watch.first(ref))
         if (refusal instanceof Problem && stream.abandon()) throw refusal
         begin(reply, stream)

@@ -10,6 +10,7 @@ import {
   begin,
   type EventRouteOptions,
   lastEventId,
+  mayHaveSeenMore,
   noContent,
   openStream,
   requireEventStream,
@@ -74,15 +75,17 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
   app.withTypeProvider<ZodTypeProvider>().get('/events', onRoute, async (request, reply) => {
     requireEventStream(request.headers.accept)
     const refs = refsOf(request.query.export)
-    const seenId = lastEventId(request, request.query)
-    if (await hasSeenTheEnd(refs, seenId)) return noContent(request, reply)
+    const id = lastEventId(request, request.query)
+    if (await hasSeenTheEnd(refs, id)) return noContent(request, reply)
+    const isDoubted = await mayHaveSeenMore(refs, id, frames, watch)
     if (!admits(request, reply, streams)) return reply
-    const stream = openStream(request, reply, refs, frames, options)
+    const stream = openStream(request, reply, refs, { frames, isDoubted }, options)
     begin(reply, stream)
+    const told = isDoubted ? watch.confirm(refs, stream) : watch.firstOfMany(refs)
     // The problem of one export is dispatched to its topic, and the stream tells it by an event.
     // So nothing but an unexpected error arrives here.
     const unexpected = 'an operation failed because of an unexpected error'
-    watch.firstOfMany(refs).catch((error) => logger.error({ err: error }, unexpected))
+    told.catch((error) => logger.error({ err: error }, unexpected))
     return reply
   })
 }

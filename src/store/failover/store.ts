@@ -126,6 +126,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
         goAway(error)
       }
     },
+    isAway: () => !up,
     healthy: async () => up,
     close: async () => {
       closed = true

@@ -22,9 +22,11 @@ type Standing = Awaited<ReturnType<ReaderOptions['follower']['standing']>>
 const start = ({
   standing = 'none',
   budgetPatienceMs = () => Number.POSITIVE_INFINITY,
+  isAlone = () => false,
 }: {
   standing?: Standing
   budgetPatienceMs?: () => number
+  isAlone?: () => boolean
 } = {}) => {
   useFakeTime()
   const results = fakeResults()
@@ -43,6 +45,7 @@ const start = ({
     },
     patienceMs: PATIENCE_MS,
     budgetPatienceMs,
+    isAlone,
   })
   /** Resolves when everything has happened that needs no further step of the test. */
   const settled = () => vi.advanceTimersByTimeAsync(0)
@@ -200,8 +203,8 @@ describe('while a pending observation is young, trouble', () => {
   const PASSING = ['budget-exhausted', 'upstream-unavailable', 'upstream-timeout'] as const
   const OTHERS = ['upstream-invalid', 'upstream-credentials', 'campaign-not-found'] as const
 
-  const seenPending = async () => {
-    const started = start()
+  const seenPending = async (options: Parameters<typeof start>[0] = {}) => {
+    const started = start(options)
     watch(started.reader.read(REF))
     await started.settled()
     started.look(0).answer(say('pending'))
@@ -216,6 +219,16 @@ describe('while a pending observation is young, trouble', () => {
     look(1).fail(new Problem(code, 'trouble'))
     await settled()
     expect(seen).toEqual(['stale pending'])
+  })
+
+  it('is told while other replicas may have shown the end already', async () => {
+    // Regression: while Redis was away, a read showed `pending` after another replica showed `done`.
+    const { reader, settled, look } = await seenPending({ isAlone: () => true })
+    const seen = watch(reader.read(REF))
+    await settled()
+    look(1).fail(new Problem('upstream-unavailable', 'trouble'))
+    await settled()
+    expect(seen).toEqual(['upstream-unavailable'])
   })
 
   it('that is the end of a read’s patience is answered with the observation', async () => {

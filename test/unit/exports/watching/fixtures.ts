@@ -30,6 +30,10 @@ export const start = () => {
   const known: {
     end: Reading | Problem | undefined
     stale: Kept | undefined
+    /** The look that is under way. */
+    landing: Promise<void> | undefined
+    /** Whether the store that replicas share is away. */
+    isAlone: boolean
     standing: Standing
     /** Whether the schedule has no room for another export. */
     isFull: boolean
@@ -40,6 +44,7 @@ export const start = () => {
   } = {
     ...{ end: undefined, stale: undefined, standing: 'none', isFull: false },
     ...{ lost: [], schedule: undefined },
+    ...{ landing: undefined, isAlone: false },
   }
   const asked: string[] = []
   const reads: PromiseWithResolvers<Reading>[] = []
@@ -83,14 +88,19 @@ export const start = () => {
     cache: { stale: () => known.stale },
   }
   const follower = { standing: async () => known.standing }
-  const opening = createOpening({ ...watching, reader, follower })
+  const looker = { landing: () => known.landing }
+  const isAlone = () => known.isAlone
+  const opening = createOpening({ ...watching, reader, follower, looker })
   const upkeep = createUpkeep({ ...watching, results })
-  const watch = createWatch({ hub, opening, attendance, reader })
+  const watch = createWatch({ ...watching, opening, reader, isAlone })
   const join = (ref: ExportRef = REF) => {
     const told: string[] = []
-    const subscriber = { changed: (topic: Topic) => void told.push(wordsOf(topic)) }
+    const subscriber = {
+      changed: (topic: Topic) => void told.push(wordsOf(topic)),
+      confirmed: (topic: Topic) => void told.push(`confirmed ${wordsOf(topic)}`),
+    }
     const topic = watch.join(ref, subscriber)
-    return { told, topic, leave: () => watch.leave(ref, subscriber) }
+    return { told, topic, subscriber, leave: () => watch.leave(ref, subscriber) }
   }
   const read = (number = 0) => {
     const found = reads[number]

@@ -306,3 +306,64 @@ describe('a stream of many exports', () => {
     expect(planned()).toEqual([])
   })
 })
+
+describe('a client that may have seen more than this replica knows', () => {
+  const status = (state: string) =>
+    ({ kind: 'status', snapshot: snapshotOf(state, Date.now()) }) as const
+
+  it('is told what lemlist says from now on, and the young observation confirms nothing', async () => {
+    const { watch, hub, known, join, planned, settled } = start()
+    known.stale = observed(1_000)
+    const { told, subscriber } = join()
+    void watch.confirm([REF], subscriber)
+    await settled()
+    expect([told, planned()]).toEqual([[], ['adopt at once']])
+    // Another newcomer is shown the young observation, and the topic tells it to everybody.
+    await watch.first(REF)
+    expect(told).toEqual(['pending'])
+    hub.dispatch(REF, status('pending'), 'here')
+    hub.dispatch(REF, status('pending'), 'here')
+    expect(told).toEqual(['pending', 'confirmed pending'])
+  })
+
+  it('is confirmed by no look that was under way when it came', async () => {
+    const { watch, hub, known, join, planned, settled } = start()
+    const landing = Promise.withResolvers<void>()
+    known.landing = landing.promise
+    const { told, subscriber } = join()
+    void watch.confirm([REF], subscriber)
+    await settled()
+    hub.dispatch(REF, status('pending'), 'here')
+    expect([told, planned()]).toEqual([['pending'], []])
+    known.landing = undefined
+    landing.resolve()
+    await settled()
+    expect([told, planned()]).toEqual([['pending'], ['adopt at once']])
+    hub.dispatch(REF, status('done'), 'here')
+    expect(told).toEqual(['pending', 'done', 'confirmed done'])
+  })
+
+  it('is told an end that is known, without a look', async () => {
+    const { watch, known, join, planned, settled } = start()
+    known.end = reading('done', { how: 'hit' })
+    const { told, subscriber } = join()
+    await watch.confirm([REF], subscriber)
+    await settled()
+    expect([told, planned()]).toEqual([['done'], []])
+  })
+
+  it('leaves nothing behind when it leaves', async () => {
+    const { watch, hub, join, settled } = start()
+    const { subscriber, told, leave } = join()
+    join()
+    await watch.confirm([REF], subscriber)
+    leave()
+    hub.dispatch(REF, status('pending'), 'here')
+    await settled()
+    expect(told).toEqual([])
+    // Its look may land only after it has left.
+    hub.doubt(REF, subscriber, undefined)
+    hub.dispatch(REF, status('done'), 'here')
+    expect(told).toEqual([])
+  })
+})

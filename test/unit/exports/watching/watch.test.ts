@@ -127,6 +127,18 @@ describe('a wait', () => {
     expect(seen).toEqual(['export-timed-out'])
   })
 
+  it('ends with a look while other replicas may have seen more', async () => {
+    const one = start()
+    one.known.isAlone = true
+    one.known.stale = observed(1_000)
+    const seen = begin(one, 10_000)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect([seen, one.reads.length]).toEqual([[], 1])
+    one.read().resolve(reading('done'))
+    await one.settled()
+    expect(seen).toEqual(['miss done'])
+  })
+
   it('leaves nothing behind: no watcher, no timer, no listener', async () => {
     const one = start()
     one.known.stale = observed(1_000)
