@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { z } from 'zod'
 
 /**
- * Makes the load for hit.ts: keep-alive connections with one request at a time on each. It uses
+ * Makes the load for hit.ts and logs.ts: keep-alive connections with one request at a time on each. It uses
  * bare sockets, because a client library would be slower than the gateway.
  */
 
@@ -20,10 +20,16 @@ process.on('message', (value) => {
   let answers = 0
   let bad = 0
   let over = false
+  let times: number[] = []
 
   for (let count = 0; count < connections; count += 1) {
     const socket = connect(Number(port), hostname)
     let text = ''
+    let sentAt = 0
+    const send = (): void => {
+      sentAt = performance.now()
+      socket.write(request)
+    }
     socket.setNoDelay(true)
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
@@ -33,23 +39,27 @@ process.on('message', (value) => {
       if (text.length < end + 4 + Number(text.slice(from, text.indexOf('\r', from)))) return
       if (!text.startsWith('HTTP/1.1 200 ')) bad += 1
       answers += 1
+      times.push(performance.now() - sentAt)
       text = ''
       if (over) socket.destroy()
-      else socket.write(request)
+      else send()
     })
     // A lost connection counts as a bad answer: it would only make the figures look better.
     socket.on('error', () => {
       bad += 1
     })
-    socket.write(request)
+    send()
   }
 
   setTimeout(() => {
     process.send?.({ warm: true })
     answers = 0
+    times = []
     const startedAt = performance.now()
     setTimeout(() => {
-      process.send?.({ answers, bad, ms: performance.now() - startedAt })
+      const ms = performance.now() - startedAt
+      const p99Ms = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]
+      process.send?.({ answers, bad, ms, p99Ms })
       over = true
     }, runMs)
   }, warmUpMs)

@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { measureHits } from './hit.ts'
+import { measureLogs } from './logs.ts'
 import { print } from './processes.ts'
 import { measureSchedule } from './schedule.ts'
 import { measureStalls } from './stalls.ts'
@@ -12,7 +13,10 @@ import { measureWatched } from './watched.ts'
  * benchmark, such as `schedule` or `stalls`. No test checks these figures.
  */
 const BENCHES = { hit: measureHits, streams: measureStreams, schedule: measureSchedule }
-const LONG = { stalls: measureStalls, unknown: measureUnknown, watched: measureWatched }
+const LONG = {
+  ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
+  logs: measureLogs,
+}
 
 const asked = process.argv.slice(2)
 const all = { ...BENCHES, ...LONG }

@@ -27,6 +27,8 @@ export interface Server {
   /** How many bytes the server has written to the disk so far. */
   writtenBytes(): number
   end(): Promise<void>
+  /** Sends SIGTERM, and resolves to the exit code and the time until the end, milliseconds. */
+  stop(): Promise<{ readonly code: number | null; readonly ms: number }>
 }
 
 const SERVER_CORE = '0'
@@ -49,11 +51,13 @@ const file = (name: string): string => join(import.meta.dirname, name)
  *
  * @param under a program that starts the server and observes it, such as `strace`, and its
  * arguments
+ * @param stdout the file that gets its log. By default the log is read and dropped
  */
 export const startServer = async (
   entry: string,
   env: Readonly<Record<string, string>>,
   under: readonly string[] = [],
+  stdout: 'pipe' | number = 'pipe',
 ): Promise<Server> => {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
@@ -65,11 +69,11 @@ export const startServer = async (
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH, NODE_ENV: 'production', PORT: String(port), ...env },
     cwd: directory,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', stdout, 'inherit'],
   })
   const closed = once(child, 'close')
   // The log of the server is read and dropped, so that its pipe never fills.
-  child.stdout.resume()
+  child.stdout?.resume()
   await listening(child, port)
   const pid = under.length === 0 ? child.pid : childOf(child.pid)
   const stat = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
@@ -94,6 +98,13 @@ export const startServer = async (
       return Number(readFileSync(join(directory, 'longest-stall'), 'utf8'))
     },
     writtenBytes: () => Number(/^write_bytes: (\d+)$/m.exec(stat('io'))?.[1]),
+    stop: async () => {
+      const from = performance.now()
+      process.kill(Number(pid), 'SIGTERM')
+      const [code] = await closed
+      rmSync(directory, { recursive: true, force: true })
+      return { code, ms: performance.now() - from }
+    },
     end: async () => {
       process.kill(Number(pid), 'SIGKILL')
       await closed

@@ -1,8 +1,11 @@
+import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import { type App, type AppOptions, createApp } from './app.ts'
 import type { Config, Secret } from './config/config.ts'
+import { openDescriptor } from './telemetry/descriptor.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
+import { createOutput, type Output } from './telemetry/output.ts'
 
 /** What a program needs from its process. Tests pass a host of their own. */
 export interface Host {
@@ -10,6 +13,8 @@ export interface Host {
   readonly argv: readonly string[]
   /** Whether standard output is a terminal, so that a person reads the log. */
   readonly terminal: boolean
+  /** Standard output. Nothing else writes to it. */
+  readonly output: Output
   print(text: string): void
   complain(text: string): void
   /** Sets the exit code. The process ends when nothing keeps it open any more. */
@@ -26,27 +31,41 @@ export interface Host {
 export const EXIT_CONFIG = 78
 
 /** The host that uses the real process. */
-export const processHost = (): Host => ({
-  env: process.env,
-  argv: process.argv.slice(2),
-  terminal: process.stdout.isTTY === true,
-  print: (text) => void process.stdout.write(`${text}\n`),
-  complain: (text) => void process.stderr.write(`${text}\n`),
-  exitWith: (code) => {
-    process.exitCode = code
-  },
-  onStop: (timeoutMs, logger, stop, hangupStops) => {
-    // On `beforeExit` close-with-grace would end the process with code 0. Without it the process
-    // also ends when nothing is left to do, but with the code that `exitWith` has set.
-    const skip = ['beforeExit' as const, ...(hangupStops ? [] : ['SIGHUP' as const])]
-    closeWithGrace({ delay: timeoutMs, logger: false, skip }, async ({ signal, err }) => {
-      if (err === undefined) logger.info({ signal }, 'stopping')
-      else logger.fatal({ err }, 'stopping because of an unexpected error')
-      await stop()
-    })
-  },
-  onHangup: (handler) => void process.on('SIGHUP', handler),
-})
+export const processHost = (): Host => {
+  const output = createOutput(openDescriptor(1))
+  const errors = createOutput(openDescriptor(2))
+  // For an end that waits for nothing, such as that after a second signal.
+  process.once('exit', () => output.flushNow())
+  return {
+    env: process.env,
+    argv: process.argv.slice(2),
+    terminal: isatty(1),
+    output,
+    print: (text) => {
+      output.write(`${text}\n`)
+      output.flush()
+    },
+    complain: (text) => {
+      errors.write(`${text}\n`)
+      errors.flushNow()
+    },
+    exitWith: (code) => {
+      process.exitCode = code
+    },
+    onStop: (timeoutMs, logger, stop, hangupStops) => {
+      // On `beforeExit` close-with-grace would end the process with code 0. Without it the process
+      // also ends when nothing is left to do, but with the code that `exitWith` has set.
+      const skip = ['beforeExit' as const, ...(hangupStops ? [] : ['SIGHUP' as const])]
+      closeWithGrace({ delay: timeoutMs, logger: false, skip }, async ({ signal, err }) => {
+        if (err === undefined) logger.info({ signal }, 'stopping')
+        else logger.fatal({ err }, 'stopping because of an unexpected error')
+        await stop()
+        await output.end()
+      })
+    },
+    onHangup: (handler) => void process.on('SIGHUP', handler),
+  }
+}
 
 interface Running {
   readonly app: App
@@ -67,7 +86,11 @@ export const runGateway = async (
   alsoStop: () => Promise<void> = async () => {},
   extras: Pick<AppOptions, 'readyMade'> = {},
 ): Promise<Running | undefined> => {
-  const logger = createLogger({ level: config.logLevel, terminal: host.terminal })
+  const logger = createLogger({
+    level: config.logLevel,
+    terminal: host.terminal,
+    output: host.output,
+  })
   let apiKey = config.lemlist.apiKey
   let close = async (): Promise<void> => {}
   try {

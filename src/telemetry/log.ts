@@ -1,4 +1,6 @@
-import { type DestinationStream, destination, type Logger, pino, transport } from 'pino'
+import { createRequire } from 'node:module'
+import { type Logger, pino } from 'pino'
+import type { Output } from './output.ts'
 
 export type { Logger } from 'pino'
 
@@ -6,40 +8,45 @@ interface LogOptions {
   readonly level: string
   /** Whether the output is a terminal. Then the lines are made for people, not for machines. */
   readonly terminal: boolean
+  readonly output: Output
 }
 
 /**
- * The logger collects lines and writes them every second or every 8 KiB. A write for each line
- * would cost more than a cached answer.
+ * Creates the logger of the process. It writes JSON lines. On a terminal it writes readable lines
+ * if pino-pretty is installed.
  */
-const FLUSH_MS = 1_000
-const BUFFER_BYTES = 8_192
-
-/**
- * Creates the logger of the process. It writes buffered JSON lines. On a terminal it writes
- * readable lines if pino-pretty is installed.
- */
-export const createLogger = ({ level, terminal }: LogOptions): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream(terminal))
-
-const stream = (terminal: boolean): DestinationStream => {
-  if (terminal && isInstalled('pino-pretty')) {
-    return transport({ target: 'pino-pretty', options: { translateTime: 'HH:MM:ss.l' } })
+export const createLogger = ({ level, terminal, output }: LogOptions): Logger => {
+  const readable = terminal ? readableLines() : undefined
+  const destination = {
+    write: (line: string): void => {
+      output.write(readable === undefined ? line : readable(line))
+      // A person looks on.
+      if (terminal) output.flush()
+    },
+    // `logger.flush` of pino calls this.
+    flush: (): void => output.flush(),
   }
-  return destination({
-    dest: 1,
-    sync: false,
-    minLength: BUFFER_BYTES,
-    periodicFlush: FLUSH_MS,
+  const time = pino.stdTimeFunctions.isoTime
+  const logger = pino({ level, base: null, timestamp: time }, destination)
+  // A child has a level of its own: the loss is told also when the gateway logs errors only.
+  const teller = logger.child({}, { level: 'warn' })
+  output.onLost((lines) => {
+    teller.warn({ lines }, 'log lines were lost: standard output did not take them')
   })
+  return logger
 }
+
+/** What pino-pretty makes of a JSON line. Its types say `any` for the argument. */
+type Readable = (line: string) => string
 
 /** A production install has no pino-pretty, which is a tool for development. */
-const isInstalled = (name: string): boolean => {
+const readableLines = (): Readable | undefined => {
   try {
-    import.meta.resolve(name)
-    return true
+    const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)(
+      'pino-pretty',
+    )
+    return prettyFactory({ translateTime: 'HH:MM:ss.l' })
   } catch {
-    return false
+    return undefined
   }
 }

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
 import type { Host } from '../../src/run.ts'
+import { createOutput } from '../../src/telemetry/output.ts'
 
 export interface FakeHost extends Host {
   readonly printed: string[]
@@ -30,6 +31,11 @@ export const fakeHost = ({
     env,
     argv,
     terminal: false,
+    // Its log goes nowhere.
+    output: createOutput({
+      write: async (chunk) => chunk.length,
+      writeNow: (chunk) => chunk.length,
+    }),
     print: (text) => void printed.push(text),
     complain: (text) => void complaints.push(text),
     exitWith: (asked) => {

@@ -1,14 +1,50 @@
 import { describe, expect, it } from 'vitest'
 import { createLogger } from '../../../src/telemetry/log.ts'
+import { createOutput } from '../../../src/telemetry/output.ts'
+import { fakeSink } from '../../helpers/fake-sink.ts'
+import { logLines } from '../../helpers/gateway.ts'
+
+const begin = (level: string, { terminal = false, maxBytes = 1_000 } = {}) => {
+  const sink = fakeSink()
+  const output = createOutput(sink, maxBytes)
+  return { sink, output, logger: createLogger({ level, terminal, output }) }
+}
 
 describe('the logger', () => {
   it.each([true, false])('logs from its level on, with a terminal: %s', (terminal) => {
-    const logger = createLogger({ level: 'warn', terminal })
+    const { logger } = begin('warn', { terminal })
     expect(logger.isLevelEnabled('warn')).toBe(true)
     expect(logger.isLevelEnabled('info')).toBe(false)
   })
 
-  it('adds neither the host name nor the process id to its lines', () => {
-    expect(createLogger({ level: 'silent', terminal: false }).bindings()).toEqual({})
+  it('adds neither the host name nor the process id to its lines', async () => {
+    const { logger, output, sink } = begin('info')
+    logger.info({ a: 1 }, 'a message')
+    await output.end()
+    const [line = {}] = logLines(sink.text())
+    expect(Object.keys(line)).toEqual(['level', 'time', 'a', 'msg'])
+  })
+
+  it('writes lines for people to a terminal, each at once', async () => {
+    const { logger, sink } = begin('info', { terminal: true })
+    logger.info({ a: 1 }, 'a message')
+    await Promise.resolve()
+    await sink.gate
+    expect(sink.text()).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] .*INFO.*a message/)
+  })
+
+  it.each(['info', 'error'])('tells at level %s how many lines were lost', async (level) => {
+    const { logger, output, sink } = begin(level)
+    sink.room = 0
+    sink.fault = 'ENOSPC'
+    for (let n = 0; n < 100; n += 1) logger.error({ n }, 'a message')
+    await output.end()
+    expect(sink.text()).toBe('')
+    sink.room = Number.POSITIVE_INFINITY
+    await output.end()
+    await output.end()
+    const lines = logLines(sink.text())
+    const lost = lines.find(({ msg }) => String(msg).startsWith('log lines were lost'))
+    expect(lost).toMatchObject({ level: 40, lines: 100 - (lines.length - 1) })
   })
 })

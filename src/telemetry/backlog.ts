@@ -1,0 +1,76 @@
+/** Lines that wait to be written, with a bound in bytes and a count of the lines that it refused. */
+export interface Backlog {
+  /** Takes one line with its end. Refuses and counts it when there is no room. */
+  add(line: string): void
+  /** True when so much waits that a write is worth its cost. */
+  readonly isBatch: boolean
+  /** What is to be written next. The same until `written` is called. */
+  next(): Buffer | undefined
+  /** Notes that this many bytes of `next` were written. */
+  written(bytes: number): void
+  /** Drops the rest of a line whose beginning was written to a reader that has left. */
+  dropHalfLine(): void
+  /** Returns and forgets the number of lost lines, once half of the room is free. Otherwise 0. */
+  takeLost(): number
+}
+
+const NEWLINE = 0x0a
+
+export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => {
+  // A batch is encoded when its turn comes. Until then the strings cost one byte for each letter.
+  const batches: string[] = []
+  let growing = ''
+  let chunk: Buffer | undefined
+  /** Whether the chunk begins in the middle of a line. */
+  let isHalf = false
+  /** The bytes of the batches, of the growing one and of the chunk. */
+  let waiting = 0
+  let lost = 0
+  /** True from a refused line until half of the room is free, so that one gap is one notice. */
+  let isFull = false
+
+  const advance = (bytes: number): void => {
+    waiting -= bytes
+    isHalf = chunk !== undefined && bytes < chunk.length && chunk[bytes - 1] !== NEWLINE
+    chunk = chunk === undefined || bytes >= chunk.length ? undefined : chunk.subarray(bytes)
+  }
+
+  return {
+    add: (line) => {
+      const bytes = Buffer.byteLength(line)
+      if (isFull || waiting + bytes > maxBytes) {
+        isFull = true
+        lost += 1
+        return
+      }
+      waiting += bytes
+      growing += line
+      if (growing.length < batchBytes) return
+      batches.push(growing)
+      growing = ''
+    },
+    get isBatch() {
+      return batches.length > 0
+    },
+    next: () => {
+      if (chunk !== undefined || waiting === 0) return chunk
+      const batch = batches.shift()
+      chunk = Buffer.from(batch ?? growing)
+      if (batch === undefined) growing = ''
+      return chunk
+    },
+    written: advance,
+    dropHalfLine: () => {
+      if (!isHalf || chunk === undefined) return
+      lost += 1
+      advance(chunk.indexOf(NEWLINE) + 1 || chunk.length)
+    },
+    takeLost: () => {
+      if (waiting > maxBytes / 2) return 0
+      const lines = lost
+      lost = 0
+      isFull = false
+      return lines
+    },
+  }
+}
