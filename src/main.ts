@@ -1,12 +1,17 @@
 import { existsSync } from 'node:fs'
-import { ConfigError, loadConfig, readKeyFile, unknownVariables } from './config/config.ts'
-import { EXIT_CONFIG, type Host, processHost, runGateway } from './run.ts'
+import type { Host } from './run.ts'
+import { holdSignals } from './signals.ts'
 
 /**
  * Runs the gateway. With `--check-config` it only checks the configuration. The exit code is 78
  * when the configuration is faulty.
  */
 export const main = async (host: Host): Promise<void> => {
+  // Loaded here and not at the top: whatever is imported there loads before signals can be held.
+  const { ConfigError, loadConfig, readKeyFile, unknownVariables } = await import(
+    './config/config.ts'
+  )
+  const { EXIT_CONFIG, runGateway } = await import('./run.ts')
   for (const name of unknownVariables(host.env)) {
     host.complain(`${name} is not a variable of the gateway; see docs/configuration.md`)
   }
@@ -31,6 +36,8 @@ export const main = async (host: Host): Promise<void> => {
 }
 
 if (import.meta.main) {
+  holdSignals()
+  const { processHost } = await import('./run.ts')
   if (existsSync('.env')) process.loadEnvFile('.env')
   const host = processHost()
   // The configuration gets the key from the copy. The environment of the process loses it, so that

@@ -2,6 +2,7 @@ import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import { type App, type AppOptions, createApp } from './app.ts'
 import type { Config, Secret } from './config/config.ts'
+import { releaseSignals } from './signals.ts'
 import { openDescriptor } from './telemetry/descriptor.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
@@ -62,8 +63,12 @@ export const processHost = (): Host => {
         await stop()
         await output.end()
       })
+      releaseSignals('SIGTERM', 'SIGINT', ...(hangupStops ? ['SIGHUP' as const] : []))
     },
-    onHangup: (handler) => void process.on('SIGHUP', handler),
+    onHangup: (handler) => {
+      process.on('SIGHUP', handler)
+      releaseSignals('SIGHUP')
+    },
   }
 }
 

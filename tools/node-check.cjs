@@ -35,4 +35,9 @@ On another system, install Node 24 first: https://nodejs.org/en/download
   process.exit(1)
 }
 
+// npm sets this variable for the scripts that it runs. Tests load this file for its function only.
+if (process.env.npm_lifecycle_event && process.execArgv.includes('./tools/node-check.cjs')) {
+  require('./npm-parent.cjs').followParent()
+}
+
 module.exports = { isSupported }

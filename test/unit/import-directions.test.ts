@@ -165,7 +165,7 @@ const rooms: readonly Room[] = [
     ],
     permitted: ['../config/config.ts', '../run.ts', './lemlist.ts'],
   },
-  ...['src/main.ts', 'src/run.ts', 'src/health-check.ts'].map((file) => ({
+  ...['src/main.ts', 'src/run.ts', 'src/signals.ts', 'src/health-check.ts'].map((file) => ({
     file,
     forbidden: [...fastify, ...drivers, 'undici', 'pino'],
     permitted: ['./app.ts', './telemetry/log.ts', 'close-with-grace'],
