@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import type { Host } from './run.ts'
 import { holdSignals } from './signals.ts'
 
@@ -37,12 +36,13 @@ export const main = async (host: Host): Promise<void> => {
 
 if (import.meta.main) {
   holdSignals()
-  const { processHost } = await import('./run.ts')
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  const { processHost, readEnvFile } = await import('./run.ts')
   const host = processHost()
-  // The configuration gets the key from the copy. The environment of the process loses it, so that
-  // nothing that prints the environment can show it.
-  const env = { ...host.env }
-  delete process.env.LEMLIST_API_KEY
-  await main({ ...host, env })
+  if (readEnvFile(host)) {
+    // The configuration gets the key from the copy. The environment of the process loses it, so
+    // that nothing that prints the environment can show it.
+    const env = { ...host.env }
+    delete process.env.LEMLIST_API_KEY
+    await main({ ...host, env })
+  }
 }

@@ -1,7 +1,8 @@
 import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import { type App, type AppOptions, createApp } from './app.ts'
-import type { Config, Secret } from './config/config.ts'
+import { type Config, ConfigError, type Secret } from './config/config.ts'
+import { addEnvFile } from './config/env-file.ts'
 import { releaseSignals } from './signals.ts'
 import { openDescriptor } from './telemetry/descriptor.ts'
 import type { Logger } from './telemetry/log.ts'
@@ -69,6 +70,23 @@ export const processHost = (): Host => {
       process.on('SIGHUP', handler)
       releaseSignals('SIGHUP')
     },
+  }
+}
+
+/**
+ * Reads `.env` of the working directory into the environment of the process.
+ *
+ * @returns false when the file is there but faulty; the host has been told
+ */
+export const readEnvFile = (host: Host): boolean => {
+  try {
+    addEnvFile('.env', process.env)
+    return true
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    host.complain(error.message)
+    host.exitWith(EXIT_CONFIG)
+    return false
   }
 }
 

@@ -16,7 +16,9 @@ The gateway reads its configuration from environment variables. It also reads a 
 directory if there is one, but a variable of the environment wins over the file. An empty value counts as unset.
 Durations are in milliseconds. When the configuration has faults, the gateway lists all of them at once, by name and
 without values, and exits with code 78. \`npm run check-config\` checks the configuration without starting the
-gateway. The gateway warns about an unknown variable that looks like one of these.
+gateway. The gateway warns about an unknown variable that looks like one of these, but not about those that Kubernetes
+sets for a Service. \`.env\` must be UTF-8 text. A value in quotes is a fault, because \`docker --env-file\` makes quotes
+part of the value; in \`.env\` quotes around a value are taken off.
 
 | variable | default | meaning |
 |---|---|---|

@@ -103,7 +103,20 @@ const PREFIXES =
  * about them and starts all the same.
  */
 export const unknownVariables = (env: Environment): string[] =>
-  Object.keys(env).filter((name) => PREFIXES.test(name) && !(name in VARIABLES))
+  Object.keys(env).filter(
+    (name) => PREFIXES.test(name) && !(name in VARIABLES) && !isFromService(name, env[name]),
+  )
+
+/**
+ * Whether Kubernetes set this variable. It sets some for each Service of the namespace, and so does
+ * Docker for a link. A Service `lemlist-export-gateway` makes `LEMLIST_EXPORT_GATEWAY_PORT` and
+ * more.
+ */
+const isFromService = (name: string, value = ''): boolean =>
+  /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
+  (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
+
+const QUOTED = /^(["'`]).*\1$/s
 
 /** @throws ConfigError when the file cannot be read or holds no key */
 export const readKeyFile = (path: string): Secret => {
@@ -126,6 +139,12 @@ export const loadConfig = (env: Environment): Config => {
   const parsed: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(VARIABLES)) {
     const fallback = 'default' in variable ? variable.default : undefined
+    if (QUOTED.test(env[name] ?? '')) {
+      faults.push(
+        `${name}: must not be in quotes: \`docker --env-file\` makes them part of the value`,
+      )
+      continue
+    }
     const result = variable.schema.safeParse(env[name] || fallback)
     if (result.success) parsed[name] = result.data
     else faults.push(`${name}: ${result.error.issues[0]?.message ?? 'is not valid'}`)

@@ -36,6 +36,8 @@ const baseUrl = z
 export const key = z
   .string()
   .regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 printable ASCII characters without spaces')
+  // A key that was copied with its quotes, or a placeholder that nobody has replaced.
+  .regex(/^[^"'`\\<>{}$]*$/, 'must be the bare key, without quotes, brackets, $ or \\')
 
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true')
 
@@ -56,6 +58,22 @@ const listeningHost = z
   .refine((text) => isIP(text) !== 0 || HOST_NAME.test(text), {
     error: 'must be a host name or an address, without a port (PORT has it)',
   })
+
+/**
+ * Whether the Redis client can use this URL. A `#`, `/` or `?` ends the part of a URL in which the
+ * password stands, so a password with one of them makes another URL, if it makes one at all.
+ */
+const isRedisUrl = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { hostname, username, password, pathname, search, hash } = new URL(text)
+  try {
+    decodeURIComponent(username)
+    decodeURIComponent(password)
+  } catch {
+    return false
+  }
+  return hostname !== '' && search === '' && hash === '' && /^\/?\d*$/.test(pathname)
+}
 
 /**
  * Every variable that the gateway reads, with its check, its default and its meaning. The table in
@@ -129,10 +147,14 @@ export const VARIABLES = {
       .regex(
         /^(memory:|sqlite:(?!:memory:$|\/\/[^/]).+|rediss?:\/\/[^\s]+)$/s,
         'must be memory:, sqlite:PATH, redis://HOST or rediss://HOST',
+      )
+      .refine(
+        (text) => !text.startsWith('redis') || isRedisUrl(text),
+        'must be redis://USER:PASSWORD@HOST:PORT/DATABASE; percent-encode the password (# is %23, / is %2F, % is %25)',
       ),
     default: 'sqlite:data/gateway.sqlite',
     about:
-      'The store. `memory:` keeps data until the process ends, `sqlite:PATH` keeps it in a file, and `redis://…` or `rediss://…` shares it between several replicas.',
+      'The store. `memory:` keeps data until the process ends, `sqlite:PATH` keeps it in a file, and `redis://…` or `rediss://…` shares it between several replicas. A password in the URL must be percent-encoded.',
   },
   STORE_PREFIX: {
     schema: z

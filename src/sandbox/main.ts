@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
 import { ConfigError, loadConfig } from '../config/config.ts'
-import { EXIT_CONFIG, type Host, processHost, runGateway } from '../run.ts'
+import { EXIT_CONFIG, type Host, processHost, readEnvFile, runGateway } from '../run.ts'
 import { createLemlist, type Lemlist } from './lemlist.ts'
 import { type ReadyMade, readyMade } from './ready-made.ts'
 
@@ -59,6 +58,6 @@ const welcome = (url: string, docs: boolean, exports: readonly ReadyMade[]): str
   ].join('\n')
 
 if (import.meta.main) {
-  if (existsSync('.env')) process.loadEnvFile('.env')
-  await sandbox(processHost())
+  const host = processHost()
+  if (readEnvFile(host)) await sandbox(host)
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { type Logger, pino } from 'pino'
+import type PinoPretty from 'pino-pretty'
 import type { Output } from './output.ts'
 
 export type { Logger } from 'pino'
@@ -42,9 +43,7 @@ type Readable = (line: string) => string
 /** A production install has no pino-pretty, which is a tool for development. */
 const readableLines = (): Readable | undefined => {
   try {
-    const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)(
-      'pino-pretty',
-    )
+    const { prettyFactory }: typeof PinoPretty = createRequire(import.meta.url)('pino-pretty')
     return prettyFactory({ translateTime: 'HH:MM:ss.l' })
   } catch {
     return undefined

@@ -100,6 +100,8 @@ describe('a configuration', () => {
     ['the IPv6 loopback address in brackets', { HOST: '[::1]' }],
     ['another loopback address', { HOST: '127.8.8.8' }],
     ['a store in memory', { STORE_URL: 'memory:' }],
+    ['a Redis with a password', { STORE_URL: 'rediss://user:p%23s%2Fs@redis.example:6380/2' }],
+    ['a Redis without anything', { STORE_URL: 'redis://redis' }],
     ['a store with an absolute path', { STORE_URL: 'sqlite:/data/gateway.sqlite' }],
     ['a store with an absolute path, as a URL', { STORE_URL: 'sqlite:///data/gateway.sqlite' }],
     ['certificates that are checked', { NODE_TLS_REJECT_UNAUTHORIZED: '1' }],
@@ -179,6 +181,25 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
   // Regression: `--check-config` accepted these, and the gateway failed when it opened the store.
   ['STORE_URL', `sqlite://${CANARY}/gateway.sqlite`],
   ['STORE_URL', 'sqlite::memory:'],
+  // Regression: "sound" for `--check-config`, and a bare "Invalid URL" at the start.
+  ['STORE_URL', `redis://:p#${CANARY}@127.0.0.1`],
+  ['STORE_URL', `redis://user:12#${CANARY}@127.0.0.1`],
+  ['STORE_URL', `redis://:p%${CANARY}@127.0.0.1`],
+  ['STORE_URL', `redis://u%zz:${CANARY}@127.0.0.1`],
+  ['STORE_URL', `redis://:p/${CANARY}@127.0.0.1`],
+  ['STORE_URL', `redis://user:12?${CANARY}@127.0.0.1`],
+  ['STORE_URL', `rediss://:${CANARY}@`],
+  ['STORE_URL', `redis://127.0.0.1:70000`],
+  ['STORE_URL', `redis://127.0.0.1/${CANARY}`],
+  // Regression: the quotes of a file for `docker --env-file` became a part of the key.
+  ['LEMLIST_API_KEY', `"${CANARY}"`],
+  ['LEMLIST_API_KEY', `'${CANARY}'`],
+  ['LEMLIST_API_KEY', `"${CANARY}`],
+  ['LEMLIST_API_KEY', `<${CANARY}>`],
+  ['LEMLIST_API_KEY', `\${${CANARY}}`],
+  ['LEMLIST_API_KEY_FILE', `"/run/secrets/${CANARY}"`],
+  ['PORT', '"8080"'],
+  ['STORE_URL', `"redis://:${CANARY}@127.0.0.1"`],
   ['AUTH', CANARY],
   ['AUTH', 'None'],
   ['POLL_INTERVAL_MS', '9'],
@@ -311,6 +332,24 @@ describe('unknown variables', () => {
       'STORE_PATH',
       'SHUTDOWN_TIMEOUT',
     ])
+  })
+
+  // Regression: a Service of the gateway's own name brings seven variables, and each was complained of.
+  it('are not reported when Kubernetes made them for a Service', () => {
+    const address = 'tcp://10.0.0.1:8080'
+    const env = {
+      LEMLIST_EXPORT_GATEWAY_SERVICE_HOST: '10.0.0.1',
+      LEMLIST_EXPORT_GATEWAY_SERVICE_PORT: '8080',
+      LEMLIST_EXPORT_GATEWAY_SERVICE_PORT_HTTP: '8080',
+      LEMLIST_EXPORT_GATEWAY_PORT: address,
+      LEMLIST_EXPORT_GATEWAY_PORT_8080_TCP: address,
+      LEMLIST_EXPORT_GATEWAY_PORT_8080_TCP_PROTO: 'tcp',
+      LEMLIST_EXPORT_GATEWAY_PORT_8080_TCP_PORT: '8080',
+      LEMLIST_EXPORT_GATEWAY_PORT_8080_TCP_ADDR: '10.0.0.1',
+      STORE_PORT: 'udp://10.0.0.1:53',
+    }
+    expect(unknownVariables(env)).toEqual([])
+    expect(unknownVariables({ ...env, STORE_PORT: '6379' })).toEqual(['STORE_PORT'])
   })
 
   it('do not include any known variable', () => {
