@@ -7,6 +7,7 @@ import { releaseSignals } from './signals.ts'
 import { openDescriptor } from './telemetry/descriptor.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
+import { watchOpenFiles } from './telemetry/open-files.ts'
 import { createOutput, type Output } from './telemetry/output.ts'
 
 /** What a program needs from its process. Tests pass a host of their own. */
@@ -118,9 +119,13 @@ export const runGateway = async (
   let close = async (): Promise<void> => {}
   try {
     const app = await createApp({ ...extras, config, logger, apiKey: () => apiKey.reveal() })
-    close = app.close
+    const endWatch = watchOpenFiles(logger)
+    close = () => {
+      endWatch()
+      return app.close()
+    }
     const stop = async () => {
-      await app.close()
+      await close()
       await alsoStop()
     }
     host.onStop(config.shutdownTimeoutMs, logger, stop, readKey === undefined)
