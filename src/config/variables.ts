@@ -32,12 +32,16 @@ const baseUrl = z
   }, 'must have no user, password, query or fragment')
   .transform((text) => new URL(text.replace(/\/+$/, '')))
 
+const NO_WRAPPING = 'must be the bare key, without quotes around it, and no placeholder'
+
 /** The schema of a lemlist API key. */
 export const key = z
   .string()
   .regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 printable ASCII characters without spaces')
-  // A key that was copied with its quotes, or a placeholder that nobody has replaced.
-  .regex(/^[^"'`\\<>{}$]*$/, 'must be the bare key, without quotes, brackets, $ or \\')
+  .regex(/^[^"'`].*$/s, NO_WRAPPING)
+  .regex(/[^"'`]$/, NO_WRAPPING)
+  // A placeholder that nobody has replaced.
+  .regex(/^(?!<.*>$|\$\{?\w+\}?$)/s, NO_WRAPPING)
 
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true')
 

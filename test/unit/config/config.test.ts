@@ -294,7 +294,7 @@ describe('a configuration is refused', () => {
     expect(names(faults)).toEqual(['LEMLIST_API_KEY'])
   })
 
-  it.each(['', '\n', 'two words', 'two\nlines', `${CANARY}é`, 'k'.repeat(513)])(
+  it.each(['', '\n', '"a-key"', 'two words', 'two\nlines', `${CANARY}é`, 'k'.repeat(513)])(
     'with a key file that holds %j',
     (content) => {
       const faults = faultsOf({ LEMLIST_API_KEY_FILE: keyFile(content) })
