@@ -89,7 +89,11 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   fileRoute(server, { files })
   clientRoutes(server)
   if (config.docs) pageRoutes(server, { readyMade })
-  healthRoutes(server, { storeHealthy: () => store.healthy(), stopping })
+  healthRoutes(server, {
+    storeHealthy: () => store.healthy(),
+    storeMisconfigured: () => store.isMisconfigured?.() ?? false,
+    stopping,
+  })
 
   const letGo = async (): Promise<void> => {
     account.close()

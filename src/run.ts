@@ -4,6 +4,7 @@ import { type App, type AppOptions, createApp } from './app.ts'
 import { type Config, ConfigError, type Secret } from './config/config.ts'
 import { addEnvFile } from './config/env-file.ts'
 import { releaseSignals } from './signals.ts'
+import { StoreMisconfigured } from './store/misconfigured.ts'
 import { openDescriptor } from './telemetry/descriptor.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
@@ -153,7 +154,7 @@ export const runGateway = async (
     // A gateway fails at its start because of its environment, such as a port in use. One line
     // tells the operator what is wrong. A stack would not help.
     host.complain(`The gateway cannot start: ${error instanceof Error ? error.message : error}`)
-    host.exitWith(1)
+    host.exitWith(error instanceof StoreMisconfigured ? EXIT_CONFIG : 1)
     await close()
     return undefined
   }

@@ -208,8 +208,10 @@ export interface Store {
    * one. Absent in a store that is never away.
    */
   isAway?(): boolean
-  /** Whether the store answers. Never rejects. */
+  /** Whether the store does all that it is for. Never rejects. */
   healthy(): Promise<boolean>
+  /** Whether a store that is not healthy stays so until the operator changes a setting or a right. */
+  isMisconfigured?(): boolean
   /** Writes what is not written yet and closes the store. Idempotent. */
   close(): Promise<void>
 }

@@ -7,7 +7,7 @@ import { createSqliteStore, type SqliteStoreOptions } from './sqlite/store.ts'
 
 /** The options of all stores together. Each store takes those that it needs. */
 export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
-  Partial<Pick<FailoverOptions, 'reserve' | 'onSwitch'>> & {
+  Partial<Pick<FailoverOptions, 'reserve' | 'beatMs' | 'remindMs' | 'onSwitch'>> & {
     /** The prefix of every key in Redis. Default `leg`. */
     readonly prefix?: string
     /**
@@ -24,6 +24,8 @@ export type OpenStoreOptions = Omit<SqliteStoreOptions, 'path' | 'maxBytes'> &
  * from the working directory, `redis://…` or `rediss://…`.
  *
  * @throws Error for any other URL. Its message does not show the URL, which may hold a password
+ * `ready` of a store on Redis rejects with `StoreMisconfigured` when no waiting can help.
+ *
  * @throws StoreInUse, StoreRefused or the system's error when the file cannot be used
  */
 export const openStore = (url: string, options: OpenStoreOptions): Store => {
@@ -43,7 +45,7 @@ const openRedis = (url: string, options: OpenStoreOptions): Store => {
     storeFailed = () => {},
     onSwitch = () => {},
   } = options
-  const { onEvicting = () => {}, limits, visibilityMs, scheduleLimits } = options
+  const { onEvicting = () => {}, limits, visibilityMs, scheduleLimits, beatMs, remindMs } = options
   let listener: StoreListener = { switched: () => {}, missed: () => {} }
   const primary = createRedisStore({
     url,
@@ -64,6 +66,8 @@ const openRedis = (url: string, options: OpenStoreOptions): Store => {
     reserve,
     visibilityMs,
     scheduleLimits,
+    beatMs,
+    remindMs,
     storeFailed,
     onSwitch: (to) => {
       // Redis may have been absent at the start, or another server may answer now.

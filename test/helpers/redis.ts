@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,19 +41,25 @@ interface RedisServerOptions {
   /** The port that an earlier server of the test had. Default: a free one. */
   readonly port?: number
   readonly args?: readonly string[]
+  /** Starts a Sentinel, which watches no server. */
+  readonly isSentinel?: boolean
   /** Registers what stops Redis. By default that happens at the end of the test. */
   readonly onEnd?: (end: () => Promise<void>) => void
 }
 
 export const startRedis = async (options: RedisServerOptions = {}): Promise<RedisServer> => {
-  const { onEnd = onTestFinished } = options
+  const { onEnd = onTestFinished, isSentinel = false } = options
+  const readyLine = isSentinel ? 'Sentinel ID is' : 'Ready to accept connections'
   let said = ''
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const port = options.port ?? (await freePort())
     const directory = mkdtempSync(join(tmpdir(), 'redis-'))
     const where = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory]
-    const nothingKept = ['--save', '', '--appendonly', 'no']
-    const child = spawn('redis-server', [...where, ...nothingKept, ...(options.args ?? [])], {
+    // A Sentinel keeps its state in its own configuration file.
+    const config = join(directory, 'sentinel.conf')
+    if (isSentinel) writeFileSync(config, '')
+    const kind = isSentinel ? [config, '--sentinel'] : ['--save', '', '--appendonly', 'no']
+    const child = spawn('redis-server', [...kind, ...where, ...(options.args ?? [])], {
       env: { PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -63,7 +69,7 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
     })
     child.stdout.on('data', (chunk: Buffer) => {
       said += chunk.toString()
-      if (said.includes('Ready to accept connections')) ready.resolve(true)
+      if (said.includes(readyLine)) ready.resolve(true)
     })
     void closed.then(() => ready.resolve(false))
     onEnd(async () => {

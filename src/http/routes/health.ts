@@ -6,6 +6,8 @@ import { COMMON_PROBLEMS, problemResponses, REQUEST_ID } from '../openapi/respon
 interface HealthRoutesOptions {
   /** Whether the store answers. The promise never rejects. */
   readonly storeHealthy: () => Promise<boolean>
+  /** Whether a store that is not healthy waits for the operator to change a setting or a right. */
+  readonly storeMisconfigured?: () => boolean
   /** Whether the gateway is stopping. */
   readonly stopping: () => boolean
 }
@@ -17,12 +19,12 @@ const live = z
 const ready = z
   .object({
     status: z.enum(['ready', 'degraded', 'stopping']),
-    dependencies: z.object({ store: z.enum(['ok', 'down']) }),
+    dependencies: z.object({ store: z.enum(['ok', 'down', 'misconfigured']) }),
   })
   .meta({
     id: 'Readiness',
     description:
-      'Whether the gateway can serve. It can serve without its store too, and asks lemlist more often then.',
+      'Whether the gateway can serve. It can serve without its store too, and asks lemlist more often then. A store that is `misconfigured` stays away until somebody changes a setting or a right; the log says which.',
   })
 
 const entry = (description: string, schema: z.ZodType, value: unknown) => ({
@@ -39,7 +41,7 @@ const STOPPING = { status: 'stopping', dependencies: { store: 'ok' } }
  * restarts only a dead process. Readiness names the state of each dependency.
  */
 export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions) => {
-  const { storeHealthy, stopping } = options
+  const { storeHealthy, storeMisconfigured = () => false, stopping } = options
   const routes = app.withTypeProvider<ZodTypeProvider>()
   routes.get(
     '/health/live',
@@ -81,13 +83,14 @@ export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions)
     },
     async (request, reply) => {
       const healthy = await storeHealthy()
+      const store = healthy ? 'ok' : storeMisconfigured() ? 'misconfigured' : 'down'
       const status = stopping() ? 'stopping' : healthy ? 'ready' : 'degraded'
       return reply
         .code(status === 'stopping' ? 503 : 200)
         .header('cache-control', 'no-store')
         .header('x-request-id', request.id)
         .type('application/json')
-        .send({ status, dependencies: { store: healthy ? 'ok' : 'down' } } as const)
+        .send({ status, dependencies: { store } } as const)
     },
   )
 }

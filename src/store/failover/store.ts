@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import type { ExportRef } from '../../exports/export.ts'
 import type { ResultRecord, Store, UpdateListener } from '../../exports/ports.ts'
+import { StoreMisconfigured } from '../misconfigured.ts'
+import { RedisFault } from '../redis/fault.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { createFailoverBudget } from './budget.ts'
 import { createIdempotencyJournal } from './idempotency.ts'
@@ -13,6 +15,8 @@ const PROBE_MS = 500
 const LONGEST_PROBE_MS = 4_000
 const STEADY_MS = 10_000
 const BEAT_MS = 5_000
+/** While something is wrong with Redis, the log says what, once in this time. */
+const REMIND_MS = 60_000
 
 /**
  * A store on Redis that goes on while Redis is away. It then keeps finals, exports and keys in
@@ -23,15 +27,19 @@ const BEAT_MS = 5_000
  */
 export const createFailover = (primary: RedisStore, options: FailoverOptions): Store => {
   const { now = Date.now, storeFailed, onSwitch } = options
+  const { beatMs = BEAT_MS, remindMs = REMIND_MS } = options
   let up = true
   let closed = false
   let probing: NodeJS.Timeout | undefined
   let probeMs = PROBE_MS
   let backAt = Number.NEGATIVE_INFINITY
+  /** Why Redis is away, as the last try has found. */
+  let reason: unknown
 
   const goAway = (error: unknown): void => {
     if (!up || closed) return
     up = false
+    reason = error
     storeFailed('redis', error)
     budget.goAway(primary.replicas.count())
     schedule.goAway()
@@ -42,7 +50,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   }
 
   const comeBack = async (): Promise<void> => {
-    await primary.probe()
+    await primary.inspect()
     await primary.replicas.beat()
     await primary.schedule.migrate()
     await budget.restore()
@@ -58,7 +66,8 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   }
 
   const probe = (): void => {
-    comeBack().catch(() => {
+    comeBack().catch((error) => {
+      reason = error
       if (!closed) probing = setTimeout(probe, probeMs)
     })
   }
@@ -89,6 +98,15 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   const idempotency = createIdempotencyJournal(primary.idempotency, toggle, now)
   const budget = createFailoverBudget(primary.budget, toggle, options)
 
+  let wasHeard = true
+  /** The messages between the replicas may fail while everything else works. */
+  const checkMessages = async (): Promise<void> => {
+    await primary.updates.check()
+    const fault = primary.updates.fault()
+    if (fault !== undefined && wasHeard) storeFailed('updates', fault)
+    wasHeard = fault === undefined
+  }
+
   /**
    * Replicas of an older version may still write under the keys of that version. So each beat takes
    * over what they have written.
@@ -96,10 +114,15 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   const beatOnce = async (): Promise<void> => {
     await primary.replicas.beat()
     await primary.schedule.migrate()
+    await checkMessages()
   }
   const beat = setInterval(() => {
     if (up) beatOnce().catch(goAway)
-  }, BEAT_MS)
+  }, beatMs)
+  const reminder = setInterval(() => {
+    if (!up) storeFailed('redis', reason)
+    else if (!wasHeard) storeFailed('updates', primary.updates.fault())
+  }, remindMs)
   let listener: UpdateListener = () => {}
 
   return {
@@ -121,18 +144,30 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     ready: async () => {
       try {
         await primary.ready()
+        await primary.inspect()
         await beatOnce()
       } catch (error) {
+        if (cureOf(error) === 'setting') throw misconfigured(error)
         goAway(error)
       }
     },
     isAway: () => !up,
-    healthy: async () => up,
+    healthy: async () => up && primary.updates.fault() === undefined,
+    isMisconfigured: () => {
+      const cure = cureOf(up ? primary.updates.fault() : reason)
+      return cure === 'setting' || cure === 'rights'
+    },
     close: async () => {
       closed = true
       clearTimeout(probing)
       clearInterval(beat)
+      clearInterval(reminder)
       await primary.close()
     },
   }
 }
+
+const cureOf = (error: unknown) => (error instanceof RedisFault ? error.cure : 'wait')
+
+const misconfigured = (error: unknown): StoreMisconfigured =>
+  new StoreMisconfigured(error instanceof RedisFault ? error.message : 'STORE_URL is wrong')

@@ -11,6 +11,10 @@ export interface FailoverOptions {
   readonly scheduleLimits?: Partial<ScheduleLimits> | undefined
   /** Wall clock, epoch milliseconds. */
   readonly now?: () => number
+  /** How often this replica says that it lives, and checks the messages, milliseconds. Default 5 s. */
+  readonly beatMs?: number | undefined
+  /** How often the log says again what is wrong with Redis, milliseconds. Default one minute. */
+  readonly remindMs?: number | undefined
   readonly storeFailed: Observer['storeFailed']
   /** Called after each switch, when this process works without Redis, or with Redis again. */
   readonly onSwitch: (to: 'away' | 'back') => void

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createClient, defineScript } from '@redis/client'
 import type { Observer } from '../../exports/ports.ts'
+import { faultOf, isNoPrimary, RedisFault } from './fault.ts'
 
 export interface RedisOptions {
   /** `redis://` or `rediss://`, which may hold a password. */
@@ -55,6 +56,7 @@ const SCRIPTS = {
   takeSlot: script('./budget.lua'),
   idempotency: script('./idempotency.lua'),
   countReplicas: script('./replicas.lua'),
+  missingRights: script('./rights.lua'),
 }
 
 const create = ({ url, prefix }: RedisOptions) =>
@@ -63,6 +65,8 @@ const create = ({ url, prefix }: RedisOptions) =>
     keyPrefix: `${prefix}:`,
     // A command that cannot be sent now fails at once, so that the gateway goes on without Redis.
     disableOfflineQueue: true,
+    // Its name would cost the user of Redis one more right.
+    disableClientInfo: true,
     pingInterval: PING_MS,
     socket: {
       connectTimeout: CONNECT_MS,
@@ -80,31 +84,40 @@ export interface Redis {
   readonly subscriber: RedisClient
   readonly prefix: string
   readonly deadlineMs: number
-  /** Rejects with `RedisLate` after the deadline, whatever the client still waits for. */
+  /**
+   * Rejects with `RedisLate` after the deadline, whatever the client still waits for, and with a
+   * `RedisFault` in place of any error of Redis or of the client.
+   */
   within<T>(work: Promise<T>): Promise<T>
   /** Like `within`, for a script. A script that has removed a foreign value runs a second time. */
   run(script: () => Promise<unknown>): Promise<unknown>
-  /** Resolves when commands can be sent; rejects after a second. */
+  /** Resolves when commands can be sent; rejects with a `RedisFault`, after a second at most. */
   ready(): Promise<void>
+  /** What is wrong with the connection that listens. Undefined while it stands. */
+  subscriberFault(): RedisFault | undefined
+  /** Makes the connection that listens anew, and resolves the address again. */
+  renewSubscriber(): void
   close(): void
 }
 
 /** Begins to connect and keeps trying. It does not wait for the connection. */
 export const connectRedis = (options: RedisOptions): Redis => {
   const { prefix, deadlineMs = 250, storeFailed = () => {} } = options
-  const commands = create(options)
-  const subscriber = create(options)
-  for (const client of [commands, subscriber]) {
-    // The next command shows what is wrong with a connection. An `error` event without a listener
-    // would end the process.
-    client.on('error', () => {})
-    client.connect().catch(() => {})
+  const commands = connect(options)
+  const subscriber = connect(options)
+
+  /** After a failover, another server has the address. It is found by a new connection alone. */
+  const findPrimary = (fault: RedisFault): void => {
+    if (!isNoPrimary(fault)) return
+    commands.renew()
+    subscriber.renew()
   }
   // The client sends a script a second time when Redis does not know it. Then the script would run
   // after commands that were sent later, and the schedule relies on the order. A server may refuse
   // to load scripts. The scripts work there all the same.
-  commands.on('ready', () => {
-    for (const { SCRIPT } of Object.values(SCRIPTS)) commands.scriptLoad(SCRIPT).catch(() => {})
+  commands.client.on('ready', () => {
+    for (const { SCRIPT } of Object.values(SCRIPTS))
+      commands.client.scriptLoad(SCRIPT).catch(() => {})
   })
 
   const within: Redis['within'] = async (work) => {
@@ -119,14 +132,20 @@ export const connectRedis = (options: RedisOptions): Redis => {
     )
     try {
       return await Promise.race([work, late.promise])
+    } catch (error) {
+      if (error instanceof RedisLate) throw error
+      // A client without a connection says only that. What the connection failed of says more.
+      const fault = (!commands.client.isReady && commands.fault()) || faultOf(error)
+      findPrimary(fault)
+      throw fault
     } finally {
       clearTimeout(timer)
     }
   }
 
   return {
-    commands,
-    subscriber,
+    commands: commands.client,
+    subscriber: subscriber.client,
     prefix,
     deadlineMs,
     within,
@@ -134,17 +153,57 @@ export const connectRedis = (options: RedisOptions): Redis => {
       try {
         return await within(script())
       } catch (error) {
-        if (!(error instanceof Error && error.message.startsWith('FOREIGN'))) throw error
+        if (!(error instanceof RedisFault && error.code === 'FOREIGN')) throw error
         storeFailed('corrupt-record', error)
         return within(script())
       }
     },
     ready: async () => {
-      if (!commands.isReady)
-        await once(commands, 'ready', { signal: AbortSignal.timeout(CONNECT_MS) })
+      await commands.ready()
+      // Without it the store works, and says what is wrong with it.
+      await subscriber.ready().catch(() => {})
     },
+    subscriberFault: subscriber.fault,
+    renewSubscriber: subscriber.renew,
     close: () => {
-      for (const client of [commands, subscriber]) client.destroy()
+      for (const { client } of [commands, subscriber]) client.destroy()
+    },
+  }
+}
+
+/** One connection, which is made again and again until it is closed. */
+const connect = (options: RedisOptions) => {
+  const client = create(options)
+  let last: RedisFault | undefined
+  // An `error` event without a listener would end the process.
+  client.on('error', (error) => {
+    last = faultOf(error)
+  })
+  client.on('ready', () => {
+    last = undefined
+  })
+  const open = (): void => void client.connect().catch(() => {})
+  open()
+  return {
+    client,
+    fault: (): RedisFault | undefined =>
+      client.isReady ? undefined : (last ?? new RedisFault('OFFLINE', 'Redis is not connected')),
+    /** Rejects with what is wrong, after a second at most. */
+    ready: async (): Promise<void> => {
+      if (client.isReady) return
+      // It may have failed before, and tries again only after a while.
+      if (last?.cure === 'setting') throw last
+      try {
+        await once(client, 'ready', { signal: AbortSignal.timeout(CONNECT_MS) })
+      } catch (error) {
+        throw last ?? faultOf(error)
+      }
+    },
+    /** Does nothing while the client connects: it resolves the address at each try. */
+    renew: (): void => {
+      if (!client.isReady) return
+      client.destroy()
+      open()
     },
   }
 }

@@ -2,11 +2,12 @@ import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
 import type { ScheduleLimits } from '../tracked.ts'
 import { createRedisBudget } from './budget.ts'
 import { connectRedis, type RedisOptions } from './client.ts'
+import { faultOfMode, RedisFault } from './fault.ts'
 import { createRedisIdempotency, type RedisIdempotency } from './idempotency.ts'
 import { createReplicas, type Replicas } from './replicas.ts'
 import { createRedisResults } from './results.ts'
 import { createRedisSchedule, type RedisSchedule } from './schedule.ts'
-import { createRedisUpdates } from './updates.ts'
+import { createRedisUpdates, type RedisUpdates } from './updates.ts'
 
 export interface RedisStoreOptions extends RedisOptions {
   readonly limits: BudgetLimits
@@ -26,16 +27,25 @@ export interface RedisStoreOptions extends RedisOptions {
 export interface RedisStore extends Store {
   readonly idempotency: RedisIdempotency
   readonly schedule: RedisSchedule
+  readonly updates: RedisUpdates
   readonly replicas: Replicas
   /** Resolves when the store is connected. Rejects when that takes more than a second. */
   ready(): Promise<void>
   /** Tries a write, since a full or read-only server answers reads. @throws if Redis takes none */
   probe(): Promise<void>
+  /**
+   * Tries all that the gateway needs of Redis: its kind, a write, and each command.
+   * @throws RedisFault, whose `cure` says what helps
+   */
+  inspect(): Promise<void>
   /** Returns the policy that lets Redis drop data that must be kept, or undefined if it is safe. */
   evictionPolicy(): Promise<string | undefined>
 }
 
 const PROBE_TTL_MS = 10_000
+const PROBE_KEYS = ['probe', 'probe:list', 'probe:hash', 'probe:set', 'probe:sorted']
+/** A policy is logged, so it must look like one. */
+const POLICY = /^maxmemory_policy:([a-z-]{1,32})\r?$/m
 
 export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
   const {
@@ -56,6 +66,22 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
     await within(commands.set('probe', '1', { expiration: { type: 'PX', value: PROBE_TTL_MS } }))
   }
 
+  const inspect = async (): Promise<void> => {
+    const hello = await within(commands.hello())
+    const other = faultOfMode(hello.mode)
+    if (other !== undefined) throw other
+    await probe()
+    await within(commands.sMembers('probe:set'))
+    const missing = await within(commands.missingRights(PROBE_KEYS, []))
+    const names = Array.isArray(missing) ? missing.filter((name) => /^[A-Z]+$/.test(name)) : []
+    if (names.length === 0) return
+    throw new RedisFault(
+      'NOPERM',
+      `The user of STORE_URL may not run ${names.join(', ')} in Redis`,
+      'rights',
+    )
+  }
+
   return {
     results: createRedisResults(redis, { now, storeFailed }),
     schedule: createRedisSchedule(redis, {
@@ -67,6 +93,7 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
     idempotency: createRedisIdempotency(redis, { now, moved: isMoved, storeFailed }),
     replicas: createReplicas(redis),
     probe,
+    inspect,
     ready: redis.ready,
     healthy: () =>
       probe().then(
@@ -75,7 +102,7 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
       ),
     evictionPolicy: async () => {
       const info = String(await within(commands.info('memory')))
-      const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+      const policy = POLICY.exec(info)?.[1]
       return policy === 'noeviction' ? undefined : policy
     },
     close: async () => {

@@ -2,6 +2,20 @@ import { randomUUID } from 'node:crypto'
 import type { Observer, Update, UpdateListener, Updates } from '../../exports/ports.ts'
 import { decodeUpdate, encodeUpdate } from '../../exports/update.ts'
 import type { Redis } from './client.ts'
+import { faultOf, RedisFault } from './fault.ts'
+
+export interface RedisUpdates extends Updates {
+  /**
+   * Sends this replica a message by way of Redis, after it has subscribed where it has not yet.
+   * Afterwards `fault` says whether it was heard. Rejects when Redis fails in another way.
+   */
+  check(): Promise<void>
+  /**
+   * Why this replica cannot tell others or hear them. It can use Redis all the same: without
+   * messages, news of other replicas comes with the next heartbeat.
+   */
+  fault(): RedisFault | undefined
+}
 
 interface RedisUpdatesOptions {
   /** Wall clock, epoch milliseconds. */
@@ -12,46 +26,107 @@ interface RedisUpdatesOptions {
 }
 
 const ORIGIN_LENGTH = 36
+/** Follows the origin in a message that a replica sends to itself. */
+const CHECK = 'check'
+/** A message to itself that takes longer than this is lost. The process may be busy meanwhile. */
+const HEARD_MS = 2_000
 
 /**
  * `Updates` by pub/sub. `publish` tells the listener of this replica directly, without Redis. The
  * updates of other replicas may get lost. Then their news comes with the next heartbeat.
  */
 export const createRedisUpdates = (
-  { commands, subscriber, prefix, within }: Redis,
+  { commands, subscriber, prefix, within, subscriberFault, renewSubscriber }: Redis,
   { now, storeFailed, onResubscribe }: RedisUpdatesOptions,
-): Updates => {
+): RedisUpdates => {
   const channel = `${prefix}:updates`
   const me = randomUUID()
   let listener: UpdateListener = () => {}
 
   const hear = (message: string): void => {
-    if (message.startsWith(me)) return
-    const heard = decodeUpdate(message.slice(ORIGIN_LENGTH))
-    if (heard === undefined)
+    if (message.startsWith(me)) {
+      heard.resolve()
+      return
+    }
+    if (message.slice(ORIGIN_LENGTH) === CHECK) return
+    const told = decodeUpdate(message.slice(ORIGIN_LENGTH))
+    if (told === undefined)
       storeFailed(
         'corrupt-update',
         new Error('A message on the channel does not come from a gateway'),
       )
-    else listener(heard.ref, notLater(heard.update, now()), 'elsewhere')
+    else listener(told.ref, notLater(told.update, now()), 'elsewhere')
   }
 
+  let heard = Promise.withResolvers<void>()
+  /** What the last check or message has found. */
+  let found: RedisFault | undefined
+  let subscribing: Promise<void> | undefined
   let subscribed = false
+
+  /** Redis may refuse the channel now and allow it later. */
+  const subscribe = (): Promise<void> => {
+    subscribing ??= subscriber
+      .subscribe(channel, hear)
+      .then(() => {
+        subscribed = true
+        onResubscribe()
+      })
+      .finally(() => {
+        subscribing = undefined
+      })
+    return subscribing
+  }
+
   // The client subscribes again by itself, but the first time it needs a connection.
   subscriber.on('ready', () => {
     if (subscribed) return onResubscribe()
-    subscribed = true
-    subscriber.subscribe(channel, hear).then(onResubscribe, (error) => {
-      subscribed = false
-      storeFailed('updates.subscribe', error)
+    subscribe().catch((error) => {
+      found = faultOf(error)
     })
   })
+
+  const isHeard = async (): Promise<boolean> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, HEARD_MS, false)
+    })
+    const answer = await Promise.race([heard.promise.then(() => true), late])
+    clearTimeout(timer)
+    return answer
+  }
+
+  const say = async (text: string): Promise<void> => {
+    try {
+      await within(commands.publish(channel, `${me}${text}`))
+    } catch (error) {
+      if (!(error instanceof RedisFault && error.cure === 'rights')) throw error
+      found = error
+    }
+  }
 
   return {
     publish: async (ref, update) => {
       listener(ref, update, 'here')
-      await within(commands.publish(channel, `${me}${encodeUpdate(ref, update)}`))
+      await say(encodeUpdate(ref, update))
     },
+    check: async () => {
+      if (subscriberFault() !== undefined) return
+      try {
+        if (!subscribed) await subscribe()
+      } catch (error) {
+        found = faultOf(error)
+        return
+      }
+      found = undefined
+      heard = Promise.withResolvers()
+      await say(CHECK)
+      if (found !== undefined || (await isHeard())) return
+      // The two connections may lead to different servers, after a failover for instance.
+      found = new RedisFault('UNHEARD', 'Redis does not pass on what this replica publishes')
+      renewSubscriber()
+    },
+    fault: () => subscriberFault() ?? found,
     listen: (next) => {
       listener = next
     },

@@ -25,12 +25,20 @@ export const young = (text: string) => {
   return { ...record, snapshot: { ...snapshot, observedAt: Date.now(), endOfLife }, forgetAt }
 }
 
-/** Opens a store as the gateway does. */
-export const openOn = async (url: string, prefix: string) => {
+interface OpenOptions {
+  readonly beatMs?: number
+  readonly remindMs?: number
+}
+
+/** Opens a store as the gateway does. `failures` are what its log would say, with the operation. */
+export const openOn = async (url: string, prefix: string, options: OpenOptions = {}) => {
+  const failures: string[] = []
   const switches: string[] = []
   const switchedAt: number[] = []
   const policies: string[] = []
   const store = openStore(url, {
+    ...options,
+    storeFailed: (operation, error) => void failures.push(`${operation}: ${error}`),
     limits: LIMITS,
     reserve: RESERVE,
     visibilityMs: VISIBILITY_MS,
@@ -44,7 +52,7 @@ export const openOn = async (url: string, prefix: string) => {
   onTestFinished(() => store.close())
   await store.ready?.()
   const isBack = () => expect.poll(() => store.healthy(), { timeout: 20_000 }).toBe(true)
-  return { store, switches, switchedAt, policies, isBack }
+  return { store, switches, switchedAt, policies, failures, isBack }
 }
 
 /** Opens the store of another replica, which shows what is really in Redis. */
