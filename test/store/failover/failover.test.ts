@@ -134,7 +134,7 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     const spending = spend()
     await expect.poll(() => times.length, { timeout: 5_000 }).toBeGreaterThan(20)
     await begin(redis, client)
-    await expect.poll(() => store.healthy(), { timeout: 5_000 }).toBe(false)
+    await expect.poll(() => given.switches, { timeout: 5_000 }).toEqual(['away'])
     const [awayAt = 0] = given.switchedAt
     await expect
       .poll(() => times.filter((at) => at > awayAt).length, { timeout: 5_000 })
