@@ -2,6 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { DamagedFile, isBusy, isDamage, isSqliteError, StoreInUse, StoreRefused } from './errors.ts'
+import { foreign, newer, refuseForeign } from './owner.ts'
 import { APPLICATION_ID, hasOurSchema, migrate, SCHEMA_VERSION } from './schema.ts'
 
 export interface SqliteFileOptions {
@@ -48,6 +49,7 @@ export const openSqliteFile = (options: SqliteFileOptions): SqliteFile => {
 
 const openOnce = ({ path }: SqliteFileOptions): SqliteFile => {
   const created = createPrivateFile(path)
+  if (!created) refuseForeign(path)
   // SQLite removes its log when it closes. A log that is still there was left by a dead process.
   const left = existsSync(`${path}-wal`)
   const db = new DatabaseSync(path, { timeout: LOCK_WAIT_MS })
@@ -81,18 +83,8 @@ const bringUpToDate = (db: DatabaseSync, path: string): void => {
   const version = Number(db.prepare('pragma user_version').get()?.user_version)
   const application = db.prepare('pragma application_id').get()?.application_id
   const empty = db.prepare('select 1 from sqlite_schema limit 1').get() === undefined
-  if (!empty && application !== APPLICATION_ID) {
-    throw new StoreRefused(
-      path,
-      'it is the database of another program. Name another file in STORE_URL.',
-    )
-  }
-  if (version > SCHEMA_VERSION) {
-    throw new StoreRefused(
-      path,
-      `it was written by a newer version (schema ${version}, this one knows ${SCHEMA_VERSION}). Run that version, or move the file away.`,
-    )
-  }
+  if (!empty && application !== APPLICATION_ID) throw foreign(path)
+  if (version > SCHEMA_VERSION) throw newer(path, version)
   migrate(db, empty ? 0 : version)
   if (!hasOurSchema(db)) throw new DamagedFile('its tables are not those of its version')
 }
