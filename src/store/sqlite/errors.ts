@@ -23,7 +23,11 @@ export class DamagedFile extends Error {
 }
 
 const SQLITE_BUSY = 5
+const SQLITE_READONLY = 8
+const SQLITE_IOERR = 10
 const SQLITE_CORRUPT = 11
+const SQLITE_FULL = 13
+const SQLITE_CANTOPEN = 14
 const SQLITE_NOTADB = 26
 
 /** Returns the primary result code of a SQLite error. The upper bytes only say where it arose. */
@@ -41,3 +45,8 @@ export const isDamage = (error: unknown): boolean => {
   const code = sqliteCode(error)
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB || error instanceof DamagedFile
 }
+
+const CANNOT_WRITE = new Set([SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN])
+
+/** Whether the disk took no write: it is full, broken or read-only. The next write may succeed. */
+export const cannotWrite = (error: unknown): boolean => CANNOT_WRITE.has(sqliteCode(error) ?? 0)

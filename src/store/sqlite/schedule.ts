@@ -24,6 +24,8 @@ export interface SqliteScheduleOptions {
 export interface SqliteSchedule extends Schedule {
   /** Tries again to write what could not be written before. Never rejects. */
   writeAgain(): Promise<void>
+  /** Whether everything is written down. */
+  isComplete(): boolean
 }
 
 type DbRow = Record<string, SQLOutputValue>
@@ -95,7 +97,8 @@ export const createSqliteSchedule = (
   // An older version wrote down what was only watched, too.
   db.exec("delete from followed where json_extract(record, '$.origin') = 'watched'")
   const rows = followedBefore(db, now())
-  return { ...createLocalSchedule({ visibilityMs, limits, journal, rows }), writeAgain }
+  const schedule = createLocalSchedule({ visibilityMs, limits, journal, rows })
+  return { ...schedule, writeAgain, isComplete: () => unwritten.size === 0 }
 }
 
 /** Returns the rows that were in the file when it was opened. All of them are due at once. */

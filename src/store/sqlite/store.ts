@@ -5,11 +5,16 @@ import { startSweep } from '../sweep.ts'
 import type { ScheduleLimits } from '../tracked.ts'
 import { createSurvivingBudget, writeLastTake } from './budget.ts'
 import { openSqliteFile } from './file.ts'
+import { createProbe } from './health.ts'
 import { createSqliteIdempotency } from './idempotency.ts'
 import { createSqliteResults } from './results.ts'
 import { createRoom } from './room.ts'
 import { createSqliteSchedule } from './schedule.ts'
 import { createCommits } from './transaction.ts'
+import { createPatientResults } from './unstored.ts'
+
+/** How soon the store tries again to write what the disk did not take. */
+const AGAIN_MS = 5_000
 
 export interface SqliteStoreOptions {
   /** An absolute path, or one from the working directory. */
@@ -61,16 +66,17 @@ export const createSqliteStore = ({
 }: SqliteStoreOptions): Store => {
   const file = openSqliteFile({ path: resolve(path), now, onCorrupt })
   const { db } = file
-  const { commit, flush } = createCommits(db)
+  const { commit, flush, isFailing } = createCommits(db)
   const writing = { now, storeFailed, commit }
   const room = createRoom(db, { maxBytes, onNearlyFull: (used) => onNearlyFull(used, maxBytes) })
-  const { sweep: sweepResults, ...results } = createSqliteResults(db, writing)
+  const { sweep: sweepResults, ...onDisk } = createSqliteResults(db, writing)
+  const results = createPatientResults(onDisk, writing)
   const { sweep: sweepKeys, ...idempotency } = createSqliteIdempotency(db, {
     ...writing,
     maxKeys,
   })
   const { budget, lastTake } = createSurvivingBudget(file, { limits, now, monotonic })
-  const { writeAgain, ...schedule } = createSqliteSchedule(db, {
+  const schedule = createSqliteSchedule(db, {
     ...writing,
     visibilityMs,
     limits: scheduleLimits,
@@ -78,11 +84,22 @@ export const createSqliteStore = ({
   // Both sweeps do a slice, and soon another one while either of them has more.
   const sweep = (): boolean => {
     const hasMore = room.withSpare(() => [sweepResults(), sweepKeys()].includes(true))
-    void writeAgain()
     room.check()
     return hasMore
   }
   const stopSweep = startSweep(sweep, sweepIntervalMs)
+  const isComplete = () => results.isComplete() && schedule.isComplete()
+  const writeAgain = async (): Promise<void> => {
+    await results.writeAgain()
+    await schedule.writeAgain()
+  }
+  const again = setInterval(
+    () => {
+      if (!isComplete()) void writeAgain()
+    },
+    Math.min(AGAIN_MS, sweepIntervalMs),
+  ).unref()
+  const probe = createProbe(db)
 
   return {
     idempotency,
@@ -90,18 +107,12 @@ export const createSqliteStore = ({
     schedule,
     updates: createLocalUpdates(),
     budget,
-    async healthy() {
-      try {
-        db.prepare('select 1 from results limit 1').get()
-        return true
-      } catch {
-        return false
-      }
-    },
+    healthy: async () => db.isOpen && isComplete() && !isFailing() && probe(),
     async close() {
       if (!db.isOpen) return
       stopSweep()
-      void writeAgain()
+      clearInterval(again)
+      await Promise.all([writeAgain(), flush()])
       flush()
       try {
         writeLastTake(db, lastTake())

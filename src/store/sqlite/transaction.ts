@@ -1,4 +1,6 @@
+import { performance } from 'node:perf_hooks'
 import type { DatabaseSync } from 'node:sqlite'
+import { cannotWrite } from './errors.ts'
 
 /** Runs the work in one transaction: all of it is done or nothing, and SQLite flushes only once. */
 export const inTransaction = <T>(db: DatabaseSync, work: () => T): T => {
@@ -24,7 +26,12 @@ export interface Commits {
   commit<T>(work: () => T): Promise<T>
   /** Runs and commits at once all work that waits. */
   flush(): void
+  /** Whether the last write failed, and did so in the last minute. */
+  isFailing(): boolean
 }
+
+/** A refused write tells nothing about the disk any more after this time. */
+const FAILING_MS = 60_000
 
 /**
  * Work that waits for the transaction. `run` does the work in the open transaction. It returns a
@@ -39,6 +46,11 @@ type Waiting = { readonly run: () => () => void; readonly fail: (error: unknown)
  */
 export const createCommits = (db: DatabaseSync): Commits => {
   let waiting: Waiting[] = []
+  let failedAt = Number.NEGATIVE_INFINITY
+
+  const notice = (error: unknown): void => {
+    if (cannotWrite(error)) failedAt = performance.now()
+  }
 
   const flush = (): void => {
     const works = waiting
@@ -48,6 +60,7 @@ export const createCommits = (db: DatabaseSync): Commits => {
       const outcomes = inTransaction(db, () => works.map(({ run }) => run()))
       for (const tell of outcomes) tell()
     } catch (error) {
+      notice(error)
       for (const { fail } of works) fail(error)
     }
   }
@@ -59,17 +72,23 @@ export const createCommits = (db: DatabaseSync): Commits => {
         try {
           const result = work()
           db.exec('release work')
-          return () => resolve(result)
+          return () => {
+            failedAt = Number.NEGATIVE_INFINITY
+            resolve(result)
+          }
         } catch (error) {
           // On a full disk SQLite has rolled back the whole transaction. Then all work of this turn
           // fails.
           if (!db.isTransaction) throw error
           db.exec('rollback to work; release work')
-          return () => reject(error)
+          return () => {
+            notice(error)
+            reject(error)
+          }
         }
       }
       if (waiting.push({ run, fail: reject }) === 1) setImmediate(flush)
     })
 
-  return { commit, flush }
+  return { commit, flush, isFailing: () => performance.now() - failedAt < FAILING_MS }
 }
