@@ -41,12 +41,6 @@ export interface LocalScheduleOptions {
 }
 
 /**
- * The clock may jump ahead and back while nothing is claimed. So the schedule checks its due times
- * once in this time, milliseconds. For 65 000 exports that takes about 1 ms.
- */
-const MEND_EVERY_MS = 60_000
-
-/**
  * `Schedule` of one process, in memory: a map of rows, and a queue of due times for each class. No
  * other process shares it, so what is watched needs no renewal. It stays watched until `unwatch`.
  */
@@ -62,13 +56,15 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
     idle: createDueQueue(),
     unconfirmed: createDueQueue(),
   } satisfies Record<CallClass, unknown>
-  let mendedAt = Number.NEGATIVE_INFINITY
+  /** No row is due later than this. */
+  let latestDueAt = Number.NEGATIVE_INFINITY
 
   const put = (key: string, row: Row): void => {
     const own = classOf(row, watchedHere.has(key))
     for (const one of CALL_CLASSES) if (one !== own) queues[one].remove(key)
     rows.set(key, row)
     queues[own].put(key, row.dueAt)
+    latestDueAt = Math.max(latestDueAt, row.dueAt)
   }
 
   const drop = (key: string): void => {
@@ -121,10 +117,11 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
    * due now.
    */
   const mendClock = (now: number): void => {
-    if (now >= mendedAt && now < mendedAt + MEND_EVERY_MS) return
-    mendedAt = now
+    if (latestDueAt <= now + aheadMs) return
+    latestDueAt = now
     for (const [key, row] of rows) {
       if (row.dueAt > now + aheadMs) put(key, { ...row, dueAt: now })
+      else latestDueAt = Math.max(latestDueAt, row.dueAt)
     }
   }
 

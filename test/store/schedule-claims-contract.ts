@@ -161,6 +161,14 @@ export const describeClaims = (name: string, open: () => Store): void => {
       const { claimIds } = await setUp(trackingOf('exp_A', { dueAt: START + 3_600_000 }))
       expect(await claimIds(START)).toEqual(['exp_A'])
     })
+
+    it('gives at once what was planned by a clock that was ahead only for a moment', async () => {
+      // Regression: when no claim fell into that moment, nothing was looked at for an hour.
+      const { schedule, claimIds } = await setUp()
+      expect(await claimIds(START)).toEqual([])
+      await schedule.track([trackingOf('exp_A', { dueAt: START + 3_600_000 })])
+      expect(await claimIds(START + 1)).toEqual(['exp_A'])
+    })
   })
 
   describe(`a claim on the schedule of ${name}`, () => {
