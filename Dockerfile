@@ -23,8 +23,8 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./package.json
 COPY --from=build /app/src ./src
 # The gateway writes to this folder only. It is made before VOLUME, so that a new named volume gets
-# its owner.
-RUN install -d -o 10001 -g 10001 -m 0700 /data
+# its owner. OpenShift runs the image as a user of its own choice, whose group is always 0.
+RUN install -d -o 10001 -g 0 -m 0770 /data
 VOLUME ["/data"]
 # The user is a number, because runAsNonRoot of Kubernetes cannot check a name.
 USER 10001:10001

@@ -19,6 +19,11 @@ export const storeObserverOf = (logger: Logger) => ({
       { movedTo },
       'the store file was damaged: the gateway moved it aside and began a new one',
     ),
+  onOpenDirectory: (directory: string) =>
+    logger.warn(
+      { directory },
+      'everybody may write to the directory of the store file, and so may replace the file',
+    ),
   onNearlyFull: (usedBytes: number, maxBytes: number) =>
     logger.warn(
       { usedBytes, maxBytes },

@@ -11,6 +11,8 @@ export interface SqliteFileOptions {
   /** Wall clock, epoch milliseconds. It becomes part of the name of a file that is moved aside. */
   readonly now: () => number
   readonly onCorrupt?: ((movedTo: string) => void) | undefined
+  /** Called when everybody may write to the directory of the file. */
+  readonly onOpenDirectory?: ((directory: string) => void) | undefined
 }
 
 export interface SqliteFile {
@@ -31,8 +33,9 @@ const SIDECARS = ['-wal', '-shm']
  * @throws StoreRefused when the file, or its directory, may not be used
  */
 export const openSqliteFile = (options: SqliteFileOptions): SqliteFile => {
-  const { path, now, onCorrupt } = options
-  makePrivateDirectory(path)
+  const { path, now, onCorrupt, onOpenDirectory } = options
+  const directory = dirname(path)
+  if (makeDirectory(directory) === 'open') onOpenDirectory?.(directory)
   try {
     return openOnce(options)
   } catch (error) {
@@ -89,15 +92,17 @@ const bringUpToDate = (db: DatabaseSync, path: string): void => {
   if (!hasOurSchema(db)) throw new DamagedFile('its tables are not those of its version')
 }
 
-const makePrivateDirectory = (path: string): void => {
-  const directory = dirname(path)
+/**
+ * Returns `open` when everybody may write to the directory, and so may replace the file. That is no
+ * reason to refuse it: the emptyDir of Kubernetes belongs to root and has the mode 0777, which the
+ * user of the gateway cannot change. The file itself is private.
+ */
+const makeDirectory = (directory: string): 'private' | 'open' => {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const { mode } = statSync(directory)
-  const open = (mode & 0o002) !== 0 && (mode & 0o1000) === 0
+  const isOpen = (mode & 0o002) !== 0 && (mode & 0o1000) === 0
   // Windows has no such mode bits, so there all of them look set.
-  if (open && process.platform !== 'win32') {
-    throw new StoreRefused(path, 'everybody may write to its directory. Run chmod o-w on it.')
-  }
+  return isOpen && process.platform !== 'win32' ? 'open' : 'private'
 }
 
 /**

@@ -35,6 +35,8 @@ export interface SqliteStoreOptions {
   readonly sweepIntervalMs?: number
   /** Called when a damaged file was moved to `movedTo`. A new store begins. */
   readonly onCorrupt?: (movedTo: string) => void
+  /** Called when everybody may write to the directory of the file. */
+  readonly onOpenDirectory?: (directory: string) => void
   /** Called when more than nine tenths of the bound of the file are used. */
   readonly onNearlyFull?: (usedBytes: number, maxBytes: number) => void
   /**
@@ -61,10 +63,11 @@ export const createSqliteStore = ({
   maxKeys,
   sweepIntervalMs = 60_000,
   onCorrupt,
+  onOpenDirectory,
   onNearlyFull = () => {},
   storeFailed = () => {},
 }: SqliteStoreOptions): Store => {
-  const file = openSqliteFile({ path: resolve(path), now, onCorrupt })
+  const file = openSqliteFile({ path: resolve(path), now, onCorrupt, onOpenDirectory })
   const { db } = file
   const { commit, flush, isFailing } = createCommits(db)
   const writing = { now, storeFailed, commit }
