@@ -120,14 +120,21 @@ export interface Results {
 
 /** The calls that may be made with each lemlist key, shared by everybody who uses the store. */
 export interface Budget {
-  /** Returns 0 and counts a call that may leave now. Otherwise returns the milliseconds to wait. */
-  take(account: string): Promise<number>
+  /**
+   * Returns 0 and counts a call that may leave now. Otherwise returns the milliseconds to wait.
+   *
+   * @param isDue whether a call waits whose time has come, such as a caller's. A budget with only a
+   * few calls left gives them to nobody else. Default false
+   */
+  take(account: string, isDue?: boolean): Promise<number>
   /** Lets no call leave for `ms` milliseconds, because a 429 or 503 of lemlist asked for that. */
   pause(account: string, ms: number): Promise<void>
   /** Returns how long such a pause still lasts, milliseconds; 0 when there is none. */
   pausedMs(account: string): Promise<number>
   /** The longest that a caller should wait for a call now, ms. Short while few calls may leave. */
   patienceMs?(): number
+  /** Whether there are so few calls now that the earliest due goes first, whatever its class. */
+  isScarce?(): boolean
 }
 
 /** News about an export, for every replica. */

@@ -26,7 +26,11 @@ const LONGEST_FILE_MS = 30 * 60_000
 export const createLemlist = (options: LemlistOptions): Lemlist => {
   const { account, budget, timeoutMs, fileTtlMs, longestFileMs = LONGEST_FILE_MS } = options
   const connection = createConnection(options)
-  const line = createWaitingLine({ take: () => budget.take(account), maxRunning: SOCKETS })
+  const line = createWaitingLine({
+    take: (isDue) => budget.take(account, isDue),
+    isScarce: () => budget.isScarce?.() ?? false,
+    maxRunning: SOCKETS,
+  })
   const obey = createThrottle(budget, account)
 
   /**

@@ -33,8 +33,13 @@ export interface Place {
 }
 
 interface WaitingLineOptions {
-  /** Asks the budget of the key: 0 = a call may leave, else the milliseconds to wait. */
-  readonly take: () => Promise<number>
+  /**
+   * Asks the budget of the key: 0 = a call may leave, else the milliseconds to wait. It is told
+   * whether a call waits whose due time has come, as that of a caller's read has.
+   */
+  readonly take: (isDue: boolean) => Promise<number>
+  /** Whether the earliest due call goes first, whatever its class. Default: never. */
+  readonly isScarce?: () => boolean
   /**
    * Calls under way at once. As many as the pool has sockets, so that a call that has its slot does
    * not wait for a socket.
@@ -74,7 +79,7 @@ const nothing = (): void => {}
  * calls stand in line.
  */
 export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
-  const { take, maxRunning, maxWaiting = MAX_WAITING } = options
+  const { take, isScarce = () => false, maxRunning, maxWaiting = MAX_WAITING } = options
   const waiters = new Set<Waiter>()
   const shares = createShares()
   let running = 0
@@ -126,15 +131,21 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
 
   const isAnybodyReady = (): boolean => [...waiters].some(mayLeave)
 
+  const isAnybodyDue = (): boolean => {
+    const now = performance.now()
+    return [...waiters].some((waiter) => waiter.due <= now && mayLeave(waiter))
+  }
+
   /**
    * Returns the call with the earliest due time, among the classes that the next slot may go to.
    */
   const head = (): Waiter | undefined => {
     const ready = [...waiters].filter(mayLeave)
     const classes = shares.next(new Set(ready.map(({ callClass }) => callClass)))
+    const isAny = isScarce()
     let first: Waiter | undefined
     for (const waiter of ready) {
-      if (!classes.includes(waiter.callClass)) continue
+      if (!isAny && !classes.includes(waiter.callClass)) continue
       if (first === undefined || waiter.due < first.due) first = waiter
     }
     return first
@@ -171,7 +182,7 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     dropUnwanted()
     if (waiters.size === 0) return
     if (!isAnybodyReady()) return rest(Number.POSITIVE_INFINITY)
-    const waitMs = await take()
+    const waitMs = await take(isAnybodyDue())
     if (waitMs > 0) {
       restsUntil = performance.now() + waitMs
       return rest(waitMs)
@@ -208,7 +219,8 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
       } else {
         waiters.add(waiter)
         giveUpLater(waiter)
-        if (running >= maxRunning) wake()
+        // A call whose time has come may have a slot that the others in line do not get.
+        if (running >= maxRunning || isScarce()) wake()
         void serve()
       }
       return {
@@ -223,6 +235,7 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
           if (BETTER[turn.callClass] > BETTER[waiter.callClass]) waiter.callClass = turn.callClass
           if (turn.isWanted === undefined) waiter.isWanted = undefined
           giveUpLater(waiter)
+          if (isScarce()) wake()
         },
       }
     },

@@ -10,6 +10,11 @@ export interface SlidingWindowOptions {
   readonly quietUntil?: number
 }
 
+export interface SlidingWindow extends Budget {
+  /** Counts a call that left at that moment of `now` without being asked for here. */
+  count(account: string, at: number): void
+}
+
 /** Pacing divides the window into so many parts; see `createSlidingWindow`. */
 const QUARTERS = 4
 
@@ -35,7 +40,7 @@ export const createSlidingWindow = (
     now = () => performance.now(),
     quietUntil = Number.NEGATIVE_INFINITY,
   }: SlidingWindowOptions = {},
-): Budget => {
+): SlidingWindow => {
   if (!Number.isSafeInteger(calls) || calls < 1 || !(windowMs > 0)) {
     throw new RangeError('A budget needs at least 1 call and a window longer than 0 ms')
   }
@@ -57,6 +62,12 @@ export const createSlidingWindow = (
   }
 
   return {
+    count: (account, at) => {
+      logs.set(
+        account,
+        [...(logs.get(account) ?? []), at].sort((one, other) => one - other),
+      )
+    },
     async take(account) {
       const log = logs.get(account) ?? []
       logs.set(account, log)

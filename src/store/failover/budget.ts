@@ -3,7 +3,7 @@ import type { Budget } from '../../exports/ports.ts'
 import { createSlidingWindow } from '../sliding-window.ts'
 import type { FailoverOptions, Switch } from './switch.ts'
 
-/** Right after a switch no call may leave. Callers wait only until the gateway notices that. */
+/** Right after a switch hardly any call may leave. Callers wait only until the gateway notices that. */
 const QUIET_PATIENCE_MS = 100
 /** While Redis is away, few calls may leave. Callers must not wait noticeably longer for that. */
 const AWAY_PATIENCE_MS = 400
@@ -19,16 +19,23 @@ export interface FailoverBudget extends Budget {
  * The budget in Redis. While Redis is away, this replica uses its share of the budget. The share
  * keeps the limit when only this replica is cut off: the others use the limit minus the reserve,
  * and this one uses at most the reserve. It also keeps the limit when all replicas are cut off, as
- * each uses its part of the limit. After each switch no call leaves for one whole window, because
- * no replica can know what the others have just spent.
+ * each uses its part of the limit. In the window after each switch no replica can know what the
+ * others have just spent. It spends only its part of the reserve then, for callers: with the limit
+ * minus the reserve, which the others may have spent, that is the limit.
  */
 export const createFailoverBudget = (
   primary: Budget,
   { either, isUp }: Switch,
   { limits, reserve }: Pick<FailoverOptions, 'limits' | 'reserve'>,
 ): FailoverBudget => {
-  let here = createSlidingWindow({ ...limits, calls: 1 })
+  let share = 1
+  let here = createSlidingWindow({ ...limits, calls: share })
   let quietUntil = 0
+  /** How many calls may leave in the window after a switch. */
+  let spare = Math.floor(reserve)
+  /** When calls left that Redis has not counted, and which of them left in the window after a switch. */
+  const own = createCallLog(limits.windowMs)
+  const spared = createCallLog(limits.windowMs)
   /** The pauses that lemlist asked for, which outlive each switch. One per configured account. */
   const pausedUntil = new Map<string, number>()
 
@@ -39,16 +46,42 @@ export const createFailoverBudget = (
     return ms > 0 ? Math.floor(ms) + 1 : 0
   }
 
+  const takeHere = async (account: string): Promise<number> => {
+    const waitMs = await here.take(account)
+    if (waitMs === 0) own.add(account)
+    return waitMs
+  }
+
+  /** Whether a call whose time has come may leave in the window after a switch, and counts it. */
+  const takeSpare = (account: string): boolean => {
+    if (pauseMs(account) > 0) return false
+    // Switches to and fro come closer together than a window: what left before counts, too.
+    if (spared.count(account) >= spare || own.count(account) >= Math.max(share, spare)) return false
+    here.count(account, performance.now())
+    own.add(account)
+    spared.add(account)
+    return true
+  }
+
+  /** The answer while the window after a switch, or a pause, is not over. */
+  const takeQuiet = (account: string, isDue: boolean): number =>
+    isDue && takeSpare(account) ? 0 : restMs(account)
+
   return {
-    take: async (account) => {
-      if (restMs(account) > 0) return restMs(account)
+    take: async (account, isDue = false) => {
+      if (restMs(account) > 0) return takeQuiet(account, isDue)
+      let isHere = false
       const waitMs = await either(
         () => primary.take(account),
-        async () => restMs(account) || here.take(account),
+        async () => {
+          isHere = true
+          return restMs(account) > 0 ? takeQuiet(account, isDue) : takeHere(account)
+        },
       )
-      // Redis may have gone away meanwhile, for this call or another one. Then this call waits too.
-      return restMs(account) || waitMs
+      // Redis may have gone away meanwhile, for another call. Then this call waits too.
+      return isHere ? waitMs : restMs(account) || waitMs
     },
+    isScarce: () => quietUntil > performance.now(),
     pause: async (account, ms) => {
       if (ms > pauseMs(account)) pausedUntil.set(account, performance.now() + ms)
       if (!isUp()) return
@@ -70,8 +103,10 @@ export const createFailoverBudget = (
       return isUp() ? Number.POSITIVE_INFINITY : AWAY_PATIENCE_MS
     },
     goAway: (replicas) => {
-      const calls = shareOf(limits.calls + reserve, reserve, replicas)
-      here = createSlidingWindow({ ...limits, calls })
+      share = shareOf(limits.calls + reserve, reserve, replicas)
+      spare = Math.floor(reserve / Math.max(1, replicas))
+      here = createSlidingWindow({ ...limits, calls: share })
+      own.each((account, at) => here.count(account, at))
       quietUntil = performance.now() + limits.windowMs
     },
     restore: async () => {
@@ -81,6 +116,22 @@ export const createFailoverBudget = (
     },
     comeBack: () => {
       quietUntil = performance.now() + limits.windowMs
+    },
+  }
+}
+
+/** When the calls of the last window left, for each account. `take` bounds how many there are. */
+const createCallLog = (windowMs: number) => {
+  const logs = new Map<string, number[]>()
+  const recent = (account: string): number[] => {
+    const from = performance.now() - windowMs
+    return (logs.get(account) ?? []).filter((at) => at >= from)
+  }
+  return {
+    add: (account: string) => void logs.set(account, [...recent(account), performance.now()]),
+    count: (account: string) => recent(account).length,
+    each: (tell: (account: string, at: number) => void) => {
+      for (const account of logs.keys()) for (const at of recent(account)) tell(account, at)
     },
   }
 }

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { expect, onTestFinished } from 'vitest'
+import type { BudgetLimits } from '../../../src/exports/ports.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { createRedisStore } from '../../../src/store/redis/store.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -28,6 +29,7 @@ export const young = (text: string) => {
 interface OpenOptions {
   readonly beatMs?: number
   readonly remindMs?: number
+  readonly limits?: BudgetLimits
 }
 
 /** Opens a store as the gateway does. `failures` are what its log would say, with the operation. */
@@ -37,9 +39,9 @@ export const openOn = async (url: string, prefix: string, options: OpenOptions =
   const switchedAt: number[] = []
   const policies: string[] = []
   const store = openStore(url, {
+    limits: LIMITS,
     ...options,
     storeFailed: (operation, error) => void failures.push(`${operation}: ${error}`),
-    limits: LIMITS,
     reserve: RESERVE,
     visibilityMs: VISIBILITY_MS,
     prefix,
