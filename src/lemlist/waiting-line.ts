@@ -182,8 +182,11 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     dropUnwanted()
     if (waiters.size === 0) return
     if (!isAnybodyReady()) return rest(Number.POSITIVE_INFINITY)
-    const waitMs = await take(isAnybodyDue())
+    const asksForDue = isAnybodyDue()
+    const waitMs = await take(asksForDue)
     if (waitMs > 0) {
+      // A caller who came while the budget was asked may have a slot that the others do not get.
+      if (!asksForDue && isScarce() && isAnybodyDue()) return
       restsUntil = performance.now() + waitMs
       return rest(waitMs)
     }
