@@ -60,6 +60,7 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
   const redis = connectRedis(options)
   const { commands, within } = redis
   const isMoved = moved !== undefined
+  const replicas = createReplicas(redis)
   let closed = false
 
   const probe = async (): Promise<void> => {
@@ -88,10 +89,14 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
       ...{ visibilityMs, watchMs, now, moved: isMoved },
       limits: options.scheduleLimits,
     }),
-    updates: createRedisUpdates(redis, { now, storeFailed, onResubscribe }),
+    updates: createRedisUpdates(redis, {
+      ...{ now, storeFailed, onResubscribe },
+      // Whoever counts too few replicas would spend too much while Redis is away.
+      onPeer: () => void replicas.beat().catch(() => {}),
+    }),
     budget: createRedisBudget(redis, { limits, clock: moved?.monotonic }),
     idempotency: createRedisIdempotency(redis, { now, moved: isMoved, storeFailed }),
-    replicas: createReplicas(redis),
+    replicas,
     probe,
     inspect,
     ready: redis.ready,

@@ -23,6 +23,8 @@ interface RedisUpdatesOptions {
   readonly storeFailed: Observer['storeFailed']
   /** Called when the replica hears the channel, perhaps again. Updates before that are lost. */
   readonly onResubscribe: () => void
+  /** Called when a replica is heard for the first time. */
+  readonly onPeer: () => void
 }
 
 const ORIGIN_LENGTH = 36
@@ -30,6 +32,8 @@ const ORIGIN_LENGTH = 36
 const CHECK = 'check'
 /** A message to itself that takes longer than this is lost. The process may be busy meanwhile. */
 const HEARD_MS = 2_000
+/** More replicas than share one lemlist key. Each restart makes a new one. */
+const MAX_PEERS = 1_000
 
 /**
  * `Updates` by pub/sub. `publish` tells the listener of this replica directly, without Redis. The
@@ -37,18 +41,29 @@ const HEARD_MS = 2_000
  */
 export const createRedisUpdates = (
   { commands, subscriber, prefix, within, subscriberFault, renewSubscriber }: Redis,
-  { now, storeFailed, onResubscribe }: RedisUpdatesOptions,
+  { now, storeFailed, onResubscribe, onPeer }: RedisUpdatesOptions,
 ): RedisUpdates => {
   const channel = `${prefix}:updates`
   const me = randomUUID()
   let listener: UpdateListener = () => {}
+
+  const peers = new Set<string>()
+  const meet = (peer: string): void => {
+    if (peers.has(peer)) return
+    if (peers.size >= MAX_PEERS) peers.clear()
+    peers.add(peer)
+    onPeer()
+  }
 
   const hear = (message: string): void => {
     if (message.startsWith(me)) {
       heard.resolve()
       return
     }
-    if (message.slice(ORIGIN_LENGTH) === CHECK) return
+    if (message.slice(ORIGIN_LENGTH) === CHECK) {
+      meet(message.slice(0, ORIGIN_LENGTH))
+      return
+    }
     const told = decodeUpdate(message.slice(ORIGIN_LENGTH))
     if (told === undefined)
       storeFailed(
