@@ -69,11 +69,12 @@ describe('the documents', () => {
     expect(fences.length).toBeGreaterThan(15)
     for (const { document, language } of fences) {
       // The last suite runs `console`, and readme-watching.test.ts runs `js`. The next test judges
-      // `sh`, and below-a-path.test.ts runs `nginx`. A `mermaid` block is a drawing.
+      // `sh`, below-a-path.test.ts runs `nginx`, and rights.test.ts `text`. A `mermaid` block is a drawing.
       const isShown = SHOWING.some((showing) => showing === document)
-      expect(isShown ? ['console', 'js', 'sh', 'mermaid'] : ['sh', 'nginx'], document).toContain(
-        language,
-      )
+      expect(
+        isShown ? ['console', 'js', 'sh', 'mermaid'] : ['sh', 'nginx', 'text'],
+        document,
+      ).toContain(language)
     }
   })
 

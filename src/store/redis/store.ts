@@ -72,7 +72,7 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
     const other = faultOfMode(hello.mode)
     if (other !== undefined) throw other
     await probe()
-    await within(commands.sMembers('probe:set'))
+    await within(commands.sScan('probe:set', '0'))
     const missing = await within(commands.missingRights(PROBE_KEYS, []))
     const names = Array.isArray(missing) ? missing.filter((name) => /^[A-Z]+$/.test(name)) : []
     if (names.length === 0) return

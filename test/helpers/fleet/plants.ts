@@ -75,8 +75,8 @@ export const PLANTS = {
   'a bus that drops every message': [
     {
       file: 'src/store/redis/updates.ts',
-      text: 'if (message.startsWith(me)) return',
-      instead: 'if (message.length > 0) return',
+      text: 'if (message.slice(ORIGIN_LENGTH) === CHECK) {',
+      instead: 'if (message.length > 0) {',
     },
   ],
 } as const satisfies Record<string, readonly Plant[]>

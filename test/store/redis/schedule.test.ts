@@ -68,22 +68,6 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     expect(await findOne(two, 'exp_B')).toMatchObject({ watched: true })
   })
 
-  it('knows after a heartbeat what is watched, also when Redis took neither who came nor who left', async () => {
-    // Regression: the heartbeat compared only how many exports are watched, which had not changed.
-    const at = { url: server().url, prefix: freshPrefix() }
-    const { store: one } = await openRedisStore(at)
-    await one.schedule.track([trackingOf('exp_A'), trackingOf('exp_B')])
-    await watchAll(one.schedule, ['exp_A'])
-    const client = await bareClient(server())
-    await client.configSet('min-replicas-to-write', '1')
-    await expect(watchAll(one.schedule, ['exp_B'])).rejects.toThrow('NOREPLICAS')
-    await expect(one.schedule.unwatch([ref])).rejects.toThrow('NOREPLICAS')
-    await client.configSet('min-replicas-to-write', '0')
-    await one.schedule.renew(() => [refOf('exp_B')])
-    const [a, b] = await one.schedule.find([ref, refOf('exp_B')])
-    expect([a?.watched, b?.watched]).toEqual([false, true])
-  })
-
   it('keeps an export watched that somebody begins to watch during a heartbeat', async () => {
     // Regression: the heartbeat un-watched what had joined since it began, and dropped its row.
     const { one } = await openTwo()
