@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
+import { check, FAULT_WINDOW } from '../helpers/fleet/checker.ts'
 import { eventually } from '../helpers/fleet/eventually.ts'
 import { paceOf, startFleet } from '../helpers/fleet/fleet.ts'
 import { measured } from '../helpers/fleet/measured.ts'
@@ -68,7 +68,8 @@ describe.skipIf(withoutRedis)('a rolling restart of three replicas with 1 500 st
     await fleet.settled(followers, 15_000)
 
     expect(followers.filter((one) => !one.isFinished())).toEqual([])
-    expect(check(fleet.record(), { window: CALM_WINDOW })).toEqual([])
+    // While hundreds of streams come back at once, calls that left in time arrive closer together.
+    expect(check(fleet.record(), { window: FAULT_WINDOW })).toEqual([])
     for (const wave of waves) {
       const seconds = perSecond(wave)
       measured(`${wave.length} reconnects, by the second: ${seconds.join(' ')}`)
