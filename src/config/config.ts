@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
+import { isLoopback, key } from './forms.ts'
 import { type Way, wayTo } from './proxy.ts'
-import { isLoopback, key, VARIABLES, type Values } from './variables.ts'
+import { VARIABLES, type Values } from './variables.ts'
 
 /** Holds a value that no log, no error text and no `util.inspect` shows. */
 export class Secret {

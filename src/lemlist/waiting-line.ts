@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import type { Turn } from '../exports/ports.ts'
-import type { CallClass } from '../exports/schedule.ts'
 import { Problem } from '../problems.ts'
 import { createShares } from './shares.ts'
+import { hurry, type Waiter, waiterOf } from './waiter.ts'
 
 /** The line in front of one lemlist key. Every call to lemlist stands in it. */
 export interface WaitingLine {
@@ -54,21 +54,6 @@ interface WaitingLineOptions {
  * more reads later.
  */
 const MAX_WAITING = 10_000
-
-interface Waiter {
-  due: number
-  giveUpAt: number
-  latestAt: number
-  callClass: CallClass
-  isWanted: (() => boolean) | undefined
-  readonly unlimited: boolean
-  waiting: boolean
-  timer: NodeJS.Timeout | undefined
-  readonly settle: PromiseWithResolvers<() => void>
-}
-
-/** The class with the larger number is the better one: it has the larger share of the slots. */
-const BETTER = { watched: 2, idle: 1, unconfirmed: 0 } satisfies Record<CallClass, number>
 
 const nothing = (): void => {}
 
@@ -209,14 +194,7 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
 
   return {
     enter: (turn, unlimited = false) => {
-      const { due, giveUpAt, callClass, isWanted } = turn
-      const settle = Promise.withResolvers<() => void>()
-      const waiter: Waiter = {
-        ...{ due, giveUpAt, callClass, isWanted, unlimited, settle },
-        latestAt: turn.latestAt ?? Number.POSITIVE_INFINITY,
-        waiting: true,
-        timer: undefined,
-      }
+      const waiter = waiterOf(turn, unlimited)
       if (closed || waiters.size >= maxWaiting) {
         turnAway(waiter, refusal('Too many calls to lemlist are waiting.'))
       } else {
@@ -227,16 +205,11 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
         void serve()
       }
       return {
-        slot: settle.promise,
+        slot: waiter.settle.promise,
         isWaiting: () => waiter.waiting,
-        hurry: (turn) => {
+        hurry: (other) => {
           if (!waiter.waiting) return
-          waiter.due = Math.min(waiter.due, turn.due)
-          waiter.latestAt = Math.min(waiter.latestAt, turn.latestAt ?? Number.POSITIVE_INFINITY)
-          const giveUpAt = Math.max(waiter.giveUpAt, turn.giveUpAt)
-          waiter.giveUpAt = Math.min(waiter.latestAt, giveUpAt)
-          if (BETTER[turn.callClass] > BETTER[waiter.callClass]) waiter.callClass = turn.callClass
-          if (turn.isWanted === undefined) waiter.isWanted = undefined
+          hurry(waiter, other)
           giveUpLater(waiter)
           if (isScarce()) wake()
         },
