@@ -11,12 +11,12 @@ import { downloadUrl } from '../client.js'
 import { announce, copyOf, part, sign, write } from './dom.js'
 import { baseUrl, keyOf, root } from './links.js'
 import { diesAt, elapsedMs, isOver, nameOf, stateOf, titleOf } from './state.js'
+import { problemWords } from './troubles.js'
 import {
   BUTTON_WORDS,
   lifeOf,
   NEWS,
   PROGRESS,
-  problemWords,
   RUNNING_FOR,
   STATE_NAMES,
   STATE_WORDS,

@@ -3,14 +3,13 @@
 /**
  * The two forms: one follows exports by their ids, the other starts an export of a campaign.
  *
- * @import { GatewayProblem } from '../client/client.d.ts'
  * @import { List } from './list.js'
  */
 
-import { startExport } from '../client.js'
 import { announce, element, part, write } from './dom.js'
-import { baseUrl, refsIn } from './links.js'
-import { FAULTS, NEWS, problemWords } from './words.js'
+import { refsIn } from './links.js'
+import { start } from './starting.js'
+import { FAULTS, NEWS } from './words.js'
 
 /** @param {List} list */
 export const wireForms = (list) => {
@@ -25,16 +24,11 @@ export const wireForms = (list) => {
     if (campaignId === undefined) return FAULTS.noCampaign
     const full = list.lackOfRoom()
     if (full !== '') return full
-    try {
-      const { id: exportId } = await startExport({ baseUrl, campaignId })
-      list.add([{ campaignId, exportId }])
-      announce(NEWS.started)
-      return ''
-    } catch (error) {
-      return error instanceof Error && 'code' in error
-        ? problemWords(/** @type {GatewayProblem} */ (error))
-        : FAULTS.notStarted
-    }
+    const started = await start(campaignId)
+    if (typeof started === 'string') return started
+    list.add([started])
+    announce(NEWS.started)
+    return ''
   })
 }
 
@@ -64,9 +58,14 @@ const onSubmit = (name, act) => {
     // A second press during a start must not start a second export.
     if (button.ariaBusy === 'true') return
     button.ariaBusy = 'true'
-    const fault = await act(input.value.trim())
-    button.ariaBusy = 'false'
-    blame(name, fault)
-    if (fault === '' && name === 'follow') input.value = ''
+    // The words of the last press are not about this one.
+    blame(name, '')
+    try {
+      const fault = await act(input.value.trim())
+      blame(name, fault)
+      if (fault === '' && name === 'follow') input.value = ''
+    } finally {
+      button.ariaBusy = 'false'
+    }
   })
 }

@@ -13,7 +13,8 @@ import { announce, element, write } from './dom.js'
 import { keyOf, refsIn, root } from './links.js'
 import { isOver, nameOf, titleOf } from './state.js'
 import { createStream } from './stream.js'
-import { FAULTS, NEWS, problemWords, STATE_NAMES, summaryOf, titleOfPage } from './words.js'
+import { problemWords } from './troubles.js'
+import { FAULTS, NEWS, STATE_NAMES, summaryOf, titleOfPage } from './words.js'
 
 /** The gateway carries at most so many exports on one stream. */
 const MAX_EXPORTS = 100

@@ -1,15 +1,15 @@
 // @ts-check
 
 /**
- * The one stream from the gateway, for all exports that are not over, and how the page shows it.
+ * The one stream from the gateway, for all exports that are not over.
  *
  * @import { ExportEvent, ExportRef, GatewayProblem } from '../client/client.d.ts'
  */
 
 import { watchExports } from '../client.js'
-import { element, write } from './dom.js'
+import { showStream as show } from './line.js'
 import { baseUrl } from './links.js'
-import { NOTICES, STREAM_NAMES } from './words.js'
+import { NOTICES } from './troubles.js'
 
 /** @param {(event: ExportEvent) => void} hear is called with every event of the stream */
 export const createStream = (hear) => {
@@ -50,13 +50,4 @@ export const createStream = (hear) => {
       show(state)
     },
   }
-}
-
-/** @param {string} state @param {string} [words] */
-const show = (state, words = '') => {
-  element('#line').dataset.line = state
-  write(element('#line-word'), STREAM_NAMES[state] ?? state)
-  element('#notice').hidden = words === ''
-  write(element('#notice-text'), words)
-  element('#again').hidden = state !== 'refused'
 }

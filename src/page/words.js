@@ -2,39 +2,8 @@
 
 /**
  * Every text that the modules of the page show or announce, and how they write sizes and times. The
- * texts that never change are in index.html.
- *
- * @import { GatewayProblem } from '../client/client.d.ts'
+ * texts that never change are in index.html, and those about trouble are in troubles.js.
  */
-
-/**
- * What went wrong, by the code of the gateway's problem.
- *
- * @type {Record<string, string>}
- */
-const PROBLEMS = {
-  'upstream-unavailable': 'lemlist cannot be reached. The gateway keeps trying.',
-  'upstream-timeout': 'lemlist takes too long to answer. The gateway keeps trying.',
-  'upstream-invalid': 'lemlist said something unusable. The gateway keeps trying.',
-  'upstream-credentials':
-    'lemlist refuses the key of this gateway. Whoever runs the gateway has to see to it.',
-  'budget-exhausted':
-    'lemlist allows no more calls right now. The gateway goes on as soon as it may.',
-  'export-not-found': 'lemlist does not know this export, or not any more. Are the ids right?',
-  'campaign-not-found': 'lemlist does not know this campaign. Is the id right?',
-  'export-timed-out': 'It was pending for two hours, and lemlist has given it up. Start a new one.',
-  'export-expired': 'Its file was kept for 24 hours and is deleted now. Start a new one.',
-  'idempotency-in-progress': 'lemlist has not answered yet whether the export was started.',
-  'start-outcome-unknown': 'Nobody knows whether this export was started. Look into lemlist first.',
-  disconnected: 'The gateway cannot be reached.',
-}
-
-/**
- * The sentence for a problem. For a code without a sentence here the page shows the gateway's own.
- *
- * @param {GatewayProblem} problem
- */
-export const problemWords = (problem) => PROBLEMS[problem.code] ?? problem.detail
 
 /**
  * What a state means, where its name alone does not say enough.
@@ -42,7 +11,7 @@ export const problemWords = (problem) => PROBLEMS[problem.code] ?? problem.detai
  * @type {Record<string, string>}
  */
 export const STATE_WORDS = {
-  waiting: 'The first answer of lemlist is on its way.',
+  waiting: 'There is no answer of lemlist yet.',
   error: 'lemlist says that the export failed. Start a new one.',
   expired: 'lemlist keeps a file for 24 hours, and they are over. Start a new export.',
   other: 'lemlist has not documented this state. The gateway goes on looking.',
@@ -84,14 +53,7 @@ export const STREAM_NAMES = {
   lost: 'Reconnecting',
   complete: 'All finished',
   refused: 'Refused',
-}
-
-/** What the page writes about the stream as a whole, above the list. */
-export const NOTICES = {
-  lost: (/** @type {GatewayProblem} */ problem) =>
-    `${problemWords(problem)} Trying again by itself.`,
-  refused: (/** @type {unknown} */ error) =>
-    `The gateway refuses: ${error instanceof Error ? error.message : error}`,
+  away: 'Gateway unreachable',
 }
 
 export const UNNAMED = 'Unnamed campaign'

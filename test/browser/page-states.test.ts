@@ -43,7 +43,7 @@ describe.skipIf(obstacle !== undefined)(
     it('has a name and words, a sign of its own, and no message on the console', async () => {
       const { page, cardOf, complaints } = await openAll()
       const expected = [
-        ['Waiting', 'Waiting', 'The first answer of lemlist is on its way.'],
+        ['Waiting', 'Waiting', 'There is no answer of lemlist yet.'],
         ['Pending', 'Pending', ''],
         ['Starting', 'Pending', ''],
         ['Troubled', 'Pending', 'lemlist cannot be reached. The gateway keeps trying.'],
