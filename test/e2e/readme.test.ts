@@ -14,6 +14,8 @@ const obstacle = await curlObstacle()
 
 /** These documents show requests and answers. */
 const SHOWING = ['README.md', 'docs/api.md'] as const
+/** This document shows programs. */
+const CLIENTS = 'docs/clients.md'
 /** These are all documents for people, except the changelog. */
 const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: project })]
 
@@ -70,11 +72,11 @@ describe('the documents', () => {
     for (const { document, language } of fences) {
       // The last suite runs `console`, and readme-watching.test.ts runs `js`. The next test judges
       // `sh`, below-a-path.test.ts runs `nginx`, and rights.test.ts `text`. A `mermaid` block is a drawing.
+      // clients.test.ts runs what the guide to clients shows, except `go`.
       const isShown = SHOWING.some((showing) => showing === document)
-      expect(
-        isShown ? ['console', 'js', 'sh', 'mermaid'] : ['sh', 'nginx', 'text'],
-        document,
-      ).toContain(language)
+      const shown = isShown ? ['console', 'js', 'sh', 'mermaid'] : ['sh', 'nginx', 'text']
+      const allowed = document === CLIENTS ? ['js', 'python', 'go', 'bash'] : shown
+      expect(allowed, document).toContain(language)
     }
   })
 
@@ -89,6 +91,11 @@ describe('the documents', () => {
     )
     expect(named.length).toBeGreaterThan(1)
     expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(named))
+  })
+
+  it('lead to the guide to clients', () => {
+    expect(read('README.md')).toContain('](docs/clients.md)')
+    expect(read('docs/api.md')).toContain('](clients.md)')
   })
 
   it('link only to files that exist', () => {
