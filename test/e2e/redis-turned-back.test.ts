@@ -54,24 +54,25 @@ const start = async () => {
 
 describe.skipIf(withoutRedis)('while Redis is away, a client that has seen `done`', () => {
   // Regression: the replica showed its own observation of before, `pending`, and then `done` again.
-  it('is not shown `pending` by another replica, which asks lemlist', async () => {
-    const { ref, slow, id, stateId, open } = await start()
-    // The replica has a young observation, which it shows to others.
-    const newcomer = open(slow, eventsPath(ref))
-    expect(stateOf(await newcomer.waitFor(({ event }) => event === 'status'))).toBe('pending')
+  it.each(['header', 'query', 'many'] as const)(
+    'is not shown `pending` by another replica, which asks lemlist (id in: %s)',
+    async (way) => {
+      const { ref, slow, id, stateId, open } = await start()
+      // The replica has a young observation, which it shows to others.
+      const newcomer = open(slow, eventsPath(ref))
+      expect(stateOf(await newcomer.waitFor(({ event }) => event === 'status'))).toBe('pending')
 
-    const ways = [
-      open(slow, eventsPath(ref), id),
-      open(slow, `${eventsPath(ref)}?lastEventId=${id}`),
-      open(slow, manyEventsPath([ref]), stateId),
-    ]
-    for (const stream of ways) {
+      const stream = {
+        header: () => open(slow, eventsPath(ref), id),
+        query: () => open(slow, `${eventsPath(ref)}?lastEventId=${id}`),
+        many: () => open(slow, manyEventsPath([ref]), stateId),
+      }[way]()
       await stream.waitFor(({ event }) => event === 'end')
       expect(stream.events.map(({ event }) => event)).toEqual(['status', 'end'])
       expect(stream.events.map(stateOf)).toEqual(['done', undefined])
-    }
-    await newcomer.waitFor(isState('done'))
-  })
+      await newcomer.waitFor(isState('done'))
+    },
+  )
 
   it('is told of trouble, and not of `pending`, while lemlist cannot be asked', async () => {
     const { lemlist, ref, slow, id, stateId, open } = await start()
