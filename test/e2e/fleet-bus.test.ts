@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
+import { CALM_WINDOW, check } from '../helpers/fleet/checking/checker.ts'
 import { paceOf, startFleet } from '../helpers/fleet/fleet.ts'
 import { withoutRedis } from '../helpers/redis.ts'
 

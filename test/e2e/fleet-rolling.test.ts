@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { check, FAULT_WINDOW } from '../helpers/fleet/checker.ts'
+import { check, FAULT_WINDOW } from '../helpers/fleet/checking/checker.ts'
 import { eventually } from '../helpers/fleet/eventually.ts'
 import { paceOf, startFleet } from '../helpers/fleet/fleet.ts'
 import { measured } from '../helpers/fleet/measured.ts'

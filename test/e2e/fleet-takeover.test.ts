@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
+import { CALM_WINDOW, check } from '../helpers/fleet/checking/checker.ts'
 import { eventually } from '../helpers/fleet/eventually.ts'
 import { paceOf, SETTLING_MS, startFleet } from '../helpers/fleet/fleet.ts'
 import { measured } from '../helpers/fleet/measured.ts'

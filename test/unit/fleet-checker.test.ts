@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CALM_WINDOW, check } from '../helpers/fleet/checker.ts'
-import { createRecorder, type FleetRecord, keyOf } from '../helpers/fleet/record.ts'
+import { CALM_WINDOW, check } from '../helpers/fleet/checking/checker.ts'
+import { createRecorder, type FleetRecord, keyOf } from '../helpers/fleet/checking/record.ts'
 import { pendingBody } from '../helpers/status-bodies.ts'
 
 /** Two accounts have an export of the same name; `shown` is what the caller of the first is shown. */

@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createClient } from '@redis/client'
 import { createRandom } from '../random.ts'
-import { type Bus, listenToBus } from './bus.ts'
-import { check, FAULT_WINDOW } from './checker.ts'
-import { type FaultName, type FaultPlan, type PlannedFault, planFaults } from './fault-plan.ts'
-import { BRISK, type Fleet, paceOf, startFleet } from './fleet.ts'
-import type { Follower } from './followers.ts'
+import { listenToBus } from './bus.ts'
+import { check, FAULT_WINDOW } from './checking/checker.ts'
+import { judgedColdReads } from './checking/cold-checker.ts'
+import type { Violation } from './checking/record.ts'
+import { recordStalls } from './checking/stalls.ts'
+import { countTurns } from './checking/turn-checker.ts'
+import { within } from './eventually.ts'
+import { type FaultPlan, hitsOne, type PlannedFault, planFaults } from './fault-plan.ts'
+import { EFFECTS, type Scene, WORKS } from './fault-works.ts'
+import { BRISK, paceOf, startFleet } from './fleet.ts'
 import { readOnce } from './readers.ts'
-import type { Violation } from './record.ts'
-import type { Story } from './story.ts'
 
 /** The outcome of a fleet under a schedule of faults: the plan, and what the checker found. */
 export interface Outcome {
@@ -18,6 +20,10 @@ export interface Outcome {
   readonly calls: number
   /** How many statuses the clients were shown. */
   readonly sightings: number
+  /** How often a client that had seen an end came to another replica. */
+  readonly turns: Readonly<Record<'reads' | 'returns', number>>
+  /** How many cold reads after a loss of Redis the gateway had to answer. */
+  readonly coldReads: number
 }
 
 const REPLICAS = 3
@@ -39,111 +45,66 @@ const LONGEST_RECOVERY_MS = TIMEOUT_MS + 5_000 + 2 * BRISK.intervalMs + 5_000
 const BLIND_MS = 4_000
 /** How far a read may lag behind lemlist. A replica that was paused answers late. */
 const READ_LAG_MS = 5_000
-
-interface Scene {
-  readonly fleet: Fleet
-  readonly stories: readonly Story[]
-  readonly followers: readonly Follower[]
-  readonly bus: Bus
-}
-
-type Work = (scene: Scene, fault: PlannedFault) => Promise<void>
-
-const admin = async ({ fleet }: Scene, command: readonly string[]): Promise<void> => {
-  const client = createClient({ url: fleet.redis().url, socket: { reconnectStrategy: false } })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    await client.sendCommand(command)
-  } catch {
-    // Another fault may have stopped Redis. Then this command has nothing to do.
-  } finally {
-    client.destroy()
-  }
-}
-
-/** Spoils the connection of one replica to Redis for a while, then heals it. */
-const onTheWay =
-  (spoil: (proxy: Fleet['replicas'][number]['redis']) => void): Work =>
-  async ({ fleet }, { replica, forMs }) => {
-    const proxy = fleet.replicas[replica]?.redis
-    if (proxy === undefined) throw new Error(`no replica ${replica}`)
-    spoil(proxy)
-    await delay(forMs)
-    proxy.heal()
-  }
-
-const onReplica =
-  (work: (replica: Fleet['replicas'][number], forMs: number) => Promise<unknown>): Work =>
-  async ({ fleet }, { replica: number, forMs }) => {
-    const replica = fleet.replicas[number]
-    // Another fault has already stopped this replica.
-    if (replica?.isUp() !== true) return
-    await work(replica, forMs)
-  }
-
-const WORKS: Readonly<Record<FaultName, Work>> = {
-  'Redis slow for one': onTheWay((proxy) => proxy.slow(60)),
-  'Redis cut off from one': onTheWay((proxy) => proxy.cut()),
-  'Redis swallows what one says': onTheWay((proxy) => proxy.swallow()),
-  'Redis refuses one': onTheWay((proxy) => proxy.refuse()),
-  'Redis closes slowly on one': onTheWay((proxy) => {
-    proxy.closeSlowly(500)
-    proxy.cut()
-  }),
-  'Redis stands still': async ({ fleet }, { forMs }) => {
-    const redis = fleet.redis()
-    redis.pause()
-    await delay(forMs)
-    redis.resume()
-  },
-  'Redis killed and empty': async ({ fleet }, { forMs }) => {
-    await fleet.redis().kill()
-    await delay(forMs)
-    await fleet.replaceRedis()
-  },
-  'Redis flushed': (scene) => admin(scene, ['FLUSHALL']),
-  'Redis drops the listeners': (scene) => admin(scene, ['CLIENT', 'KILL', 'TYPE', 'pubsub']),
-  'replica killed': onReplica(async (replica, forMs) => {
-    await replica.kill()
-    await delay(forMs / 2)
-    await replica.start()
-  }),
-  'replica stands still': onReplica(async (replica, forMs) => {
-    replica.pause()
-    await delay(forMs)
-    replica.resume()
-  }),
-  'replica stopped': onReplica(async (replica) => {
-    await replica.stop()
-    await replica.start()
-  }),
-  'clients lose their connections': async ({ followers }) => {
-    for (const [index, follower] of followers.entries()) if (index % 2 === 0) follower.drop()
-  },
-  'bus repeats itself': async ({ bus, stories }) => {
-    const old = stories.flatMap((story) => bus.heardOf(story))
-    // Another fault may have stopped Redis. Then nothing can be published.
-    await Promise.all(old.map((message) => bus.repeat(message).catch(() => {})))
-  },
-  'lemlist slow': async ({ stories }, { forMs }) => {
-    for (const story of stories) story.answerIn(TIMEOUT_MS / 2)
-    await delay(forMs)
-    for (const story of stories) story.answerIn(0)
-  },
-}
+/** How often a roaming client changes its replica. */
+const ROAM_MS = 900
+/** Cold reads come so soon after Redis is lost. A replica notices that after 250 ms at most. */
+const LOST_MS = 50
+/** Cold reads come so long after Redis works again. A replica looks for it every 500 ms. */
+const BACK_MS = 700
 
 const begin = async (seed: number): Promise<Scene> => {
   const fleet = await startFleet({ replicas: REPLICAS, env: ENV, seed })
   const [first, ...others] = fleet.stories(EXPORTS)
   if (first === undefined) throw new Error('there are no stories')
+  recordStalls(fleet.recorder)
   const bus = await listenToBus(fleet.redis().url)
   const followers = fleet.replicas.flatMap((home) => [
     fleet.follow({ client: `many-${home.name}`, stories: [first, ...others], home }),
     fleet.follow({ client: `one-${home.name}`, stories: [first], home }),
   ])
-  await Promise.all(followers.map(({ told }) => told))
-  return { fleet, stories: [first, ...others], followers, bus }
+  const roamers = [
+    fleet.roam({ client: 'roamer-of-many', stories: [first, ...others], everyMs: ROAM_MS }),
+    fleet.roam({ client: 'roamer-of-one', stories: [first], everyMs: ROAM_MS }),
+  ]
+  await Promise.all([...followers, ...roamers].map(({ told }) => told))
+  return { fleet, stories: [first, ...others], followers, roamers, bus }
+}
+
+/** Reads exports that nobody has read, one at each replica that the fault hits. */
+const readCold = async ({ fleet }: Scene, { name, replica }: PlannedFault): Promise<void> => {
+  const hit = fleet.replicas.filter((_, index) => !hitsOne(name) || index === replica)
+  const reads = hit
+    .filter((one) => one.isUp())
+    .flatMap((one) =>
+      fleet.stories(1).map((story) => {
+        // Nobody follows an export that is done. So it costs lemlist the calls of this read alone.
+        story.finish()
+        return readOnce({ client: 'cold-reader', story, recorder: fleet.recorder }, one)
+      }),
+    )
+  await Promise.all(reads)
+}
+
+/** Breaks what the fault breaks. Cold reads come after Redis is lost, and after it is back. */
+const suffer = async (scene: Scene, fault: PlannedFault): Promise<void> => {
+  const { fleet } = scene
+  const { name, replica } = fault
+  await delay(fault.atMs)
+  const effects = EFFECTS[name]
+  const loses = effects.includes('loses')
+  const cold: Promise<void>[] = []
+  const readAfter = async (ms: number): Promise<void> => {
+    await delay(ms)
+    await readCold(scene, fault)
+  }
+  const work = (): Promise<void> => {
+    if (loses) cold.push(readAfter(LOST_MS))
+    return WORKS[name](scene, fault)
+  }
+  const hit = hitsOne(name) ? { replica: fleet.replicas[replica]?.name } : {}
+  await fleet.disturb(name, BLIND_MS, work, { effects, ...hit })
+  if (loses) cold.push(readAfter(BACK_MS))
+  await Promise.all(cold)
 }
 
 const live = async ({ fleet, stories }: Scene, { ends }: FaultPlan): Promise<void> => {
@@ -168,15 +129,13 @@ const live = async ({ fleet, stories }: Scene, { ends }: FaultPlan): Promise<voi
 export const runSchedule = async (seed: number): Promise<Outcome> => {
   const plan = planFaults(createRandom(seed), REPLICAS, EXPORTS)
   const scene = await begin(seed)
-  const { fleet, stories, followers } = scene
+  const { fleet, stories, followers, roamers } = scene
   await fleet.disturb('the schedule', LONGEST_RECOVERY_MS, async () => {
-    const faults = plan.faults.map(async (fault) => {
-      await delay(fault.atMs)
-      const work = () => WORKS[fault.name](scene, fault)
-      await fleet.disturb(fault.name, BLIND_MS, work, true)
-    })
+    const faults = plan.faults.map((fault) => suffer(scene, fault))
     await Promise.all([...faults, live(scene, plan)])
-    await fleet.settled(followers, LONGEST_RECOVERY_MS)
+    await fleet.settled([...followers, ...roamers], LONGEST_RECOVERY_MS)
+    // They come back to yet another replica, and are told there that they have seen the end.
+    await within(LONGEST_RECOVERY_MS, Promise.all(roamers.map(({ stopped }) => stopped)))
   })
   for (const story of stories) {
     for (const replica of fleet.replicas) {
@@ -185,10 +144,14 @@ export const runSchedule = async (seed: number): Promise<Outcome> => {
   }
   const record = fleet.record()
   const polls = { ...BRISK, replicas: REPLICAS }
+  const cold = { replicas: REPLICAS, calls: 16, reserve: 4, windowMs: FAULT_WINDOW.ms }
+  const rules = { window: FAULT_WINDOW, readLagMs: READ_LAG_MS, polls, roams: true, cold }
   return {
     plan,
     calls: record.calls.length,
     sightings: record.sightings.length,
-    violations: check(record, { window: FAULT_WINDOW, readLagMs: READ_LAG_MS, polls }),
+    turns: countTurns(record),
+    coldReads: judgedColdReads(record, cold).judged,
+    violations: check(record, rules),
   }
 }

@@ -16,3 +16,11 @@ export const eventually = async <T>(
     await delay(LOOK_MS)
   }
 }
+
+/** Resolves when the work is done or the time is over, whichever comes first. */
+export const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
+  const over = new AbortController()
+  const late = delay(ms, undefined, { signal: over.signal }).catch(() => {})
+  await Promise.race([work, late])
+  over.abort()
+}

@@ -21,6 +21,13 @@ export const FAULTS = [
 
 export type FaultName = (typeof FAULTS)[number]
 
+/** Whether the fault hits a single replica. All other faults hit the whole fleet. */
+export const hitsOne = (name: FaultName): boolean =>
+  name.startsWith('replica ') || hitsTheUnlucky(name)
+
+const hitsTheUnlucky = (name: FaultName): boolean =>
+  name.endsWith(' one') || name.includes('one says')
+
 export interface PlannedFault {
   readonly name: FaultName
   /** When the fault begins, milliseconds after the schedule has begun. */
@@ -59,7 +66,7 @@ export const planFaults = (random: Random, replicas: number, exports: number): F
       name,
       atMs: random.between(0, SCHEDULE_MS - forMs),
       forMs,
-      replica: name.endsWith(' one') || name.includes('one says') ? unlucky : anyone,
+      replica: hitsTheUnlucky(name) ? unlucky : anyone,
     }
   })
   const ends = Array.from({ length: exports }, (): PlannedEnd => {

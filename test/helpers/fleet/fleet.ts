@@ -1,15 +1,20 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { createLemlist, type Lemlist } from '../../../src/sandbox/lemlist.ts'
 import { UNLIMITED } from '../pace.ts'
 import { createRandom, type Random } from '../random.ts'
 import { type RedisServer, startRedis } from '../redis.ts'
-import { eventually } from './eventually.ts'
+import {
+  createRecorder,
+  type Disturbance,
+  type FleetRecord,
+  keyOf,
+  type Recorder,
+} from './checking/record.ts'
+import { eventually, within } from './eventually.ts'
 import { startFaultProxy } from './fault-proxy.ts'
-import { type Follower, type FollowerOptions, follow } from './followers.ts'
+import { type Follower, type FollowerOptions, follow, roam } from './followers.ts'
 import type { PlantName } from './plants.ts'
 import { readOn } from './readers.ts'
-import { createRecorder, type FleetRecord, keyOf, type Recorder } from './record.ts'
 import { type Replica, startReplica } from './replica.ts'
 import { ACCOUNT, type Story, tellStory } from './story.ts'
 
@@ -31,17 +36,27 @@ export interface Fleet {
    * chosen.
    */
   follow(
-    options: Pick<FollowerOptions, 'client' | 'stories'> & {
+    options: Pick<FollowerOptions, 'client' | 'stories' | 'longestRetryMs'> & {
       readonly home?: Replica | undefined
       readonly first?: Replica | undefined
     },
   ): Follower
+  /**
+   * Starts a client that comes back to another replica each time, and soon. It loses its
+   * connection every `everyMs` milliseconds until it has seen the end, and reads in between.
+   */
+  roam(options: Pick<FollowerOptions, 'client' | 'stories'> & { everyMs: number }): Follower
   /** Starts a client that reads again and again, each time at any replica that is up. */
   readOn(options: { client: string; story: Story; everyMs: number; signal?: AbortSignal }): void
   /** Chooses any replica that is up. */
   pick(): Replica
   /** Records a disturbance. It begins with the work and ends `afterMs` after the work. */
-  disturb<T>(what: string, afterMs: number, work: () => Promise<T>, blinds?: boolean): Promise<T>
+  disturb<T>(
+    what: string,
+    afterMs: number,
+    work: () => Promise<T>,
+    hit?: Partial<Pick<Disturbance, 'effects' | 'replica'>>,
+  ): Promise<T>
   /** Resolves when all have finished or the time is over. The checker finds those that have not. */
   settled(followers: readonly Follower[], ms: number): Promise<void>
   record(): FleetRecord
@@ -150,22 +165,30 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
       }
       return follow({ ...rest, recorder, pick: choose })
     },
+    roam: ({ everyMs, ...rest }) => {
+      let last: Replica | undefined
+      const choose = (): Replica => {
+        const others = replicas.filter((replica) => replica.isUp() && replica !== last)
+        last = others[random.between(0, Math.max(0, others.length - 1))] ?? pick()
+        return last
+      }
+      return roam({ ...rest, everyMs, recorder, pick: choose, pickRead: pick })
+    },
     readOn: (one) => readOn({ ...one, recorder, pick }),
     pick,
-    disturb: async (what, afterMs, work, blinds = false) => {
+    disturb: async (what, afterMs, work, { effects = [], replica } = {}) => {
       const from = performance.now()
       // A disturbance is recorded even when its work fails.
       try {
         return await work()
       } finally {
-        recorder.disturbances.push({ what, blinds, from, to: performance.now() + afterMs })
+        const endedAt = performance.now()
+        const to = endedAt + afterMs
+        recorder.disturbances.push({ what, effects, replica, from, endedAt, to })
       }
     },
     settled: async (followers, ms) => {
-      const over = new AbortController()
-      const all = Promise.all(followers.map(({ finished }) => finished))
-      await Promise.race([all, delay(ms, undefined, { signal: over.signal }).catch(() => {})])
-      over.abort()
+      await within(ms, Promise.all(followers.map(({ finished }) => finished)))
     },
     record: () => ({
       ...recorder,

@@ -1,7 +1,8 @@
 import { onTestFinished } from 'vitest'
 import { type EventConnection, openEvents, type Received } from '../event-connection.ts'
 import { eventsPath, manyEventsPath } from '../gateway.ts'
-import { isFinalState, keyOf, type Recorder } from './record.ts'
+import { isFinalState, keyOf, nextTurn, type Recorder, stateIn } from './checking/record.ts'
+import { readOn } from './readers.ts'
 import type { Replica } from './replica.ts'
 import { ACCOUNT, type Story } from './story.ts'
 
@@ -28,6 +29,8 @@ export interface FollowerOptions {
   /** Chooses the replica for the next connection. */
   readonly pick: () => Replica
   readonly recorder: Recorder
+  /** The longest time before it comes back, whatever `retry:` says, milliseconds. */
+  readonly longestRetryMs?: number
 }
 
 /** The time before a first `retry:`. The standard lets clients choose it; 1 s keeps tests short. */
@@ -35,14 +38,8 @@ const DEFAULT_RETRY_MS = 1_000
 /** No longer than a rotation asks for: a test cannot wait for the hour that `end` asks for. */
 const LONGEST_RETRY_MS = 5_000
 
-let turns = 0
-/** Numbers the connections and requests of all clients. */
-export const nextTurn = (): number => {
-  turns += 1
-  return turns
-}
-
-export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Follower => {
+export const follow = (options: FollowerOptions): Follower => {
+  const { client, stories, pick, recorder, longestRetryMs = LONGEST_RETRY_MS } = options
   const [only, ...others] = stories
   const path = others.length === 0 ? eventsPath(only) : manyEventsPath(stories)
   const connects: { at: number; replica: string }[] = []
@@ -51,7 +48,7 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
   const finished = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<number>()
   let lastEventId: string | undefined
-  let retryMs = DEFAULT_RETRY_MS
+  let retryMs = Math.min(DEFAULT_RETRY_MS, longestRetryMs)
   let connection: EventConnection | undefined
   let timer: NodeJS.Timeout | undefined
   let closed = false
@@ -64,6 +61,10 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
     const askedAt = performance.now()
     const turn = nextTurn()
     connects.push({ at: askedAt, replica: replica.name })
+    if (lastEventId !== undefined) {
+      const keys = stories.map(({ key }) => key)
+      recorder.returns.push({ client, keys, replica: replica.name, at: askedAt })
+    }
     const asks = stories.map(({ key }) => ({ key, from: askedAt, to: Number.POSITIVE_INFINITY }))
     recorder.asks.push(...asks)
     const onEvent = (event: Received): void => {
@@ -93,7 +94,7 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
       const at = performance.now()
       for (const ask of asks) ask.to = Math.min(ask.to, at)
       const status = opened.status()
-      retryMs = Math.min(opened.retryMs() ?? retryMs, LONGEST_RETRY_MS)
+      retryMs = Math.min(opened.retryMs() ?? retryMs, longestRetryMs)
       if (status !== undefined && status !== 200) {
         if (status !== 204) recorder.refusals.push({ client, status, replica: replica.name, at })
         stopped.resolve(status)
@@ -118,6 +119,27 @@ export const follow = ({ client, stories, pick, recorder }: FollowerOptions): Fo
   }
 }
 
+/** Roaming clients come back soon, as a page does whose network is back. */
+const ROAMING_RETRY_MS = 500
+
+/**
+ * Follows, and loses its connection again and again until it has seen the end. In between it reads
+ * the last of its exports at any replica.
+ */
+export const roam = (
+  options: FollowerOptions & { readonly everyMs: number; readonly pickRead: () => Replica },
+): Follower => {
+  const { client, stories, everyMs, pickRead: pick, recorder } = options
+  const story = stories.at(-1) ?? stories[0]
+  const follower = follow({ ...options, longestRetryMs: ROAMING_RETRY_MS })
+  readOn({ client, story, everyMs, recorder, pick })
+  const timer = setInterval(() => {
+    if (!follower.isFinished()) follower.drop()
+  }, everyMs)
+  onTestFinished(() => clearInterval(timer))
+  return follower
+}
+
 /** The export and lemlist's unchanged body in a `status` event; `undefined` for other events. */
 const statusIn = (
   { event, data }: Received,
@@ -129,6 +151,3 @@ const statusIn = (
   // The bodies of the tests are made by JSON.stringify, so this restores the same bytes.
   return { key: keyOf(ACCOUNT, campaignId, exportId), body: JSON.stringify(body) }
 }
-
-/** lemlist's word for the state. */
-export const stateIn = (body: string): string => String(JSON.parse(body).status?.status)

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { busiestWindow } from '../windows.ts'
-import { calmWindow, check } from './checker.ts'
+import { calmWindow, check } from './checking/checker.ts'
+import { pollGaps } from './checking/poll-checker.ts'
+import type { FleetRecord } from './checking/record.ts'
 import { paceOf, startFleet } from './fleet.ts'
 import { measured } from './measured.ts'
-import { pollGaps } from './poll-checker.ts'
 import { readOnce } from './readers.ts'
-import type { FleetRecord } from './record.ts'
 
 /** Checks what three replicas promise about the pace of polls. The test chooses the intervals. */
 

@@ -64,6 +64,27 @@ export const PLANTS = {
       instead: 'pauseMs(account)',
     },
   ],
+  'the reserve not spent after a switch': [
+    {
+      file: 'src/store/failover/budget.ts',
+      text: 'isDue && takeSpare(account) ? 0 : restMs(account)',
+      instead: 'restMs(account)',
+    },
+  ],
+  'a returning client shown what was known before': [
+    {
+      file: 'src/http/events/opening.ts',
+      text: 'id !== undefined && watch.isAlone() && stateId(await watch.known(refs)) !== id',
+      instead: 'false',
+    },
+  ],
+  'a stale answer without Redis': [
+    {
+      file: 'src/exports/reading/reader.ts',
+      text: 'if (known === undefined || isAlone()) throw error',
+      instead: 'if (known === undefined) throw error',
+    },
+  ],
   'an older snapshot accepted over a newer': [
     {
       file: 'src/exports/export.ts',

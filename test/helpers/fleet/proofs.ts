@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { withoutRedis } from '../redis.ts'
+import type { Violation } from './checking/record.ts'
 import type { PlantName } from './plants.ts'
-import type { Violation } from './record.ts'
 import type { Scene } from './scenes.ts'
 
 /**

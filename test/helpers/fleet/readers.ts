@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { statusPath } from '../gateway.ts'
-import { nextTurn, stateIn } from './followers.ts'
-import type { Recorder } from './record.ts'
+import { nextTurn, type Recorder, stateIn } from './checking/record.ts'
 import type { Replica } from './replica.ts'
 import type { Story } from './story.ts'
 
@@ -34,6 +33,8 @@ export const readOnce = async (
     if (!PASSING.includes(status)) {
       recorder.refusals.push({ client, status, replica: replica.name, at })
     }
+    const code = status === 200 ? undefined : String(JSON.parse(body).code)
+    recorder.answers.push({ client, key, replica: replica.name, status, code, askedAt, at })
     if (status !== 200) return status
     const version = headers.get('etag')?.replaceAll('"', '') ?? ''
     const stale = headers.get('cache-status')?.includes('detail=STALE') === true

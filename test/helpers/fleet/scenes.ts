@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { listenToBus } from './bus.ts'
-import { CALM_WINDOW, calmWindow, check } from './checker.ts'
+import { CALM_WINDOW, calmWindow, check } from './checking/checker.ts'
+import type { Violation } from './checking/record.ts'
 import { eventually } from './eventually.ts'
 import { paceOf, SETTLING_MS, startFleet } from './fleet.ts'
 import type { PlantName } from './plants.ts'
 import { readOnce } from './readers.ts'
-import type { Violation } from './record.ts'
 import type { Replica } from './replica.ts'
 import type { Story } from './story.ts'
 

@@ -1,6 +1,6 @@
 import type { Lemlist } from '../../../src/sandbox/lemlist.ts'
 import { doneBody, pendingBody, statusBody } from '../status-bodies.ts'
-import { keyOf, type Recorder } from './record.ts'
+import { keyOf, type Recorder } from './checking/record.ts'
 
 /** The name of the account in a gateway with a single lemlist key. */
 export const ACCOUNT = 'default'

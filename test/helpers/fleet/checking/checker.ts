@@ -1,12 +1,8 @@
-import { busiestWindow } from '../windows.ts'
+import { busiestWindow } from '../../windows.ts'
+import { type ColdRules, coldFaults } from './cold-checker.ts'
 import { type PollRules, pollFaults } from './poll-checker.ts'
-import {
-  type FleetRecord,
-  isFinalState,
-  type Said,
-  type Sighting,
-  type Violation,
-} from './record.ts'
+import { type FleetRecord, isFinalState, scriptOf, shown, type Violation } from './record.ts'
+import { stepsBack, turnsBack } from './turn-checker.ts'
 
 /** The rules by which the checker judges the record of a fleet. */
 export interface Rules {
@@ -17,6 +13,13 @@ export interface Rules {
   /** How far a read that is not marked as stale may lag behind lemlist, ms. Absent: no limit. */
   readonly readLagMs?: number
   readonly polls?: PollRules
+  /**
+   * Clients change replicas in this record. A record in which no client was told something on one
+   * replica and then came to another one breaks the rule, because it proves nothing.
+   */
+  readonly roams?: boolean
+  /** What a read of an export that nobody has read may expect after Redis was lost. */
+  readonly cold?: ColdRules
 }
 
 const WINDOW_MS = 2_000
@@ -33,12 +36,6 @@ export const CALM_WINDOW = calmWindow()
 export const FAULT_WINDOW = { calls: 20, ms: WINDOW_MS }
 
 type Judge = (record: FleetRecord, rules: Rules) => Violation[]
-
-const scriptOf = (record: FleetRecord): ReadonlyMap<string, readonly Said[]> =>
-  Map.groupBy(record.said, ({ key }) => key)
-
-const shown = ({ client, key, replica, via, state, at, stale }: Sighting): string =>
-  `${client} by ${via} of ${key} on ${replica} at ${Math.round(at)}: ${stale ? 'stale ' : ''}${state}`
 
 /** A record without entries proves nothing, so it is a violation itself. */
 const judgeSubstance: Judge = ({ said, sightings, follows, calls }) =>
@@ -85,40 +82,6 @@ const judgeTruth: Judge = (record) => {
   })
 }
 
-/** A replica without Redis may show its last observation, marked as stale. That is no step back. */
-const isExcused = ({ stale, at }: Sighting, { disturbances }: FleetRecord): boolean =>
-  stale && disturbances.some(({ blinds, from, to }) => blinds && at >= from && at <= to)
-
-/**
- * After a final status a client must be shown nothing else, on any replica. On one connection it
- * must be shown nothing older than before.
- */
-const judgeOrder: Judge = (record) => {
-  const script = scriptOf(record)
-  const place = ({ key, body }: Sighting): number =>
-    script.get(key)?.findIndex((one) => one.body === body) ?? -1
-  const sightings = record.sightings.filter((sighting) => !isExcused(sighting, record))
-  const ways = Map.groupBy(sightings, ({ client, key }) => `${client} ${key}`)
-  return [...ways.values()].flatMap((way) => {
-    const found: Violation[] = []
-    let final: Sighting | undefined
-    let before: Sighting | undefined
-    for (const sighting of way) {
-      const older = before?.turn === sighting.turn && place(sighting) < place(before)
-      if ((final !== undefined && final.body !== sighting.body) || older) {
-        const after = final ?? before
-        found.push({
-          rule: 'step-back',
-          detail: `${shown(sighting)} after ${after && shown(after)}`,
-        })
-      }
-      if (isFinalState(sighting.state)) final ??= sighting
-      before = sighting
-    }
-    return found
-  })
-}
-
 /** A read must show what lemlist says now, or be marked as stale. */
 const judgeReads: Judge = (record, { readLagMs }) => {
   if (readLagMs === undefined) return []
@@ -151,14 +114,23 @@ const judgeWindow: Judge = ({ calls }, { window }) => {
 const judgePolls: Judge = (record, { polls }) =>
   polls === undefined ? [] : pollFaults(record, polls)
 
+const judgeOrder: Judge = (record) => stepsBack(record)
+
+const judgeTurns: Judge = (record, { roams = false }) => turnsBack(record, roams)
+
+const judgeColdReads: Judge = (record, { cold }) =>
+  cold === undefined ? [] : coldFaults(record, cold)
+
 export const check: Judge = (record, rules) =>
   [
     judgeSubstance,
     judgeFinals,
     judgeTruth,
     judgeOrder,
+    judgeTurns,
     judgeReads,
     judgeRefusals,
     judgeWindow,
     judgePolls,
+    judgeColdReads,
   ].flatMap((judge) => judge(record, rules))

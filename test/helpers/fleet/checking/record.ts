@@ -61,14 +61,56 @@ export interface Refusal {
   readonly at: number
 }
 
+/** A client read once and got an answer, whatever its status. */
+export interface Answer {
+  readonly client: string
+  readonly key: string
+  readonly replica: string
+  readonly status: number
+  /** The code of the problem, if the answer is one. */
+  readonly code: string | undefined
+  readonly askedAt: number
+  readonly at: number
+}
+
+/** A follower opened a connection with the `Last-Event-ID` that another connection had given it. */
+export interface Return {
+  readonly client: string
+  readonly keys: readonly string[]
+  readonly replica: string
+  readonly at: number
+}
+
+/**
+ * What a disturbance does to the replicas that it hits:
+ * - `blinds`: a replica may be without Redis, and so may not know what the others know.
+ * - `loses`: the replica is without Redis from the begin to the end of the work.
+ * - `empties`: Redis loses what it holds.
+ * - `restarts`: a new process takes the place of the old one.
+ * - `halts`: the replica does not answer for a while.
+ * - `slows`: Redis answers late.
+ */
+export type Effect = 'blinds' | 'loses' | 'empties' | 'restarts' | 'halts' | 'slows'
+
 /** The test broke something on purpose. */
 export interface Disturbance {
   readonly what: string
-  /** Whether a replica may be without Redis meanwhile, and so may not know what the others know. */
-  readonly blinds: boolean
+  readonly effects: readonly Effect[]
+  /** The replica that it hits. Absent: it hits all of them. */
+  readonly replica?: string | undefined
   readonly from: number
+  /** When the test stopped to break it. */
+  readonly endedAt: number
+  /** Until when its consequences may show. */
   readonly to: number
 }
+
+/** Whether the disturbance does this to the replica. */
+export const does = (
+  { effects, replica }: Pick<Disturbance, 'effects' | 'replica'>,
+  effect: Effect,
+  to: string,
+): boolean => effects.includes(effect) && (replica === undefined || replica === to)
 
 export interface FleetRecord {
   readonly said: readonly Said[]
@@ -76,6 +118,8 @@ export interface FleetRecord {
   readonly asks: readonly Ask[]
   readonly follows: readonly Follow[]
   readonly refusals: readonly Refusal[]
+  readonly answers: readonly Answer[]
+  readonly returns: readonly Return[]
   readonly calls: readonly StatusCall[]
   readonly disturbances: readonly Disturbance[]
 }
@@ -87,6 +131,8 @@ export interface Recorder {
   readonly asks: Ask[]
   readonly follows: Follow[]
   readonly refusals: Refusal[]
+  readonly answers: Answer[]
+  readonly returns: Return[]
   readonly disturbances: Disturbance[]
 }
 
@@ -96,10 +142,32 @@ export const createRecorder = (): Recorder => ({
   asks: [],
   follows: [],
   refusals: [],
+  answers: [],
+  returns: [],
   disturbances: [],
 })
 
+let turns = 0
+/** Numbers the connections and requests of all clients. */
+export const nextTurn = (): number => {
+  turns += 1
+  return turns
+}
+
+/** lemlist's word for the state. */
+export const stateIn = (body: string): string => String(JSON.parse(body).status?.status)
+
 export const isFinalState = (state: string): boolean => state === 'done' || state === 'error'
+
+/** What lemlist said of each export, oldest first. */
+export const scriptOf = ({
+  said,
+}: Pick<FleetRecord, 'said'>): ReadonlyMap<string, readonly Said[]> =>
+  Map.groupBy(said, ({ key }) => key)
+
+/** Describes a sighting in a violation. */
+export const shown = ({ client, key, replica, via, state, at, stale }: Sighting): string =>
+  `${client} by ${via} of ${key} on ${replica} at ${Math.round(at)}: ${stale ? 'stale ' : ''}${state}`
 
 /** A broken rule that the checker has found. */
 export interface Violation {
@@ -108,6 +176,8 @@ export interface Violation {
     | 'final-lost'
     | 'final-late'
     | 'step-back'
+    | 'turned-back'
+    | 'cold-refused'
     | 'never-said'
     | 'foreign'
     | 'out-of-date'

@@ -1,0 +1,15 @@
+import { coldReads, comesBackElsewhere } from '../helpers/fleet/away-scenes.ts'
+import { checkerCatches, soundFleetPasses } from '../helpers/fleet/proofs.ts'
+
+soundFleetPasses('the return of a client to another replica without Redis', comesBackElsewhere)
+
+checkerCatches(comesBackElsewhere, {
+  'a returning client shown what was known before': ['turned-back'],
+  'a stale answer without Redis': ['turned-back'],
+})
+
+soundFleetPasses('cold reads without Redis, and with Redis again', coldReads)
+
+checkerCatches(coldReads, {
+  'the reserve not spent after a switch': ['cold-refused'],
+})
