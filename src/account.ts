@@ -1,6 +1,6 @@
 import type { Config } from './config/config.ts'
 import { createFiles, type Files } from './exports/downloading/files.ts'
-import { isPending } from './exports/export.ts'
+import { isFinal, isPending } from './exports/export.ts'
 import { createAlarm } from './exports/following/alarm.ts'
 import { createAttendance } from './exports/following/attendance.ts'
 import { createFollower } from './exports/following/follower.ts'
@@ -89,7 +89,8 @@ export const createAccount = (options: AccountOptions): Account => {
   // This closes the loop: an update that any replica publishes reaches everybody who watches the
   // export on this replica.
   updates.listen((ref, update, from) => {
-    if (update.kind === 'status' && isPending(update.snapshot)) {
+    // A final one, too: the store may lose it, and no pending observation may be shown after it.
+    if (update.kind === 'status' && (isPending(update.snapshot) || isFinal(update.snapshot))) {
       latest.set(ref, update.snapshot, from)
     }
     hub.dispatch(ref, update, from)

@@ -211,8 +211,8 @@ export interface Store {
   /** Sets the only listener. Absent in a store without such events. */
   listen?(listener: StoreListener): void
   /**
-   * Whether a store that replicas share is away, so that other replicas may know more than this
-   * one. Absent in a store that is never away.
+   * Whether a store that replicas share is away, or was until a moment ago. Then other replicas may
+   * know more than this one. Absent in a store that is never away.
    */
   isAway?(): boolean
   /** Whether the store does all that it is for. Never rejects. */

@@ -97,6 +97,10 @@ export const createCache = (options: CacheOptions): Cache => {
   const isPastLife = ({ endOfLife }: Snapshot): boolean =>
     endOfLife !== undefined && endOfLife <= now()
 
+  /** Whether the file was deleted already when lemlist gave the status. The store keeps none such. */
+  const cameTooLate = ({ endOfLife, observedAt }: Snapshot): boolean =>
+    endOfLife !== undefined && endOfLife <= observedAt
+
   /**
    * Whether it was observed in the last minute. After the clock was set back, older observations
    * lie in the future. They are not young, because their age is unknown.
@@ -115,7 +119,7 @@ export const createCache = (options: CacheOptions): Cache => {
   const brief = (ref: ExportRef): Kept | undefined => {
     const known = latest.get(ref)
     if (known === undefined || isPending(known.snapshot)) return undefined
-    if (isFinal(known.snapshot) && !isPastLife(known.snapshot)) return undefined
+    if (isFinal(known.snapshot) && !cameTooLate(known.snapshot)) return undefined
     if (!isYoung(known.snapshot)) return undefined
     return { ...known, keptUntil: known.snapshot.observedAt + SHORT_LIFE_MS }
   }

@@ -47,7 +47,7 @@ export interface ReaderOptions {
   readonly cache: Cache
   readonly looker: Looker
   readonly follower: Pick<Follower, 'note' | 'standing'>
-  /** Whether other replicas may know more, because the store that they share is away. */
+  /** Whether other replicas may know more, because the store that they share is or was away. */
   readonly isAlone: () => boolean
   /** How long a caller waits in line for lemlist, milliseconds. */
   readonly patienceMs: number

@@ -46,6 +46,24 @@ export const createFailoverBudget = (
     return ms > 0 ? Math.floor(ms) + 1 : 0
   }
 
+  /** Ends the questions that Redis has not answered yet when it goes away. */
+  const unanswered = new Set<() => void>()
+
+  /**
+   * Rejects when Redis goes away meanwhile. Another call may have found that out first. All calls
+   * stand in line behind this question, and none of them may wait for its own deadline.
+   */
+  const untilAway = async <T>(question: Promise<T>): Promise<T> => {
+    const away = Promise.withResolvers<never>()
+    const giveUp = (): void => away.reject(new Error('Redis is away'))
+    unanswered.add(giveUp)
+    try {
+      return await Promise.race([question, away.promise])
+    } finally {
+      unanswered.delete(giveUp)
+    }
+  }
+
   const takeHere = async (account: string): Promise<number> => {
     const waitMs = await here.take(account)
     if (waitMs === 0) own.add(account)
@@ -72,7 +90,7 @@ export const createFailoverBudget = (
       if (restMs(account) > 0) return takeQuiet(account, isDue)
       let isHere = false
       const waitMs = await either(
-        () => primary.take(account),
+        () => untilAway(primary.take(account)),
         async () => {
           isHere = true
           return restMs(account) > 0 ? takeQuiet(account, isDue) : takeHere(account)
@@ -108,6 +126,7 @@ export const createFailoverBudget = (
       here = createSlidingWindow({ ...limits, calls: share })
       own.each((account, at) => here.count(account, at))
       quietUntil = performance.now() + limits.windowMs
+      for (const giveUp of unanswered) giveUp()
     },
     restore: async () => {
       for (const account of pausedUntil.keys()) {

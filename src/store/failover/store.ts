@@ -14,6 +14,11 @@ const PROBE_MS = 500
 /** After a return that did not last, probes are rarer. A switch costs a window without calls. */
 const LONGEST_PROBE_MS = 4_000
 const STEADY_MS = 10_000
+/**
+ * So long after its own return a replica still counts with others that are away: their next probe
+ * may come only then, and their connections take a second.
+ */
+const REUNION_MS = LONGEST_PROBE_MS + 2_000
 const BEAT_MS = 5_000
 /** While something is wrong with Redis, the log says what, once in this time. */
 const REMIND_MS = 60_000
@@ -151,7 +156,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
         goAway(error)
       }
     },
-    isAway: () => !up,
+    isAway: () => !up || performance.now() - backAt < REUNION_MS,
     healthy: async () => up && primary.updates.fault() === undefined,
     isMisconfigured: () => {
       const cure = cureOf(up ? primary.updates.fault() : reason)
