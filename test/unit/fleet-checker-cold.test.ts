@@ -60,6 +60,13 @@ describe('the checker of cold reads after a loss of Redis', () => {
     expect(rulesBroken({ ...early, disturbances: twice })).toEqual([])
   })
 
+  // Regression: the replica had spent its part when the read came. It had it again while the read waited.
+  it('passes a refusal when the replica had spent its part as the read came', () => {
+    const calls = [{ key: 'x', replica: 'a', at: 5_100 - 2_100 }]
+    const disturbances = [fault(['blinds'], 'a', 2_900), LOSS]
+    expect(rulesBroken({ calls, disturbances })).toEqual([])
+  })
+
   it('passes a refusal when all together have spent the budget', () => {
     const calls = Array.from({ length: 15 }, () => ({ key: 'x', replica: 'b', at: 4_800 }))
     expect(rulesBroken({ calls })).toEqual([])

@@ -40,15 +40,17 @@ const isHampered = ({ replica, askedAt, at }: Answer, record: FleetRecord): bool
  * twice for the others, until they have not heard of its former process for long enough.
  */
 const hadCallLeft = (read: Answer, record: FleetRecord, rules: ColdRules): boolean => {
-  const { replica, at } = read
+  const { replica, askedAt, at } = read
   const restarts = record.disturbances.filter(
     ({ effects, from }) => effects.includes('restarts') && from <= at,
   )
   const part = Math.floor(rules.reserve / (rules.replicas + restarts.length))
-  const recent = record.calls.filter((call) => call.at >= at - lengthOf(rules) && call.at <= at)
+  const recent = record.calls.filter(
+    (call) => call.at >= askedAt - lengthOf(rules) && call.at <= at,
+  )
   // The part may have been spent after an earlier loss, which may have been shorter.
   const lostAt = record.disturbances
-    .filter((one) => does(one, 'blinds', replica) && one.from <= read.askedAt)
+    .filter((one) => does(one, 'blinds', replica) && one.from <= askedAt)
     .map(({ from }) => from)
   const own = recent.filter((call) => call.replica === replica && call.at >= Math.min(...lostAt))
   return own.length < part && recent.length < rules.calls
