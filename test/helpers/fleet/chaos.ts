@@ -10,6 +10,7 @@ import { within } from './eventually.ts'
 import { type FaultPlan, hitsOne, type PlannedFault, planFaults } from './fault-plan.ts'
 import { EFFECTS, type Scene, WORKS } from './fault-works.ts'
 import { BRISK, paceOf, startFleet } from './fleet.ts'
+import type { PlantName } from './plants.ts'
 import { readOnce } from './readers.ts'
 
 /** The outcome of a fleet under a schedule of faults: the plan, and what the checker found. */
@@ -52,8 +53,8 @@ const LOST_MS = 50
 /** Cold reads come so long after Redis works again. A replica looks for it every 500 ms. */
 const BACK_MS = 700
 
-const begin = async (seed: number): Promise<Scene> => {
-  const fleet = await startFleet({ replicas: REPLICAS, env: ENV, seed })
+const begin = async (seed: number, plant?: PlantName): Promise<Scene> => {
+  const fleet = await startFleet({ replicas: REPLICAS, env: ENV, seed, ...(plant && { plant }) })
   const [first, ...others] = fleet.stories(EXPORTS)
   if (first === undefined) throw new Error('there are no stories')
   recordStalls(fleet.recorder)
@@ -125,10 +126,12 @@ const live = async ({ fleet, stories }: Scene, { ends }: FaultPlan): Promise<voi
 /**
  * Runs the schedule of a seed, lets the fleet recover and reads every export at every replica once
  * more. Then the checker judges the record.
+ *
+ * @param plant a bug to plant into all replicas
  */
-export const runSchedule = async (seed: number): Promise<Outcome> => {
+export const runSchedule = async (seed: number, plant?: PlantName): Promise<Outcome> => {
   const plan = planFaults(createRandom(seed), REPLICAS, EXPORTS)
-  const scene = await begin(seed)
+  const scene = await begin(seed, plant)
   const { fleet, stories, followers, roamers } = scene
   await fleet.disturb('the schedule', LONGEST_RECOVERY_MS, async () => {
     const faults = plan.faults.map((fault) => suffer(scene, fault))

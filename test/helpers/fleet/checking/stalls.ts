@@ -9,7 +9,8 @@ const AROUND_MS = 300
 
 /**
  * Records as a disturbance when the machine had no time for this process. The gateways run on the
- * same machine, so their short waits may have been over before they could do anything.
+ * same machine. Their short waits may have been over before they could do anything, and Redis may
+ * have seemed to be away.
  */
 export const recordStalls = (recorder: Pick<Recorder, 'disturbances'>): void => {
   let before = performance.now()
@@ -17,7 +18,7 @@ export const recordStalls = (recorder: Pick<Recorder, 'disturbances'>): void => 
     const now = performance.now()
     if (now - before > EVERY_MS + LATE_MS) {
       recorder.disturbances.push({
-        ...{ what: 'the machine stalls', effects: ['halts'] },
+        ...{ what: 'the machine stalls', effects: ['blinds', 'halts'] },
         ...{ from: before - AROUND_MS, endedAt: now, to: now + AROUND_MS },
       })
     }
