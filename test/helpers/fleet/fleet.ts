@@ -41,10 +41,7 @@ export interface Fleet {
       readonly first?: Replica | undefined
     },
   ): Follower
-  /**
-   * Starts a client that comes back to another replica each time, and soon. It loses its
-   * connection every `everyMs` milliseconds until it has seen the end, and reads in between.
-   */
+  /** Starts a client that changes its replica every `everyMs` ms and reads in between. */
   roam(options: Pick<FollowerOptions, 'client' | 'stories'> & { everyMs: number }): Follower
   /** Starts a client that reads again and again, each time at any replica that is up. */
   readOn(options: { client: string; story: Story; everyMs: number; signal?: AbortSignal }): void
