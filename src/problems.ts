@@ -20,6 +20,7 @@ const kind = (status: number, title: string, retryable = false): ProblemKind => 
 export const PROBLEMS = {
   'invalid-id': kind(400, 'Not an id of lemlist'),
   'invalid-request': kind(400, 'Malformed request'),
+  unauthenticated: kind(401, 'Not authenticated'),
   forbidden: kind(403, 'Forbidden'),
   'not-acceptable': kind(406, 'Only an event stream is served here'),
   'not-found': kind(404, 'No such route'),

@@ -1,33 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { inspect } from 'node:util'
 import { isLoopback, key } from './forms.ts'
 import { type Way, wayTo } from './proxy.ts'
+import { Secret } from './secret.ts'
 import { VARIABLES, type Values } from './variables.ts'
 
-/** Holds a value that no log, no error text and no `util.inspect` shows. */
-export class Secret {
-  readonly #value: string
-
-  constructor(value: string) {
-    this.#value = value
-  }
-
-  reveal(): string {
-    return this.#value
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
-  }
-}
+export { Secret }
 
 /**
  * All faults of the environment at once. Each fault names its variable and never shows the value.

@@ -113,8 +113,14 @@ const rooms: readonly Room[] = [
   },
   {
     file: 'src/access/caller.ts',
-    forbidden: ['../http/server.ts', '../exports/export.ts', '../app.ts', ...fastify, ...drivers],
-    permitted: ['../problems.ts', './keys.ts', 'node:crypto'],
+    forbidden: [
+      ...['../http/server.ts', '../exports/export.ts', '../app.ts', '../config/config.ts'],
+      ...['../lemlist/client.ts', 'pino', ...fastify, ...drivers],
+    ],
+    permitted: [
+      ...['../problems.ts', '../config/forms.ts', '../config/secret.ts', './keys.ts'],
+      ...['node:crypto', 'jose', 'zod'],
+    ],
   },
   {
     file: 'src/ops/listener.ts',

@@ -1,0 +1,41 @@
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+
+/**
+ * The keys of callers: `leg_` and 32 random bytes in base64url. The access file holds their SHA-256
+ * digests only. A random key of 256 bits needs no slow hash, because nobody can guess it.
+ */
+
+const KEY = /^leg_[A-Za-z0-9_-]{43}$/
+
+export const createKey = (): string => `leg_${randomBytes(32).toString('base64url')}`
+
+/** The digest of a key as the access file holds it: `sha256:` and 64 hex digits. */
+export const digestOf = (key: string): string => `sha256:${hash('sha256', key, 'hex')}`
+
+/** Finds what belongs to a key. */
+export interface KeyRing<T> {
+  find(key: string): T | undefined
+}
+
+/**
+ * The way to a key is its digest. Whoever does not know the key cannot choose the digest, so the
+ * time of the look-up tells him nothing about the digests that are there. The whole digest is then
+ * compared in constant time.
+ *
+ * @param entries digests as in the access file, and what belongs to each
+ */
+export const createKeyRing = <T>(entries: Iterable<readonly [digest: string, of: T]>) => {
+  const ring = new Map<string, { readonly digest: Buffer; readonly of: T }>()
+  for (const [text, of] of entries) {
+    const digest = Buffer.from(text.slice('sha256:'.length), 'hex')
+    ring.set(digest.toString('latin1'), { digest, of })
+  }
+  return {
+    find: (key) => {
+      if (!KEY.test(key)) return undefined
+      const digest = hash('sha256', key, 'buffer')
+      const found = ring.get(digest.toString('latin1'))
+      return found !== undefined && timingSafeEqual(found.digest, digest) ? found.of : undefined
+    },
+  } satisfies KeyRing<T>
+}
