@@ -28,14 +28,19 @@ export const createKeyRing = <T>(entries: Iterable<readonly [digest: string, of:
   const ring = new Map<string, { readonly digest: Buffer; readonly of: T }>()
   for (const [text, of] of entries) {
     const digest = Buffer.from(text.slice('sha256:'.length), 'hex')
-    ring.set(digest.toString('latin1'), { digest, of })
+    ring.set(digest.toString('binary'), { digest, of })
   }
+  // Every request takes this way. Node makes a digest as a string three times faster than as a
+  // buffer, so the bytes are written into one buffer that stays.
+  const bytes = Buffer.alloc(32)
   return {
     find: (key) => {
       if (!KEY.test(key)) return undefined
-      const digest = hash('sha256', key, 'buffer')
-      const found = ring.get(digest.toString('latin1'))
-      return found !== undefined && timingSafeEqual(found.digest, digest) ? found.of : undefined
+      const digest = hash('sha256', key, 'binary')
+      const found = ring.get(digest)
+      if (found === undefined) return undefined
+      bytes.write(digest, 'binary')
+      return timingSafeEqual(found.digest, bytes) ? found.of : undefined
     },
   } satisfies KeyRing<T>
 }
