@@ -44,10 +44,10 @@ export interface AppOptions {
 export const createApp = async (options: AppOptions): Promise<App> => {
   const { config, logger, readyMade = [] } = options
   const { lemlist, poll: intervals, sse } = config
-  const apiKey = options.apiKey ?? (() => lemlist.apiKey.reveal())
+  const apiKey = options.apiKey ?? (() => lemlist.apiKey?.reveal() ?? '')
 
   // The store, the client of lemlist, and the domain objects that use both.
-  const store = openStore(config.storeUrl, {
+  const store = openStore(config.storeUrl.reveal(), {
     prefix: config.storePrefix,
     limits: budgetLimits(lemlist),
     reserve: lemlist.reserve,

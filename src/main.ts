@@ -7,15 +7,16 @@ import { holdSignals } from './signals.ts'
  */
 export const main = async (host: Host): Promise<void> => {
   // Loaded here and not at the top: whatever is imported there loads before signals can be held.
-  const { ConfigError, loadConfig, readKeyFile, unknownVariables } = await import(
-    './config/config.ts'
-  )
+  const { ConfigError, loadConfig } = await import('./config/config.ts')
+  const { readSecretFile } = await import('./config/secret-files.ts')
+  const { unknownVariables } = await import('./config/unknown-variables.ts')
+  const { inspectAccessFile } = await import('./access/read-access-file.ts')
   const { EXIT_CONFIG, runGateway } = await import('./run.ts')
   for (const name of unknownVariables(host.env)) {
     host.complain(`${name} is not a variable of the gateway; see docs/configuration.md`)
   }
   try {
-    const config = loadConfig(host.env)
+    const config = loadConfig(host.env, inspectAccessFile)
     if (host.argv.includes('--check-config')) {
       host.print('The configuration is sound.')
       if (config.lemlist.aboutProxy !== undefined) host.print(config.lemlist.aboutProxy)
@@ -25,7 +26,7 @@ export const main = async (host: Host): Promise<void> => {
     await runGateway(
       host,
       config,
-      apiKeyFile === undefined ? undefined : () => readKeyFile(apiKeyFile),
+      apiKeyFile === undefined ? undefined : () => readSecretFile('LEMLIST_API_KEY', apiKeyFile),
     )
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -39,10 +40,7 @@ if (import.meta.main) {
   const { processHost, readEnvFile } = await import('./run.ts')
   const host = processHost()
   if (readEnvFile(host)) {
-    // The configuration gets the key from the copy. The environment of the process loses it, so
-    // that nothing that prints the environment can show it.
-    const env = { ...host.env }
-    delete process.env.LEMLIST_API_KEY
-    await main({ ...host, env })
+    const { takeSecrets } = await import('./config/take-secrets.ts')
+    await main({ ...host, env: takeSecrets(process.env) })
   }
 }

@@ -119,7 +119,7 @@ export const runGateway = async (
   let apiKey = config.lemlist.apiKey
   let close = async (): Promise<void> => {}
   try {
-    const app = await createApp({ ...extras, config, logger, apiKey: () => apiKey.reveal() })
+    const app = await createApp({ ...extras, config, logger, apiKey: () => apiKey?.reveal() ?? '' })
     const endWatch = watchOpenFiles(logger)
     close = () => {
       endWatch()

@@ -8,6 +8,9 @@ export const configDocs = (): string => {
     const fallback = 'default' in variable ? `\`${variable.default}\`` : 'unset'
     return `| \`${name}\` | ${cell(fallback)} | ${cell(variable.about)} |`
   })
+  const secrets = Object.entries(VARIABLES)
+    .filter(([, variable]) => 'secret' in variable)
+    .map(([name]) => `\`${name}\``)
   return `# Configuration
 
 \`npm run docs:config\` makes this page from \`src/config/variables.ts\`. A test fails when the page is stale.
@@ -27,9 +30,11 @@ ${rows.join('\n')}
 ## The key
 
 Use \`LEMLIST_API_KEY_FILE\` for a secret that is mounted as a file. To change the key, write the new key into the file
-and send \`SIGHUP\` to the gateway: the next call to lemlist uses the new key. When the key is set as
-\`LEMLIST_API_KEY\`, the gateway removes it from the environment of its process after it has read it. The key appears
-in no log, in no answer and in no stored data.
+and send \`SIGHUP\` to the gateway: the next call to lemlist uses the new key. The key appears in no log, in no answer
+and in no stored data.
+
+The gateway removes secrets from the environment of its process after it has read them:
+${secrets.join(', ')}.
 
 ## The budget
 

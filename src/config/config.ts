@@ -1,30 +1,20 @@
-import { readFileSync } from 'node:fs'
-import { isLoopback, key } from './forms.ts'
-import { type Way, wayTo } from './proxy.ts'
+import { type AccessConfig, accessFrom, type InspectAccessFile } from './access.ts'
+import { ConfigError } from './config-error.ts'
+import { isLoopback } from './forms.ts'
+import { type ProxyUse, proxyOf, wayTo } from './proxy.ts'
 import { Secret } from './secret.ts'
+import { secretFrom } from './secret-files.ts'
 import { VARIABLES, type Values } from './variables.ts'
 
-export { Secret }
-
-/**
- * All faults of the environment at once. Each fault names its variable and never shows the value.
- */
-export class ConfigError extends Error {
-  readonly faults: readonly string[]
-
-  constructor(faults: readonly string[]) {
-    super(`The configuration has ${faults.length} fault(s):\n${faults.join('\n')}`)
-    this.name = 'ConfigError'
-    this.faults = faults
-  }
-}
+export { ConfigError, Secret }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Config {
   readonly lemlist: {
     readonly baseUrl: URL
-    readonly apiKey: Secret
+    /** Undefined when the access file names the accounts. */
+    readonly apiKey: Secret | undefined
     /** The file of the key, which is read again on SIGHUP. Undefined when the key is a variable. */
     readonly apiKeyFile: string | undefined
     /** How many calls the gateway makes in any window: the limit minus the reserve. */
@@ -33,15 +23,16 @@ export interface Config {
     readonly reserve: number
     readonly windowMs: number
     readonly timeoutMs: number
-    /** The proxy on the way to lemlist. Its URL has no credentials. */
-    readonly proxy: { readonly url: URL; readonly authorization: Secret | undefined } | undefined
+    /** The proxy on the way to lemlist. */
+    readonly proxy: ProxyUse | undefined
     /** A sentence about the proxy, for the operator. Undefined when no variable names a proxy. */
     readonly aboutProxy: string | undefined
   }
   readonly host: string
   readonly port: number
   readonly loopback: boolean
-  readonly storeUrl: string
+  /** It may hold a password. */
+  readonly storeUrl: Secret
   readonly storePrefix: string
   readonly poll: {
     readonly firstMs: number
@@ -54,7 +45,9 @@ export interface Config {
     readonly maxAgeMs: number
     readonly cut: Values['SSE_CUT']
     readonly maxStreams: number
+    readonly maxStreamsPerCaller: number
   }
+  readonly access: AccessConfig
   readonly exportTtlMs: number
   readonly fileTtlMs: number
   /**
@@ -70,49 +63,16 @@ export interface Config {
   readonly logLevel: Values['LOG_LEVEL']
 }
 
-/**
- * The prefixes of the gateway's variables. An unknown variable with one of them is probably a typo.
- */
-const PREFIXES =
-  /^(LEMLIST|POLL|SSE|STORE|ACCESS|JWT|TICKET|CORS|CALLER|EXPORT_TTL|FILE|DRAIN|SHUTDOWN|OPS)_/
-
-/**
- * The names of variables that look like the gateway's but are unknown to it. The gateway warns
- * about them and starts all the same.
- */
-export const unknownVariables = (env: Environment): string[] =>
-  Object.keys(env).filter(
-    (name) => PREFIXES.test(name) && !(name in VARIABLES) && !isFromService(name, env[name]),
-  )
-
-/**
- * Whether Kubernetes set this variable. It sets some for each Service of the namespace, and so does
- * Docker for a link. A Service `lemlist-export-gateway` makes `LEMLIST_EXPORT_GATEWAY_PORT` and
- * more.
- */
-const isFromService = (name: string, value = ''): boolean =>
-  /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
-  (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
-
 const QUOTED = /^(["'`]).*\1$/s
-
-/** @throws ConfigError when the file cannot be read or holds no key */
-export const readKeyFile = (path: string): Secret => {
-  try {
-    const parsed = key.safeParse(readFileSync(path, 'utf8').trim())
-    if (parsed.success) return new Secret(parsed.data)
-  } catch {
-    throw new ConfigError(['LEMLIST_API_KEY_FILE: the file cannot be read'])
-  }
-  throw new ConfigError(['LEMLIST_API_KEY_FILE: the file holds no lemlist API key'])
-}
 
 /**
  * Reads the configuration from the environment.
  *
+ * @param inspectAccessFile reads the access file, so that its faults are told with all others;
+ * without it the file is not read
  * @throws ConfigError with every fault at once, by name and without values
  */
-export const loadConfig = (env: Environment): Config => {
+export const loadConfig = (env: Environment, inspectAccessFile?: InspectAccessFile): Config => {
   const faults: string[] = []
   const parsed: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(VARIABLES)) {
@@ -130,7 +90,8 @@ export const loadConfig = (env: Environment): Config => {
   // The cast is safe: each value was parsed by its own schema, or it is missing and a fault is
   // noted. With any fault the function throws below, before it makes a configuration.
   const values = parsed as Values
-  const apiKey = keyFrom(values, faults)
+  const { access, hasAccounts } = accessFrom(values, env, faults, inspectAccessFile)
+  const apiKey = keyFrom(values, faults, hasAccounts)
   if (values.LEMLIST_RATE_RESERVE >= values.LEMLIST_RATE_LIMIT) {
     faults.push('LEMLIST_RATE_RESERVE: must be less than LEMLIST_RATE_LIMIT')
   }
@@ -163,12 +124,13 @@ export const loadConfig = (env: Environment): Config => {
       calls: values.LEMLIST_RATE_LIMIT - values.LEMLIST_RATE_RESERVE,
       windowMs: values.LEMLIST_RATE_WINDOW_MS,
       timeoutMs: values.LEMLIST_TIMEOUT_MS,
-      ...proxyOf(way),
+      proxy: proxyOf(way),
+      aboutProxy: way.kind === 'fault' ? undefined : way.about,
     },
     host: values.HOST,
     port: values.PORT,
     loopback,
-    storeUrl: values.STORE_URL,
+    storeUrl: new Secret(values.STORE_URL),
     storePrefix: values.STORE_PREFIX,
     poll: {
       firstMs: values.POLL_FIRST_MS,
@@ -181,7 +143,9 @@ export const loadConfig = (env: Environment): Config => {
       maxAgeMs: values.SSE_MAX_AGE_MS,
       cut: values.SSE_CUT,
       maxStreams: values.SSE_MAX_STREAMS,
+      maxStreamsPerCaller: values.SSE_MAX_STREAMS_PER_CALLER,
     },
+    access,
     exportTtlMs: values.EXPORT_TTL_MS,
     fileTtlMs: values.FILE_TTL_MS,
     fileUrlsBase:
@@ -194,31 +158,25 @@ export const loadConfig = (env: Environment): Config => {
   })
 }
 
-const secretOf = (value: string | undefined): Secret | undefined =>
-  value === undefined ? undefined : new Secret(value)
-
-const proxyOf = (way: Way) => ({
-  proxy:
-    way.kind === 'proxy' ? { url: way.url, authorization: secretOf(way.authorization) } : undefined,
-  aboutProxy: way.kind === 'fault' ? undefined : way.about,
-})
-
-const keyFrom = (values: Values, faults: string[]): Secret => {
+/** @param hasAccounts whether the access file names accounts; undefined when it is faulty */
+const keyFrom = (
+  values: Values,
+  faults: string[],
+  hasAccounts: boolean | undefined,
+): Secret | undefined => {
   const { LEMLIST_API_KEY: inline, LEMLIST_API_KEY_FILE: path } = values
-  if (inline !== undefined && path !== undefined) {
-    faults.push('LEMLIST_API_KEY: must not be set together with LEMLIST_API_KEY_FILE')
-  }
-  if (path !== undefined) {
-    try {
-      return readKeyFile(path)
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      faults.push(...error.faults)
+  if (hasAccounts === true) {
+    for (const name of ['LEMLIST_API_KEY', 'LEMLIST_API_KEY_FILE'] as const) {
+      if (values[name] !== undefined) {
+        faults.push(`${name}: must not be set when ACCESS_FILE names accounts`)
+      }
     }
+    return undefined
   }
+  const key = secretFrom('LEMLIST_API_KEY', inline, path, faults)
   const alreadyTold = faults.some((fault) => fault.startsWith('LEMLIST_API_KEY'))
-  if (inline === undefined && !alreadyTold) {
+  if (key === undefined && hasAccounts === false && !alreadyTold) {
     faults.push('LEMLIST_API_KEY: is required (or LEMLIST_API_KEY_FILE)')
   }
-  return new Secret(inline ?? '')
+  return key
 }

@@ -82,3 +82,42 @@ export const isRedisUrl = (text: string): boolean => {
   }
   return hostname !== '' && search === '' && hash === '' && /^\/?\d*$/.test(pathname)
 }
+
+/** The secret of HS256 must have as many bytes as its hash, at least (RFC 7518, 3.2). */
+export const ticketSecret = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) >= 32, 'must have at least 32 bytes')
+
+export const auth = z
+  .enum(['none', 'keys', 'jwt', 'keys,jwt', 'jwt,keys'], 'must be none, keys, jwt or keys,jwt')
+  .transform((text): ReadonlySet<'keys' | 'jwt'> => {
+    const ways = text.split(',')
+    return new Set((['keys', 'jwt'] as const).filter((way) => ways.includes(way)))
+  })
+
+export const jwksUrl = z
+  .string()
+  .refine((text) => {
+    if (!URL.canParse(text)) return false
+    const { protocol, hostname, username, password, hash } = new URL(text)
+    const safe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+    return safe && `${username}${password}${hash}` === ''
+  }, 'must begin with https: (http: is allowed for loopback only) and have no user, password or fragment')
+  .transform((text) => new URL(text))
+
+/** A value that is compared as it is, such as the issuer of a token. */
+export const word = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,1024}$/, 'must be 1 to 1024 printable ASCII characters without spaces')
+
+/** An origin as browsers send it: in lower case, without a default port, path or slash at the end. */
+const isOrigin = (text: string): boolean =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+
+export const origins = z
+  .string()
+  .transform((text) => [...new Set(text.split(',').map((one) => one.trim()))])
+  .refine(
+    (list) => list.every(isOrigin),
+    'must be exact origins separated by commas, such as https://app.example.com: in lower case, without a path, a slash at the end, a default port, * or null',
+  )

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { Secret } from './secret.ts'
 
 /** Decides from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` which way the calls to lemlist take. */
 
@@ -17,6 +18,19 @@ export type Way =
   | { readonly kind: 'fault'; readonly fault: string }
 
 const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
+
+/** A proxy that is used. Its URL has no credentials. */
+export interface ProxyUse {
+  readonly url: URL
+  /** The value of `Proxy-Authorization`. */
+  readonly authorization: Secret | undefined
+}
+
+export const proxyOf = (way: Way): ProxyUse | undefined => {
+  if (way.kind !== 'proxy') return undefined
+  const { url, authorization } = way
+  return { url, authorization: authorization === undefined ? undefined : new Secret(authorization) }
+}
 
 /** Programs know these variables in both cases. The one in lower case wins, as it does for curl. */
 const find = (env: Environment, ...names: readonly string[]) => {

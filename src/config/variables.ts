@@ -1,14 +1,19 @@
 import { z } from 'zod'
 import {
+  auth,
   baseUrl,
   duration,
   flag,
   isRedisUrl,
+  jwksUrl,
   key,
   LARGEST_LIMIT,
   listeningHost,
+  origins,
   publicUrl,
+  ticketSecret,
   whole,
+  word,
 } from './forms.ts'
 
 /**
@@ -18,7 +23,9 @@ import {
 export const VARIABLES = {
   LEMLIST_API_KEY: {
     schema: key.optional(),
-    about: 'The lemlist API key. Either this variable or `LEMLIST_API_KEY_FILE` is required.',
+    secret: true,
+    about:
+      'The lemlist API key. Either this variable or `LEMLIST_API_KEY_FILE` is required, unless `ACCESS_FILE` names accounts. Then both must be unset.',
   },
   LEMLIST_API_KEY_FILE: {
     schema: z.string().optional(),
@@ -53,11 +60,13 @@ export const VARIABLES = {
   },
   HTTPS_PROXY: {
     schema: z.string().optional(),
+    secret: true,
     about:
       'A proxy for the calls to lemlist, `http://HOST:PORT` or `https://HOST:PORT`, with `USER:PASSWORD@` before the host if the proxy asks for them. See [below](#behind-a-proxy).',
   },
   HTTP_PROXY: {
     schema: z.string().optional(),
+    secret: true,
     about: 'The proxy when `HTTPS_PROXY` is unset, and the only one for a base URL with `http:`.',
   },
   NO_PROXY: {
@@ -88,6 +97,7 @@ export const VARIABLES = {
         (text) => !text.startsWith('redis') || isRedisUrl(text),
         'must be redis://USER:PASSWORD@HOST:PORT/DATABASE; percent-encode the password (# is %23, / is %2F, % is %25)',
       ),
+    secret: true,
     default: 'sqlite:data/gateway.sqlite',
     about:
       'The store. `memory:` keeps data until the process ends, `sqlite:PATH` keeps it in a file, and `redis://…` or `rediss://…` shares it between several replicas. A password in the URL must be percent-encoded.',
@@ -100,9 +110,53 @@ export const VARIABLES = {
     about: 'The prefix of every key in Redis, so that several deployments can share one Redis.',
   },
   AUTH: {
-    schema: z.enum(['none'], 'must be none').optional(),
+    schema: auth.optional(),
     about:
-      'How callers are authenticated. `none` = they are not. When `AUTH` is unset, it is `none` on loopback, and on any other address the gateway refuses to start.',
+      'How callers are authenticated. `none` = they are not, `keys` = by the keys of `ACCESS_FILE`, `jwt` = by tokens of an OpenID provider, `keys,jwt` = by either. When `AUTH` is unset, it is `none` on loopback, and on any other address the gateway refuses to start.',
+  },
+  ACCESS_FILE: {
+    schema: z.string().optional(),
+    about:
+      'A JSON file of lemlist accounts and callers. The gateway reads it again on `SIGHUP`. Required with `AUTH=keys`. `npm run new-caller -- NAME` makes a key and its entry.',
+  },
+  JWT_JWKS_URL: {
+    schema: jwksUrl.optional(),
+    about:
+      'Where the OpenID provider shows the keys that check its tokens. `http:` is allowed for loopback only. Required with `AUTH=jwt`, as are the next two.',
+  },
+  JWT_ISSUER: {
+    schema: word.optional(),
+    about: 'The claim `iss` of the tokens, exactly.',
+  },
+  JWT_AUDIENCE: {
+    schema: word.optional(),
+    about:
+      'What the claim `aud` of a token must hold, so that tokens for others are of no use here.',
+  },
+  JWT_CLAIM_PREFIX: {
+    schema: word.optional(),
+    about:
+      'What stands before the names of the claims `accounts` and `campaigns`, such as `https://gateway.example.com/`.',
+  },
+  TICKET_SECRET: {
+    schema: ticketSecret.optional(),
+    secret: true,
+    about:
+      'The secret that signs tickets, at least 32 bytes. When it is unset, each process makes one of its own. Either this variable or `TICKET_SECRET_FILE` is required with Redis, unless `AUTH` is `none`.',
+  },
+  TICKET_SECRET_FILE: {
+    schema: z.string().optional(),
+    about: 'A file that holds the secret of tickets. The gateway reads it again on `SIGHUP`.',
+  },
+  CORS_ORIGINS: {
+    schema: origins.optional(),
+    about:
+      'The origins of pages that may call the gateway from a browser, separated by commas, such as `https://app.example.com`. When it is unset, only pages of the same origin may.',
+  },
+  CALLER_RATE_LIMIT: {
+    schema: whole(1, LARGEST_LIMIT),
+    default: '600',
+    about: 'How many requests one authenticated caller may send to one replica in a minute.',
   },
   POLL_FIRST_MS: {
     schema: duration(10),
@@ -150,6 +204,11 @@ export const VARIABLES = {
     default: '20000',
     about:
       'How many streams may be open at once. In addition, as many requests may wait with `Prefer: wait`.',
+  },
+  SSE_MAX_STREAMS_PER_CALLER: {
+    schema: whole(1, LARGEST_LIMIT),
+    default: '1000',
+    about: 'How many streams one authenticated caller may have open at once on one replica.',
   },
   EXPORT_TTL_MS: {
     schema: duration(1),
@@ -202,7 +261,13 @@ export const VARIABLES = {
   },
 } as const satisfies Record<
   string,
-  { readonly schema: z.ZodType; readonly default?: string; readonly about: string }
+  {
+    readonly schema: z.ZodType
+    /** The value is a secret, or may hold one. */
+    readonly secret?: true
+    readonly default?: string
+    readonly about: string
+  }
 >
 
 /** The values of the variables after their checks. */

@@ -3,13 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import {
-  ConfigError,
-  loadConfig,
-  readKeyFile,
-  Secret,
-  unknownVariables,
-} from '../../../src/config/config.ts'
+import { ConfigError, loadConfig, Secret } from '../../../src/config/config.ts'
+import { readSecretFile } from '../../../src/config/secret-files.ts'
+import { unknownVariables } from '../../../src/config/unknown-variables.ts'
 import { VARIABLES } from '../../../src/config/variables.ts'
 
 const CANARY = 'CanaryInTheEnvironment'
@@ -40,7 +36,8 @@ const keyFile = (content: string): string => {
 describe('a configuration', () => {
   it('needs nothing but a key', () => {
     const config = loadConfig(KEY)
-    expect(config.lemlist.apiKey.reveal()).toBe('a-key')
+    expect(config.lemlist.apiKey?.reveal()).toBe('a-key')
+    expect(config.storeUrl.reveal()).toBe('sqlite:data/gateway.sqlite')
     expect(config).toMatchObject({
       lemlist: {
         baseUrl: new URL('https://api.lemlist.com/api'),
@@ -52,14 +49,26 @@ describe('a configuration', () => {
       host: '127.0.0.1',
       port: 8_080,
       loopback: true,
-      storeUrl: 'sqlite:data/gateway.sqlite',
       poll: {
         firstMs: 1_000,
         intervalMs: 5_000,
         maxIntervalMs: 15_000,
         idleIntervalMs: 60_000,
       },
-      sse: { heartbeatMs: 15_000, maxAgeMs: 600_000, maxStreams: 20_000 },
+      sse: {
+        heartbeatMs: 15_000,
+        maxAgeMs: 600_000,
+        maxStreams: 20_000,
+        maxStreamsPerCaller: 1_000,
+      },
+      access: {
+        auth: new Set(),
+        file: undefined,
+        jwt: undefined,
+        ticketSecret: undefined,
+        corsOrigins: [],
+        callerRateLimit: 600,
+      },
       exportTtlMs: 7_200_000,
       fileTtlMs: 86_400_000,
       drainDelayMs: 0,
@@ -306,9 +315,9 @@ describe('a configuration is refused', () => {
 describe('a key file', () => {
   it.each(['a-key', 'a-key\n', ' a-key \r\n', '\ufeffa-key\n'])('may hold %j', (content) => {
     const path = keyFile(content)
-    expect(readKeyFile(path).reveal()).toBe('a-key')
+    expect(readSecretFile('LEMLIST_API_KEY', path).reveal()).toBe('a-key')
     const { lemlist } = loadConfig({ LEMLIST_API_KEY_FILE: path })
-    expect(lemlist.apiKey.reveal()).toBe('a-key')
+    expect(lemlist.apiKey?.reveal()).toBe('a-key')
     expect(lemlist.apiKeyFile).toBe(path)
   })
 })
