@@ -4,6 +4,7 @@ import type { AccessFile } from './access-file.ts'
 import { createAuthenticator } from './authentication.ts'
 import type { Authenticator } from './authenticator.ts'
 import { createJwtVerifier, type JwtOptions } from './jwt.ts'
+import { createKeyFetch } from './key-fetch.ts'
 import type { Fetch } from './key-set.ts'
 import { createRegistry } from './registry.ts'
 import { createTickets, type Tickets } from './tickets.ts'
@@ -34,7 +35,7 @@ export interface AccessOptions {
    * until they change.
    */
   readonly accounts: () => readonly string[]
-  /** Fetches the keys that check tokens. Default: the `fetch` of Node, which knows no proxy. */
+  /** Fetches the keys that check tokens. Default: without a proxy. */
   readonly fetch?: Fetch | undefined
   /** Epoch milliseconds. Default: the wall clock. */
   readonly now?: (() => number) | undefined
@@ -43,7 +44,7 @@ export interface AccessOptions {
 }
 
 export const createAccess = (options: AccessOptions): Access => {
-  const { auth, accounts, fetch = globalThis.fetch, now = Date.now, onTrouble } = options
+  const { auth, accounts, fetch = createKeyFetch(), now = Date.now, onTrouble } = options
   const secret = options.ticketSecret ?? new Secret(randomBytes(32).toString('base64url'))
   const registry = createRegistry(options.file)
   const tickets = createTickets({ secret, now })

@@ -51,6 +51,10 @@ const storeRoom = (
   permitted: [...permitted, '../../exports/ports.ts', '../kept.ts', './results.ts'],
 })
 
+const processFiles = [
+  ...['src/main.ts', 'src/run.ts', 'src/signals.ts', 'src/health-check.ts', 'src/new-caller.ts'],
+]
+
 const rooms: readonly Room[] = [
   {
     file: 'src/exports/ports.ts',
@@ -171,7 +175,7 @@ const rooms: readonly Room[] = [
     ],
     permitted: ['../config/config.ts', '../run.ts', './lemlist.ts'],
   },
-  ...['src/main.ts', 'src/run.ts', 'src/signals.ts', 'src/health-check.ts'].map((file) => ({
+  ...processFiles.map((file) => ({
     file,
     forbidden: [...fastify, ...drivers, 'undici', 'pino'],
     permitted: ['./app.ts', './telemetry/log.ts', 'close-with-grace'],
