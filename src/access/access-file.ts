@@ -60,8 +60,7 @@ const caller = z.strictObject({
         .regex(/^sha256:[0-9a-fA-F]{64}$/, 'must be sha256: and 64 hex digits')
         .toLowerCase(),
     )
-    .min(1, 'must have one or two digests')
-    .max(2, 'must have one or two digests'),
+    .refine(({ length }) => length === 1 || length === 2, 'must have one or two digests'),
   accounts: z.array(name).min(1, 'must name at least one account'),
   campaigns: z
     .array(z.string().regex(CAMPAIGN_ID, 'must be cam_ and 1 to 64 letters and digits'))
