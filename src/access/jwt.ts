@@ -55,25 +55,27 @@ export const createJwtVerifier = (options: JwtVerifierOptions): JwtVerifier => {
   const verified = createVerified<JwtClaims>(now)
 
   const check = async (token: string): Promise<JwtClaims> => {
-    // When the search for the key brings other keys, this era is over already. The token is then
-    // verified once more at its next use.
-    const era = keys.era()
-    const payload = await verifySignature(token)
-    const claims = claimsOf(payload, jwt.claimPrefix)
-    verified.set(token, claims, (Number(payload.exp) + TOLERANCE_S) * 1_000, era)
-    return claims
-  }
-  const verifySignature = async (token: string): Promise<JWTPayload> => {
+    let era = -1
     try {
-      const { payload } = await jwtVerify(token, keys.find, {
-        algorithms: ALGORITHMS,
-        issuer: jwt.issuer,
-        audience: jwt.audience,
-        requiredClaims: ['exp', 'sub'],
-        clockTolerance: TOLERANCE_S,
-        currentDate: new Date(now()),
-      })
-      return payload
+      const { payload } = await jwtVerify(
+        token,
+        async (header, input) => {
+          const found = await keys.find(header, input)
+          era = found.era
+          return found.key
+        },
+        {
+          algorithms: ALGORITHMS,
+          issuer: jwt.issuer,
+          audience: jwt.audience,
+          requiredClaims: ['exp', 'sub'],
+          clockTolerance: TOLERANCE_S,
+          currentDate: new Date(now()),
+        },
+      )
+      const claims = claimsOf(payload, jwt.claimPrefix)
+      verified.set(token, claims, (Number(payload.exp) + TOLERANCE_S) * 1_000, era)
+      return claims
     } catch (error) {
       throw error instanceof Problem ? error : refused(error)
     }

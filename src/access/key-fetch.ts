@@ -19,6 +19,7 @@ export const createKeyFetch = (proxy?: ProxyUse | undefined): Fetch => {
       : new ProxyAgent({
           ...shared,
           uri: proxy.url.href,
+          proxyTunnel: true,
           ...(proxy.authorization !== undefined && { token: proxy.authorization }),
         })
   return (url, init) => fetch(url, { ...init, dispatcher })

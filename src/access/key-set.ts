@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import { type CryptoKey, createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
 import { Problem } from '../problems.ts'
 
 /** The part of `fetch` that the key set uses, so that the caller can choose a proxy. */
@@ -11,6 +11,12 @@ export type Fetch = (
   },
 ) => Promise<{ readonly status: number; readonly body: AsyncIterable<Uint8Array> | null }>
 
+interface FoundKey {
+  readonly key: CryptoKey
+  /** That of the set in which the key was. */
+  readonly era: number
+}
+
 /** The keys of the OpenID provider that check tokens (JWKS, RFC 7517). */
 export interface KeySet {
   /**
@@ -18,7 +24,7 @@ export interface KeySet {
    *
    * @throws Problem `overloaded` while no set was ever fetched; jose's errors when no key fits
    */
-  readonly find: JWTVerifyGetKey
+  find(...token: Parameters<JWTVerifyGetKey>): Promise<FoundKey>
   /** Fetches the set again in the background if it is old. Never throws. */
   freshen(): void
   /** Grows whenever the provider shows other keys than before. */
@@ -85,27 +91,32 @@ export const createKeySet = ({ url, fetch, now, onTrouble }: KeySetOptions): Key
     return pending ?? Promise.resolve()
   }
 
+  const look = async (...token: Parameters<JWTVerifyGetKey>): Promise<FoundKey> => {
+    if (local === undefined) {
+      throw new Problem('overloaded', 'The keys that check tokens cannot be fetched.', {
+        retryAfterMs: Math.max(1_000, cooldownMs()),
+      })
+    }
+    const of = era
+    return { key: await local(...token), era: of }
+  }
+
   return {
     era: () => era,
     freshen: () => {
       const age = now() - fetchedAt
       if (local !== undefined && (age > MAX_AGE_MS || age < 0)) void refresh()
     },
-    find: async (header, token) => {
+    find: async (...token) => {
       if (local === undefined) await refresh()
-      if (local === undefined) {
-        throw new Problem('overloaded', 'The keys that check tokens cannot be fetched.', {
-          retryAfterMs: Math.max(1_000, cooldownMs()),
-        })
-      }
+      const before = era
       try {
-        return await local(header, token)
+        return await look(...token)
       } catch (error) {
         if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
-        const before = era
         await refresh()
         if (era === before) throw error
-        return local(header, token)
+        return look(...token)
       }
     },
   }
