@@ -107,8 +107,7 @@ const jwtFrom = (values: Values, env: Environment, faults: string[]): AccessConf
   }
   if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined
   const way = wayTo(jwksUrl, env)
-  // The way to lemlist usually has the same proxy, and the same fault is told once.
-  if (way.kind === 'fault' && !faults.includes(way.fault)) faults.push(way.fault)
+  if (way.kind === 'fault') faults.push(way.fault)
   return {
     jwksUrl,
     issuer,

@@ -112,7 +112,8 @@ export const loadConfig = (env: Environment, inspectAccessFile?: InspectAccessFi
   }
   // The base URL is missing when it has a fault of its own, which is noted already.
   const way = wayTo(values.LEMLIST_BASE_URL ?? new URL('https://invalid'), env)
-  if (way.kind === 'fault') faults.push(way.fault)
+  // The way to the JWKS may have the same fault.
+  if (way.kind === 'fault' && !faults.includes(way.fault)) faults.push(way.fault)
   if (faults.length > 0) throw new ConfigError(faults)
 
   return Object.freeze({

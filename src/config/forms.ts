@@ -112,7 +112,7 @@ export const word = z
 
 /** An origin as browsers send it: in lower case, without a default port, path or slash at the end. */
 const isOrigin = (text: string): boolean =>
-  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+  /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
 
 export const origins = z
   .string()

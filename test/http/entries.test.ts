@@ -56,6 +56,27 @@ describe('main', () => {
     expect(host.exitCode()).toBeUndefined()
   })
 
+  it('reads the access file when it checks the configuration, and tells its faults with all others', async () => {
+    const file = join(tempDirectory(), 'access.json')
+    writeFileSync(file, '{"accounts": {"sales": {"apiKeyFile": "/nowhere"}}, "callers": {}}')
+    const env = { ACCESS_FILE: file, AUTH: 'keys', PORT: 'x' }
+    const host = fakeHost({ env, argv: ['--check-config'] })
+    await main(host)
+    expect(host.exitCode()).toBe(78)
+    expect(host.complaints.join()).toMatch(
+      /2 fault\(s\):\nPORT: .+\nACCESS_FILE: accounts\.sales\.apiKeyFile: the file cannot be read$/,
+    )
+  })
+
+  it('finds a configuration sound whose accounts are in the access file', async () => {
+    const file = join(tempDirectory(), 'access.json')
+    writeFileSync(file, '{"accounts": {"sales": {"apiKey": "a-key"}}}')
+    const host = fakeHost({ env: { ACCESS_FILE: file, AUTH: 'keys' }, argv: ['--check-config'] })
+    await main(host)
+    expect(host.complaints).toEqual([])
+    expect(host.printed).toEqual(['The configuration is sound.'])
+  })
+
   it('starts a gateway that stops when it is told to', async () => {
     const host = fakeHost({ env: { ...ENV, LEMLIST_API_KEY: 'a-key' } })
     await main(host)
