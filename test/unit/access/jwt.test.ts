@@ -56,6 +56,14 @@ describe('a JWT', () => {
     },
   )
 
+  it.each(['ES512', 'Ed25519'])('is refused with %s, which is not in the list', async (alg) => {
+    const { bearer, provider } = await start()
+    const own = await createSigningKey('own', alg)
+    provider.show(own)
+    const problem = await problemOf(async () => bearer(await own.sign(CLAIMS)))
+    expect(problem.options.cause).toEqual(new Error('ERR_JOSE_ALG_NOT_ALLOWED'))
+  })
+
   it('may be for several audiences', async () => {
     const { bearer } = await start()
     expect((await bearer(await key.sign({ ...CLAIMS, aud: ['other', 'gateway'] }))).name).toBe(
