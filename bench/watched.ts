@@ -56,7 +56,7 @@ const follow = async (storeUrl: string, exports: readonly Simulated[]): Promise<
       ...{ misses: 0, failures: 0, agedLooks: 0 },
     }),
   )
-  await store.schedule.track(trackings)
+  await store.schedule('default').track(trackings)
   await store.close()
 }
 

@@ -42,7 +42,8 @@ interface AccountOptions {
 /** Builds the domain of one lemlist account. Each object uses only objects built above it. */
 export const createAccount = (options: AccountOptions): Account => {
   const { name, upstream, config, store, observer } = options
-  const { results, schedule, updates, budget, idempotency } = store
+  const { results, updates, budget, idempotency } = store
+  const schedule = store.schedule(name)
   const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
   const { baseUrl, timeoutMs } = lemlist
   const patience = patienceOf(timeoutMs, budget)

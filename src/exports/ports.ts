@@ -203,7 +203,11 @@ export interface StoreListener {
 export interface Store {
   readonly idempotency: Idempotency
   readonly results: Results
-  readonly schedule: Schedule
+  /**
+   * The schedule of one account, always the same object for the same name. No schedule sees, claims
+   * or renews the exports of another one, and the bounds hold for each of them.
+   */
+  schedule(account: string): Schedule
   readonly updates: Updates
   readonly budget: Budget
   /** Resolves when the store can be used, with or without Redis. Absent if no wait is needed. */

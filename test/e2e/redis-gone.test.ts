@@ -34,7 +34,7 @@ describe.skipIf(withoutRedis)('a gateway whose Redis is absent at the start', ()
       .poll(async () => (await read(gateway, '/health/ready')).text, { timeout: RECOVERY_MS })
       .toContain('"ready"')
     const client = await bareClient({ url: fleet.storeUrl })
-    expect(await client.hKeys('leg:schedule:rows')).toEqual([
+    expect(await client.hKeys('leg:schedule:default:rows')).toEqual([
       `default/${ref.campaignId}/${ref.exportId}`,
     ])
     fleet.lemlist.finish(ref.exportId)

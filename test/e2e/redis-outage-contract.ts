@@ -122,7 +122,7 @@ export const describeOutage = ({ name, lastsMs, begin, end }: Outage): void => {
       const { exportId } = JSON.parse(started.text)
       const keys = await newcomer.keys('leg:result:*')
       expect(keys.map((key) => key.split('/').at(-1))).toContain(onA.exportId)
-      const rows = await newcomer.hKeys('leg:schedule:rows')
+      const rows = await newcomer.hKeys('leg:schedule:default:rows')
       expect(rows.map((key) => key.split('/').at(-1))).toContain(
         exportId ?? JSON.parse(started.text)._id,
       )

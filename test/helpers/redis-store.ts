@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createClient } from '@redis/client'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import type { Observer, Store } from '../../src/exports/ports.ts'
+import { perAccount } from '../../src/store/per-account.ts'
 import {
   createRedisStore,
   type RedisStore,
@@ -58,7 +59,7 @@ export const onceConnected = (store: RedisStore): Store => {
   return {
     ...store,
     results: wait(store.results),
-    schedule: wait(store.schedule),
+    schedule: perAccount((account) => wait(store.schedule(account))).of,
     updates: wait(store.updates),
     budget: wait(store.budget),
     idempotency: wait(store.idempotency),

@@ -6,6 +6,7 @@ import { refOf, START, trackingOf, VISIBILITY_MS } from './records.ts'
 import { describeClaims } from './schedule-claims-contract.ts'
 import { claimOne, findOne, plan, roomFor, setUpSchedule, watchAll } from './schedule-fixtures.ts'
 import { describeScheduleModel } from './schedule-model.ts'
+import { describeSeparation } from './schedule-separation-contract.ts'
 import { describeWatching } from './schedule-watching-contract.ts'
 
 const ref = refOf('exp_A')
@@ -24,6 +25,7 @@ export const describeSchedule = (
   describeClaims(name, open)
   describeWatching(name, open)
   describeScheduleModel(name, open, hastens)
+  describeSeparation(name, open)
 
   describe(`the schedule of ${name}, told to track,`, () => {
     it('finds what is tracked, without the token of a claim on it', async () => {

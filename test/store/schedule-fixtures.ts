@@ -48,7 +48,7 @@ export const watchAll = (schedule: Schedule, ids: readonly string[], dueBy?: num
   schedule.watch(ids.map((id) => ({ ref: refOf(id), ...(dueBy !== undefined && { dueBy }) })))
 
 export const setUpSchedule = async (store: Store, tracked: readonly Tracking[]) => {
-  const { schedule } = closedAfterTest(store)
+  const schedule = closedAfterTest(store).schedule('default')
   for (const tracking of tracked) await schedule.track([tracking])
   const claimIds = async (now: number, room = roomFor(100)) =>
     idsOf((await schedule.claim(now, room)).claims)

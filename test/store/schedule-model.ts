@@ -224,7 +224,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 export const describeScheduleModel = (name: string, open: () => Store, hastens: boolean): void => {
   describe(`the schedule of ${name}, whatever is done with it,`, () => {
     it('does what its naive twin does', async () => {
-      const { schedule } = closedAfterTest(open())
+      const schedule = closedAfterTest(open()).schedule('default')
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
           const pair = createPair(schedule, hastens)

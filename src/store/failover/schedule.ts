@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { Claim, Schedule, Tracking, Watched } from '../../exports/schedule.ts'
 import { createLocalSchedule } from '../local-schedule.ts'
-import type { Restoring } from '../redis/schedule.ts'
+import type { RedisSchedule, Restoring } from '../redis/schedule.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { isUnconfirmed, MAX_TRACKED } from '../tracked.ts'
 import { createBacklog } from './backlog.ts'
@@ -11,18 +11,27 @@ import type { FailoverOptions, Restored, Switch } from './switch.ts'
 /** Three hours, which is longer than the gateway follows an export that nobody watches. */
 const KNOWN_MS = 3 * 3_600_000
 
+interface Primary {
+  readonly schedule: RedisSchedule
+  readonly results: Pick<RedisStore['results'], 'getMany'>
+}
+
+/** A schedule that goes on in memory while Redis is away. */
+export interface StandInSchedule extends Schedule, Restored {
+  goAway(): void
+}
+
 type Meanwhile = NonNullable<Restoring['meanwhile']>
 
 /**
- * `Schedule` in Redis. While Redis is away, a schedule in memory holds the exports that are watched
+ * The `Schedule` of one account in Redis. While Redis is away, a schedule in memory holds the exports that are watched
  * or started on this replica.
  */
 export const createStandInSchedule = (
-  primary: Pick<RedisStore, 'schedule' | 'results'>,
+  { schedule: there, results }: Primary,
   { isUp, either }: Switch,
   { visibilityMs, scheduleLimits }: Pick<FailoverOptions, 'visibilityMs' | 'scheduleLimits'>,
-): Schedule & Restored & { goAway(): void } => {
-  const there = primary.schedule
+): StandInSchedule => {
   const createHere = () => createLocalSchedule({ visibilityMs, limits: scheduleLimits })
   let here = createHere()
   /** The exports that this replica has followed, for a Redis that comes back empty. */
@@ -42,7 +51,7 @@ export const createStandInSchedule = (
       return tracking === undefined ? [] : [{ key, tracking, meanwhile: changed.get(key) }]
     })
     // An export with a result is over: another replica has seen its end. It is not tracked again.
-    const over = await primary.results.getMany(rows.map(({ tracking }) => tracking.ref))
+    const over = await results.getMany(rows.map(({ tracking }) => tracking.ref))
     const pending = rows.filter((_, index) => over[index] === undefined)
     await there.restore(
       pending.map(({ tracking, meanwhile }) => ({ tracking, ...(meanwhile && { meanwhile }) })),

@@ -7,7 +7,7 @@ import type { RedisStore } from '../redis/store.ts'
 import { createFailoverBudget } from './budget.ts'
 import { createIdempotencyJournal } from './idempotency.ts'
 import { createHeldResults } from './results.ts'
-import { createStandInSchedule } from './schedule.ts'
+import { createStandInSchedules } from './schedules.ts'
 import type { FailoverOptions, Restored, Switch } from './switch.ts'
 
 const PROBE_MS = 500
@@ -47,7 +47,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     reason = error
     storeFailed('redis', error)
     budget.goAway(primary.replicas.count())
-    schedule.goAway()
+    schedules.goAway()
     const isSteady = performance.now() - backAt > STEADY_MS
     probeMs = isSteady ? PROBE_MS : Math.min(LONGEST_PROBE_MS, 2 * probeMs)
     probing = setTimeout(probe, probeMs)
@@ -57,9 +57,8 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   const comeBack = async (): Promise<void> => {
     await primary.inspect()
     await primary.replicas.beat()
-    await primary.schedule.migrate()
     await budget.restore()
-    const parts: readonly Restored[] = [results, schedule, idempotency]
+    const parts: readonly Restored[] = [results, schedules, idempotency]
     for (const part of parts) part.recall()
     // The loop goes on until nothing is left, because more may come while Redis is filled.
     while (!parts.every((part) => part.isSettled())) for (const part of parts) await part.settle()
@@ -99,7 +98,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     await primary.updates.publish(ref, { kind: 'status', snapshot: record.snapshot })
   }
   const results = createHeldResults(primary.results, toggle, { now, onNews })
-  const schedule = createStandInSchedule(primary, toggle, options)
+  const schedules = createStandInSchedules(primary, toggle, options)
   const idempotency = createIdempotencyJournal(primary.idempotency, toggle, now)
   const budget = createFailoverBudget(primary.budget, toggle, options)
 
@@ -112,13 +111,8 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     wasHeard = fault === undefined
   }
 
-  /**
-   * Replicas of an older version may still write under the keys of that version. So each beat takes
-   * over what they have written.
-   */
   const beatOnce = async (): Promise<void> => {
     await primary.replicas.beat()
-    await primary.schedule.migrate()
     await checkMessages()
   }
   const beat = setInterval(() => {
@@ -132,7 +126,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
 
   return {
     results,
-    schedule,
+    schedule: schedules.of,
     budget,
     idempotency,
     updates: {

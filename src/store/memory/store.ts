@@ -4,6 +4,7 @@ import type { BudgetLimits, ResultRecord, Results, Store } from '../../exports/p
 import { changesAt, keptAt, prevails } from '../kept.ts'
 import { createLocalSchedule } from '../local-schedule.ts'
 import { createLocalUpdates } from '../local-updates.ts'
+import { perAccount } from '../per-account.ts'
 import { createSlidingWindow } from '../sliding-window.ts'
 import { startSweep } from '../sweep.ts'
 import type { ScheduleLimits } from '../tracked.ts'
@@ -47,6 +48,7 @@ export const createMemoryStore = ({
   // expires, and later it is forgotten.
   const kept = new LRUCache<string, ResultRecord>({ maxSize: maxBytes, sizeCalculation: bytesOf })
   const { sweep: sweepKeys, ...idempotency } = createMemoryIdempotency({ now, maxKeys })
+  const schedules = perAccount(() => createLocalSchedule({ visibilityMs, limits: scheduleLimits }))
   let open = true
 
   const sweep = (): boolean => {
@@ -84,7 +86,7 @@ export const createMemoryStore = ({
   return {
     idempotency,
     results,
-    schedule: createLocalSchedule({ visibilityMs, limits: scheduleLimits }),
+    schedule: schedules.of,
     updates: createLocalUpdates(),
     budget: createSlidingWindow(limits, { now: monotonic }),
     async healthy() {

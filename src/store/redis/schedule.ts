@@ -7,6 +7,8 @@ import type { Redis } from './client.ts'
 import { claimFrom, encodeRow, refFrom, trackedFrom } from './schedule-row.ts'
 
 export interface RedisScheduleOptions {
+  /** The account whose exports the schedule holds. Its name is part of every key. */
+  readonly account: string
   /** How long a claimed export is not due again, milliseconds. Longer than any look takes. */
   readonly visibilityMs: number
   /** How long a replica counts as watching after its last renewal, milliseconds: two heartbeats. */
@@ -37,8 +39,6 @@ export interface RedisSchedule extends Schedule {
    * however, its due time may move forward, and the claim with that token is over.
    */
   restore(rows: readonly Restoring[]): Promise<void>
-  /** Takes over the exports that an older version of the gateway tracks under keys of its own. */
-  migrate(): Promise<void>
 }
 
 type Script = Extract<keyof Redis['commands'], `schedule${string}`>
@@ -49,7 +49,7 @@ const SLICE = 500
 const MOST_CLAIMS = 1_000
 
 /**
- * `Schedule` as a hash of rows, a sorted set of due times for each class, and for each replica a
+ * The `Schedule` of one account as a hash of rows, a sorted set of due times for each class, and for each replica a
  * set of the exports that it watches. A renewal prolongs the life of the whole set, and reads its
  * members. Each operation on up to 500 exports is one script.
  */
@@ -57,27 +57,29 @@ export const createRedisSchedule = (
   { commands, deadlineMs, run }: Redis,
   options: RedisScheduleOptions,
 ): RedisSchedule => {
-  const { visibilityMs, watchMs, now, moved = false } = options
+  const { account, visibilityMs, watchMs, now, moved = false } = options
   const { maxTracked, maxUnconfirmed, longestAheadMs } = { ...DEFAULT_LIMITS, ...options.limits }
   // A claimed export is due when its claim ends.
   const aheadMs = Math.max(longestAheadMs, visibilityMs)
   // The name tells the other replicas how long this one may count as watching.
   const me = `${randomUUID()}.${watchMs}`
+  const watchSet = `watch:${account}:${me}`
   const keys = [
-    ...['schedule:rows', 'schedule:watched', 'schedule:idle', 'schedule:unconfirmed'],
-    ...['schedule:watchers', `watch:${me}`],
+    ...['rows', 'watched', 'idle', 'unconfirmed', 'watchers'].map(
+      (part) => `schedule:${account}:${part}`,
+    ),
+    watchSet,
   ]
 
   const ask = (script: Script, ...values: readonly (string | number)[]): Promise<unknown> =>
-    askAt(now(), script, keys, values)
+    askAt(now(), script, values)
   const askAt = (
     time: number,
     script: Script,
-    ofKeys: readonly string[],
     values: readonly (string | number)[],
   ): Promise<unknown> => {
     const head = [String(Math.round(time)), moved ? 'caller' : '', me]
-    return run(() => commands[script](ofKeys, [...head, ...values.map(String)]))
+    return run(() => commands[script](keys, [...head, ...values.map(String)]))
   }
 
   const sliced = async <T>(
@@ -135,7 +137,7 @@ export const createRedisSchedule = (
     do {
       const from = cursor
       // Without a type mapping the client answers with texts.
-      const page = (await run(() => commands.sScan(`watch:${me}`, from, { COUNT: SLICE }))) as {
+      const page = (await run(() => commands.sScan(watchSet, from, { COUNT: SLICE }))) as {
         cursor: string
         members: string[]
       }
@@ -176,7 +178,7 @@ export const createRedisSchedule = (
       const most = (limit: number) => Math.min(Math.max(0, limit), MOST_CLAIMS)
       const limits = [most(room.watched), most(room.idle), most(room.unconfirmed)]
       const values = [...limits, visibilityMs, randomUUID(), claimBy(), aheadMs]
-      const reply = await askAt(time, 'scheduleClaim', keys, values)
+      const reply = await askAt(time, 'scheduleClaim', values)
       const [nextDueAt, claims, redisNow] = Array.isArray(reply) ? reply : []
       if (typeof redisNow === 'number') redisAhead = redisNow - performance.now()
       return {
@@ -208,15 +210,8 @@ export const createRedisSchedule = (
           ...[keyOf(tracking.ref), encodeRow(tracking)],
           ...[meanwhile === undefined ? '' : 'changed', meanwhile?.token ?? ''],
         ])
-        await ask('scheduleRestore', 'restore', ...values)
+        await ask('scheduleRestore', ...values)
       }),
-    migrate: async () => {
-      let left: unknown = 1
-      while (typeof left === 'number' && left > 0) {
-        const values = ['migrate', SLICE]
-        left = await askAt(now(), 'scheduleRestore', [...keys, 'due', 'rows'], values)
-      }
-    },
   }
 }
 

@@ -1,4 +1,5 @@
 import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
+import { perAccount } from '../per-account.ts'
 import type { ScheduleLimits } from '../tracked.ts'
 import { createRedisBudget } from './budget.ts'
 import { connectRedis, type RedisOptions } from './client.ts'
@@ -26,7 +27,7 @@ export interface RedisStoreOptions extends RedisOptions {
 /** The store that replicas share. While Redis is away, each call rejects within the deadline. */
 export interface RedisStore extends Store {
   readonly idempotency: RedisIdempotency
-  readonly schedule: RedisSchedule
+  schedule(account: string): RedisSchedule
   readonly updates: RedisUpdates
   readonly replicas: Replicas
   /** Resolves when the store is connected. Rejects when that takes more than a second. */
@@ -61,6 +62,12 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
   const { commands, within } = redis
   const isMoved = moved !== undefined
   const replicas = createReplicas(redis)
+  const schedules = perAccount((account) =>
+    createRedisSchedule(redis, {
+      ...{ account, visibilityMs, watchMs, now, moved: isMoved },
+      limits: options.scheduleLimits,
+    }),
+  )
   let closed = false
 
   const probe = async (): Promise<void> => {
@@ -85,10 +92,7 @@ export const createRedisStore = (options: RedisStoreOptions): RedisStore => {
 
   return {
     results: createRedisResults(redis, { now, storeFailed }),
-    schedule: createRedisSchedule(redis, {
-      ...{ visibilityMs, watchMs, now, moved: isMoved },
-      limits: options.scheduleLimits,
-    }),
+    schedule: schedules.of,
     updates: createRedisUpdates(redis, {
       ...{ now, storeFailed, onResubscribe },
       // Whoever counts too few replicas would spend too much while Redis is away.

@@ -3,6 +3,7 @@ import { keyOf } from '../../exports/export.ts'
 import type { Observer } from '../../exports/ports.ts'
 import type { Schedule } from '../../exports/schedule.ts'
 import { createLocalSchedule, type Journal } from '../local-schedule.ts'
+import { perAccount } from '../per-account.ts'
 import type { Row, ScheduleLimits } from '../tracked.ts'
 import { decodeFollowed, encodeFollowed } from './record.ts'
 import { repairTable } from './repair.ts'
@@ -21,7 +22,9 @@ export interface SqliteScheduleOptions {
   readonly commit: Commits['commit']
 }
 
-export interface SqliteSchedule extends Schedule {
+export interface SqliteSchedules {
+  /** The schedule of an account, always the same object for the same name. */
+  of(account: string): Schedule
   /** Tries again to write what could not be written before. Never rejects. */
   writeAgain(): Promise<void>
   /** Whether everything is written down. */
@@ -31,15 +34,16 @@ export interface SqliteSchedule extends Schedule {
 type DbRow = Record<string, SQLOutputValue>
 
 /**
- * `Schedule` in memory. A table holds the exports that the gateway must follow after a restart:
- * those that were started through the gateway or seen pending. After a restart all of them are due.
+ * A `Schedule` in memory for each account. One table holds the exports of all accounts that the
+ * gateway must follow after a restart: those that were started through the gateway or seen pending.
+ * After a restart all of them are due. The rows of an account that nobody asks for stay in the file.
  * When SQLite cannot write, the schedule goes on in memory, and writes the missing rows later. The
  * store drops and reports a damaged row.
  */
-export const createSqliteSchedule = (
+export const createSqliteSchedules = (
   db: DatabaseSync,
   { visibilityMs, limits, now, storeFailed, commit }: SqliteScheduleOptions,
-): SqliteSchedule => {
+): SqliteSchedules => {
   const isSound = (row: DbRow) => decodeFollowed(String(row.export), row) !== undefined
   repairTable(db, { table: 'followed', isSound }, storeFailed)
   const write = db.prepare(
@@ -96,9 +100,13 @@ export const createSqliteSchedule = (
 
   // An older version wrote down what was only watched, too.
   db.exec("delete from followed where json_extract(record, '$.origin') = 'watched'")
-  const rows = followedBefore(db, now())
-  const schedule = createLocalSchedule({ visibilityMs, limits, journal, rows })
-  return { ...schedule, writeAgain, isComplete: () => unwritten.size === 0 }
+  const rows = Map.groupBy(followedBefore(db, now()), ({ ref }) => ref.account)
+  const schedules = perAccount((account) => {
+    const own = rows.get(account) ?? []
+    rows.delete(account)
+    return createLocalSchedule({ visibilityMs, limits, journal, rows: own })
+  })
+  return { of: schedules.of, writeAgain, isComplete: () => unwritten.size === 0 }
 }
 
 /** Returns the rows that were in the file when it was opened. All of them are due at once. */

@@ -9,7 +9,7 @@ import { createProbe } from './health.ts'
 import { createSqliteIdempotency } from './idempotency.ts'
 import { createSqliteResults } from './results.ts'
 import { createRoom } from './room.ts'
-import { createSqliteSchedule } from './schedule.ts'
+import { createSqliteSchedules } from './schedule.ts'
 import { createCommits } from './transaction.ts'
 import { createPatientResults } from './unstored.ts'
 
@@ -79,7 +79,7 @@ export const createSqliteStore = ({
     maxKeys,
   })
   const { budget, lastTake } = createSurvivingBudget(file, { limits, now, monotonic })
-  const schedule = createSqliteSchedule(db, {
+  const schedules = createSqliteSchedules(db, {
     ...writing,
     visibilityMs,
     limits: scheduleLimits,
@@ -91,10 +91,10 @@ export const createSqliteStore = ({
     return hasMore
   }
   const stopSweep = startSweep(sweep, sweepIntervalMs)
-  const isComplete = () => results.isComplete() && schedule.isComplete()
+  const isComplete = () => results.isComplete() && schedules.isComplete()
   const writeAgain = async (): Promise<void> => {
     await results.writeAgain()
-    await schedule.writeAgain()
+    await schedules.writeAgain()
   }
   const again = setInterval(
     () => {
@@ -107,7 +107,7 @@ export const createSqliteStore = ({
   return {
     idempotency,
     results,
-    schedule,
+    schedule: schedules.of,
     updates: createLocalUpdates(),
     budget,
     healthy: async () => db.isOpen && isComplete() && !isFailing() && probe(),

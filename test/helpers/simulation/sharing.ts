@@ -10,15 +10,15 @@ export const createSharing = (store: Store): { replica(): Store } => {
       const own = watched.push(() => []) - 1
       return {
         ...store,
-        schedule: {
-          ...store.schedule,
+        schedule: (account) => ({
+          ...store.schedule(account),
           // A renewal must name everything that is watched in this store, so it names what all
           // replicas watch. No export of a simulation is watched on two replicas.
           renew: (watchedNow) => {
             watched[own] = watchedNow
-            return store.schedule.renew(() => watched.flatMap((ofReplica) => ofReplica()))
+            return store.schedule(account).renew(() => watched.flatMap((ofReplica) => ofReplica()))
           },
-        },
+        }),
         updates: {
           publish: async (ref, update) => {
             for (const [index, listener] of listeners.entries()) {

@@ -83,7 +83,7 @@ export const simulate = async (scenario: Scenario): Promise<Report> => {
     return { upstream, ...createAccount({ name: ACCOUNT, upstream, config, store: own, observer }) }
   })
   const population = createPopulation({
-    ...{ account: ACCOUNT, random, failed, lemlist, schedule: store.schedule },
+    ...{ account: ACCOUNT, random, failed, lemlist, schedule: store.schedule(ACCOUNT) },
     watches: replicas.map(({ watch }) => watch),
     medianMs: scenario.medianMs,
     idleMedianMs: scenario.idleMedianMs ?? Number.POSITIVE_INFINITY,
@@ -170,7 +170,7 @@ const countingStore = (store: Store, count: (change: 1 | -1) => void): Store => 
   return {
     ...store,
     results: counting(store.results),
-    schedule: counting(store.schedule),
+    schedule: (account) => counting(store.schedule(account)),
     budget: counting(store.budget),
   }
 }

@@ -27,11 +27,11 @@ describe.skipIf(withoutRedis)('a store on a Redis that goes away', () => {
     const { ms, value } = await took(openOn(redis.url, prefix))
     expect(ms).toBeLessThan(1_500)
     expect(await value.store.healthy()).toBe(false)
-    await value.store.schedule.track([trackingOf('exp_A')])
+    await value.store.schedule('default').track([trackingOf('exp_A')])
     await startRedis({ port: redis.port })
     await value.isBack()
     const other = await replicaOn(redis.url, prefix)
-    expect((await other.schedule.find([ref]))[0]).toMatchObject({ origin: 'pending' })
+    expect((await other.schedule('default').find([ref]))[0]).toMatchObject({ origin: 'pending' })
   })
 
   it('warns at the start of a Redis that may evict, and of no other', async () => {
@@ -67,26 +67,26 @@ describe.skipIf(withoutRedis)('a store on a Redis that goes away', () => {
   it('follows an export by itself when a watcher joins and only Redis knows that it is tracked', async () => {
     const { store, redis, prefix } = await setUp()
     const other = await replicaOn(redis.url, prefix)
-    await other.schedule.track([trackingOf('exp_A', { dueAt: Date.now() + 60_000 })])
+    await other.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() + 60_000 })])
     await redis.kill()
     const dueBy = Date.now() + 5
-    await store.schedule.watch([{ ref, dueBy }])
-    const { claims } = await store.schedule.claim(dueBy, roomFor(5))
+    await store.schedule('default').watch([{ ref, dueBy }])
+    const { claims } = await store.schedule('default').claim(dueBy, roomFor(5))
     expect(claims.map((claim) => claim.ref)).toEqual([ref])
   })
 
   it('brings to Redis the plan of a look that ended while Redis was stopped', async () => {
     const given = await setUp()
     const { store, redis, prefix, isBack } = given
-    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 1 })])
-    const [claim] = (await store.schedule.claim(Date.now() + 5, roomFor(1))).claims
+    await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() - 1 })])
+    const [claim] = (await store.schedule('default').claim(Date.now() + 5, roomFor(1))).claims
     if (claim === undefined) throw new Error('nothing is due')
     redis.pause()
-    await store.schedule.reschedule(claim, { ...claim, dueAt: Date.now() + 1_000 })
+    await store.schedule('default').reschedule(claim, { ...claim, dueAt: Date.now() + 1_000 })
     redis.resume()
     await isBack()
     const other = await replicaOn(redis.url, prefix)
-    const { dueAt = 0 } = (await other.schedule.find([ref]))[0] ?? {}
+    const { dueAt = 0 } = (await other.schedule('default').find([ref]))[0] ?? {}
     expect(dueAt - Date.now()).toBeLessThan(VISIBILITY_MS / 2)
   })
 
@@ -130,13 +130,13 @@ describe.skipIf(withoutRedis)('a store on a Redis that goes away', () => {
     const { store, redis, prefix, isBack } = await setUp()
     const many = Array.from({ length: 20_000 }, (_, n) => trackingOf(`exp_${n}`))
     for (let from = 0; from < many.length; from += 500) {
-      await store.schedule.track(many.slice(from, from + 500))
+      await store.schedule('default').track(many.slice(from, from + 500))
     }
     await redis.kill()
     await isAway({ store })
     await startRedis({ port: redis.port })
     await isBack()
     const client = await bareClient(redis)
-    expect(await client.hLen(`${prefix}:schedule:rows`)).toBe(20_001)
+    expect(await client.hLen(`${prefix}:schedule:default:rows`)).toBe(20_001)
   })
 })

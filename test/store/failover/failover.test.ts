@@ -62,7 +62,7 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     const given = await setUp()
     const { store, redis, client } = given
     await store.results.put(ref, young('before'))
-    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() + 60_000 })])
+    await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() + 60_000 })])
     await begin(redis, client)
     expect((await took(isAway(given))).ms).toBeLessThan(DEADLINE_MS)
     const { ms, value } = await took(store.results.getMany([ref, refOf('exp_B')]))
@@ -75,8 +75,8 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     const given = await setUp()
     const { store, redis, client, prefix, isBack } = given
     await store.results.put(refOf('exp_before'), young('before'))
-    await store.schedule.track([trackingOf('exp_idle', { dueAt: Date.now() + 50_000 })])
-    await store.schedule.track([trackingOf('exp_ends', { dueAt: Date.now() + 50_000 })])
+    await store.schedule('default').track([trackingOf('exp_idle', { dueAt: Date.now() + 50_000 })])
+    await store.schedule('default').track([trackingOf('exp_ends', { dueAt: Date.now() + 50_000 })])
     for (const key of ['finishes', 'unknown', 'free', 'under-way', 'finished']) {
       expect(await store.idempotency.begin(key, soon())).toEqual({ state: 'yours' })
     }
@@ -85,26 +85,33 @@ describe.skipIf(withoutRedis).each(OUTAGES)('a store whose Redis $name', ({ begi
     await begin(redis, client)
     await isAway(given)
     await store.results.put(refOf('exp_meanwhile'), young('meanwhile'))
-    await store.schedule.track([
-      trackingOf('exp_new', { origin: 'started', dueAt: Date.now() + 9_000 }),
-    ])
-    await store.schedule.track([trackingOf('exp_idle', { dueAt: Date.now() + 1_000 })])
-    await store.schedule.untrack(refOf('exp_ends'))
+    await store
+      .schedule('default')
+      .track([trackingOf('exp_new', { origin: 'started', dueAt: Date.now() + 9_000 })])
+    await store.schedule('default').track([trackingOf('exp_idle', { dueAt: Date.now() + 1_000 })])
+    await store.schedule('default').untrack(refOf('exp_ends'))
     await store.idempotency.finish('finishes', Buffer.from('late'))
     await store.idempotency.giveUp('unknown')
     await store.idempotency.forget('free')
     await expect(store.idempotency.begin('new', soon())).rejects.toThrow('away')
 
+    const ofSales = refOf('exp_sales', 'sales')
+    await store.schedule('sales').track([trackingOf('exp_sales', { ref: ofSales })])
+
     const back = await end(redis, client)
     await isBack()
     const other = await replicaOn(back.url, prefix)
+    expect((await other.schedule('sales').find([ofSales]))[0]).toMatchObject({ origin: 'pending' })
+    expect((await other.schedule('default').find([ofSales]))[0]).toBeUndefined()
     for (const name of ['before', 'meanwhile']) {
       const record = await other.results.get(refOf(`exp_${name}`))
       expect(record).toMatchObject({ kind: 'final', snapshot: { version: `v-${name}` } })
     }
-    expect((await other.schedule.find([refOf('exp_new')]))[0]).toMatchObject({ origin: 'started' })
-    expect((await other.schedule.find([refOf('exp_ends')]))[0]).toBeUndefined()
-    const { dueAt = 0 } = (await other.schedule.find([refOf('exp_idle')]))[0] ?? {}
+    expect((await other.schedule('default').find([refOf('exp_new')]))[0]).toMatchObject({
+      origin: 'started',
+    })
+    expect((await other.schedule('default').find([refOf('exp_ends')]))[0]).toBeUndefined()
+    const { dueAt = 0 } = (await other.schedule('default').find([refOf('exp_idle')]))[0] ?? {}
     expect(dueAt - Date.now()).toBeLessThan(2_000)
     const states = ['finishes', 'unknown', 'free', 'under-way', 'finished', 'new'].map(
       async (key) => (await other.idempotency.begin(key, soon())).state,

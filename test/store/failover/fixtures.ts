@@ -85,6 +85,6 @@ type Given = Awaited<ReturnType<typeof setUp>>
 
 /** Makes the store meet the outage, by one operation. */
 export const isAway = async ({ store }: Pick<Given, 'store'>) => {
-  await store.schedule.track([trackingOf('exp_met', { dueAt: Date.now() + 60_000 })])
+  await store.schedule('default').track([trackingOf('exp_met', { dueAt: Date.now() + 60_000 })])
   expect(await store.healthy()).toBe(false)
 }

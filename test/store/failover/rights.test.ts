@@ -47,21 +47,21 @@ describe.skipIf(withoutRedis)('a user of Redis with the documented rights', () =
   it('can do all that a gateway does, and is refused nothing', async () => {
     const { redis, admin, prefix, open } = await setUp()
     const { store, failures, switches } = await open()
-    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 1 })])
-    await store.schedule.watch([{ ref, dueBy: Date.now() - 1 }])
-    const { claims } = await store.schedule.claim(Date.now(), {
+    await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() - 1 })])
+    await store.schedule('default').watch([{ ref, dueBy: Date.now() - 1 }])
+    const { claims } = await store.schedule('default').claim(Date.now(), {
       watched: 9,
       idle: 9,
       unconfirmed: 9,
     })
-    for (const claim of claims) await store.schedule.reschedule(claim, claim)
-    await store.schedule.renew(() => [ref])
-    await admin.del(`${prefix}:schedule:watchers`)
+    for (const claim of claims) await store.schedule('default').reschedule(claim, claim)
+    await store.schedule('default').renew(() => [ref])
+    await admin.del(`${prefix}:schedule:default:watchers`)
     for (const key of await admin.keys(`${prefix}:watch:*`)) await admin.del(key)
-    await store.schedule.renew(() => [ref])
-    await store.schedule.find([ref])
-    await store.schedule.unwatch([ref])
-    await store.schedule.untrack(ref)
+    await store.schedule('default').renew(() => [ref])
+    await store.schedule('default').find([ref])
+    await store.schedule('default').unwatch([ref])
+    await store.schedule('default').untrack(ref)
     await store.results.put(ref, young('x'))
     await store.results.get(ref)
     for (let call = 0; call < 20; call += 1) await store.budget.take('default')

@@ -19,7 +19,6 @@ const setUp = () => {
   const primary = {
     schedule: {
       ...there,
-      migrate: async () => {},
       restore: async (rows: readonly Restoring[]) => {
         restored.push(...rows.map(({ tracking }) => tracking.ref.exportId))
       },

@@ -26,14 +26,16 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
 
   it('claim exports that are due by the clock of Redis, and no others', async () => {
     const { one, two, ahead } = await openTwo()
-    await one.schedule.track([trackingOf('exp_later', { dueAt: Date.now() + 60_000 })])
-    await one.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 1_000 })])
-    const { claims, nextDueAt = 0 } = await two.schedule.claim(ahead(), roomFor(10))
+    await one.schedule('default').track([trackingOf('exp_later', { dueAt: Date.now() + 60_000 })])
+    await one.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() - 1_000 })])
+    const { claims, nextDueAt = 0 } = await two.schedule('default').claim(ahead(), roomFor(10))
     expect(idsOf(claims)).toEqual(['exp_A'])
     expect(Math.abs(nextDueAt - (ahead() + 20_000))).toBeLessThan(1_000)
     expect(Math.abs((claims[0]?.dueAt ?? 0) - (ahead() - 1_000))).toBeLessThan(1_000)
-    await two.schedule.track([trackingOf('exp_B', { dueAt: ahead() - 1 })])
-    expect(idsOf((await one.schedule.claim(Date.now() + 5, roomFor(10))).claims)).toEqual(['exp_B'])
+    await two.schedule('default').track([trackingOf('exp_B', { dueAt: ahead() - 1 })])
+    expect(
+      idsOf((await one.schedule('default').claim(Date.now() + 5, roomFor(10))).claims),
+    ).toEqual(['exp_B'])
   })
 
   it('agree how long a start is in progress', async () => {
@@ -72,15 +74,17 @@ describe.skipIf(withoutRedis)('a command that is late', () => {
     const at = { url: redis.url, prefix: freshPrefix(), deadlineMs: DEADLINE_MS }
     const { store } = await openRedisStore(at)
     const { store: other } = await openRedisStore(at)
-    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 1_000 })])
-    await store.schedule.claim(Date.now(), roomFor(0))
+    await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() - 1_000 })])
+    await store.schedule('default').claim(Date.now(), roomFor(0))
     redis.pause()
-    await expect(store.schedule.claim(Date.now(), roomFor(1))).rejects.toThrow(RedisLate)
+    await expect(store.schedule('default').claim(Date.now(), roomFor(1))).rejects.toThrow(RedisLate)
     // This is longer than any store waits for a claim.
     await delay(600)
     redis.resume()
     await expect.poll(() => other.healthy()).toBe(true)
-    expect(idsOf((await other.schedule.claim(Date.now(), roomFor(1))).claims)).toEqual(['exp_A'])
+    expect(idsOf((await other.schedule('default').claim(Date.now(), roomFor(1))).claims)).toEqual([
+      'exp_A',
+    ])
   })
 
   // Regression: the caller was told that nothing was begun, but the key stayed taken for 24 h.

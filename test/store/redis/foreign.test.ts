@@ -66,14 +66,14 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   const exercise = async ({ store, primary }: Pick<Given, 'store' | 'primary'>) => {
     await store.results.put(ref, young('done'))
     await store.results.getMany([ref, refOf('exp_B')])
-    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() })])
-    await store.schedule.track([trackingOf('exp_idle')])
-    await store.schedule.adopt([trackingOf('exp_unconfirmed', { origin: 'watched' })])
-    await store.schedule.watch([{ ref, dueBy: Date.now() }])
-    await store.schedule.renew(() => [ref, refOf('exp_unconfirmed')])
-    const { claims } = await store.schedule.claim(Date.now() + 10, roomFor(5))
-    for (const claim of claims) await store.schedule.reschedule(claim, claim)
-    await store.schedule.find([ref])
+    await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() })])
+    await store.schedule('default').track([trackingOf('exp_idle')])
+    await store.schedule('default').adopt([trackingOf('exp_unconfirmed', { origin: 'watched' })])
+    await store.schedule('default').watch([{ ref, dueBy: Date.now() }])
+    await store.schedule('default').renew(() => [ref, refOf('exp_unconfirmed')])
+    const { claims } = await store.schedule('default').claim(Date.now() + 10, roomFor(5))
+    for (const claim of claims) await store.schedule('default').reschedule(claim, claim)
+    await store.schedule('default').find([ref])
     await store.budget.take('default')
     await store.budget.pause('default', 1)
     const begun = await store.idempotency.begin('k', soon())
@@ -90,12 +90,12 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   const KEYS = [
     'result:default/cam_A1/exp_A',
     'over:default/cam_A1/exp_A',
-    'schedule:rows',
-    'schedule:watched',
-    'schedule:idle',
-    'schedule:unconfirmed',
-    'schedule:watchers',
-    'watch:REPLICA',
+    'schedule:default:rows',
+    'schedule:default:watched',
+    'schedule:default:idle',
+    'schedule:default:unconfirmed',
+    'schedule:default:watchers',
+    'watch:default:REPLICA',
     'calls:default',
     'pause:default',
     'once:k',
@@ -106,7 +106,9 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   it('may be under any of the keys of this test, since there are no others', async () => {
     const given = await setUp()
     await exercise(given)
-    const names = (await namesOf(given)).map((name) => name.replace(/^watch:.*/, 'watch:REPLICA'))
+    const names = (await namesOf(given)).map((name) =>
+      name.replace(/^watch:default:.*/, 'watch:default:REPLICA'),
+    )
     expect(names.sort()).toEqual([...KEYS].sort())
   })
 
@@ -129,7 +131,7 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
       await client.del(`${prefix}:once:k`)
       expect(await exercise(given)).toEqual({ state: 'yours' })
       expect(await given.store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-done' } })
-      expect((await given.store.schedule.find([ref]))[0]).toBeDefined()
+      expect((await given.store.schedule('default').find([ref]))[0]).toBeDefined()
     },
   )
 
@@ -179,9 +181,9 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   it('is never due when its time is infinite', async () => {
     const { store, client, prefix } = await setUp()
     for (const queue of ['watched', 'idle', 'unconfirmed']) {
-      await client.zAdd(`${prefix}:schedule:${queue}`, { score: Infinity, value: 'hello' })
+      await client.zAdd(`${prefix}:schedule:default:${queue}`, { score: Infinity, value: 'hello' })
     }
-    expect(await store.schedule.claim(Date.now(), roomFor(5))).toEqual({
+    expect(await store.schedule('default').claim(Date.now(), roomFor(5))).toEqual({
       claims: [],
       nextDueAt: undefined,
     })
@@ -190,9 +192,9 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   // Regression: a row without a due time counted as tracked, but nobody looked at its export again.
   it('makes an export untracked when its due time is lost, so that it can be tracked again', async () => {
     const { store, client, prefix } = await setUp()
-    await store.schedule.track([trackingOf('exp_A')])
-    await client.zRem(`${prefix}:schedule:idle`, 'default/cam_A1/exp_A')
-    expect((await store.schedule.find([ref]))[0]).toBeUndefined()
+    await store.schedule('default').track([trackingOf('exp_A')])
+    await client.zRem(`${prefix}:schedule:default:idle`, 'default/cam_A1/exp_A')
+    expect((await store.schedule('default').find([ref]))[0]).toBeUndefined()
   })
 
   it('never becomes a claim and never prevents one, whatever the rows contain', async () => {
@@ -228,18 +230,17 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
     )
     await fc.assert(
       fc.asyncProperty(row, member, fc.boolean(), async (text, key, isDue) => {
-        await client.del([`${prefix}:schedule:idle`, `${prefix}:schedule:rows`])
-        await client.hSet(`${prefix}:schedule:rows`, key, text)
-        if (isDue) await client.zAdd(`${prefix}:schedule:idle`, { score: 1, value: key })
+        await client.del([`${prefix}:schedule:default:idle`, `${prefix}:schedule:default:rows`])
+        await client.hSet(`${prefix}:schedule:default:rows`, key, text)
+        if (isDue) await client.zAdd(`${prefix}:schedule:default:idle`, { score: 1, value: key })
         const junkRef = refOf('exp_Z')
-        await store.schedule.find([junkRef])
-        await store.schedule.watch([{ ref: junkRef, dueBy: Date.now() }])
-        await store.schedule.reschedule(
-          { ref: junkRef, token: 't', firstSeenAt: 0 },
-          trackingOf('exp_Z'),
-        )
-        await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() - 5 })])
-        const { claims } = await store.schedule.claim(Date.now(), roomFor(10))
+        await store.schedule('default').find([junkRef])
+        await store.schedule('default').watch([{ ref: junkRef, dueBy: Date.now() }])
+        await store
+          .schedule('default')
+          .reschedule({ ref: junkRef, token: 't', firstSeenAt: 0 }, trackingOf('exp_Z'))
+        await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() - 5 })])
+        const { claims } = await store.schedule('default').claim(Date.now(), roomFor(10))
         expect(claims.map((claim) => claim.ref.exportId)).toContain('exp_A')
         for (const claim of claims) {
           expect(['watched', 'started', 'pending']).toContain(claim.origin)
@@ -247,8 +248,8 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
             expect(Number.isFinite(time)).toBe(true)
           }
         }
-        await store.schedule.track([trackingOf('exp_Z')])
-        expect((await store.schedule.find([junkRef]))[0]).toBeDefined()
+        await store.schedule('default').track([trackingOf('exp_Z')])
+        expect((await store.schedule('default').find([junkRef]))[0]).toBeDefined()
         expect(switches).toEqual([])
       }),
       { numRuns: 300, seed: 5 },

@@ -31,9 +31,11 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
     const { one, two } = await openTwo()
     const now = Date.now()
     const ids = Array.from({ length: 60 }, (_, n) => `exp_${n}`)
-    for (const id of ids) await one.schedule.track([trackingOf(id, { dueAt: now })])
+    for (const id of ids) await one.schedule('default').track([trackingOf(id, { dueAt: now })])
     const answers = await Promise.all(
-      ids.map((_, n) => (n % 2 === 0 ? one : two).schedule.claim(now + 1_000, roomFor(1))),
+      ids.map((_, n) =>
+        (n % 2 === 0 ? one : two).schedule('default').claim(now + 1_000, roomFor(1)),
+      ),
     )
     expect(idsOf(answers.flatMap(({ claims }) => claims)).sort()).toEqual(ids.sort())
     const claimers = answers.map(({ claims }) => claims.length > 0)
@@ -43,14 +45,16 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
 
   it('cannot end each other’s claims', async () => {
     const { one, two } = await openTwo()
-    await one.schedule.track([trackingOf('exp_A', { dueAt: Date.now() })])
-    const [claim] = (await one.schedule.claim(Date.now() + 10, roomFor(1))).claims
+    await one.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() })])
+    const [claim] = (await one.schedule('default').claim(Date.now() + 10, roomFor(1))).claims
     if (claim === undefined) throw new Error('nothing is due')
-    expect(await two.schedule.untrack(ref, `${claim.token}x`)).toBe(false)
-    expect(await two.schedule.reschedule({ ...claim, token: 'made up' }, claim)).toBe(false)
-    expect(await one.schedule.reschedule(claim, { ...claim, dueAt: Date.now() + 60_000 })).toBe(
-      true,
+    expect(await two.schedule('default').untrack(ref, `${claim.token}x`)).toBe(false)
+    expect(await two.schedule('default').reschedule({ ...claim, token: 'made up' }, claim)).toBe(
+      false,
     )
+    expect(
+      await one.schedule('default').reschedule(claim, { ...claim, dueAt: Date.now() + 60_000 }),
+    ).toBe(true)
   })
 
   // Regression: replica B looked at an export without watchers. Meanwhile a watcher joined on
@@ -58,12 +62,12 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
   it('make the next look when a new watcher wants it, even if the other one was looking meanwhile', async () => {
     const { one, two } = await openTwo()
     const now = Date.now()
-    await two.schedule.track([trackingOf('exp_A', { dueAt: now })])
-    const [claim] = (await two.schedule.claim(now + 10, roomFor(1))).claims
+    await two.schedule('default').track([trackingOf('exp_A', { dueAt: now })])
+    const [claim] = (await two.schedule('default').claim(now + 10, roomFor(1))).claims
     if (claim === undefined) throw new Error('nothing is due')
-    await one.schedule.watch([{ ref: ref, dueBy: now + 5_000 }])
-    await two.schedule.reschedule(claim, { ...claim, dueAt: now + 60_000 })
-    const { dueAt = 0 } = (await one.schedule.find([ref]))[0] ?? {}
+    await one.schedule('default').watch([{ ref: ref, dueBy: now + 5_000 }])
+    await two.schedule('default').reschedule(claim, { ...claim, dueAt: now + 60_000 })
+    const { dueAt = 0 } = (await one.schedule('default').find([ref]))[0] ?? {}
     expect(Math.abs(dueAt - (now + 5_000))).toBeLessThan(1_000)
   })
 

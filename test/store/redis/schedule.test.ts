@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { bareClient, freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
-import { refOf, trackingOf } from '../records.ts'
+import { HOUR, refOf, trackingOf } from '../records.ts'
 import { findOne, idsOf, roomFor, watchAll } from '../schedule-fixtures.ts'
 
 const ref = refOf('exp_A')
@@ -17,7 +17,7 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     const at = { url: server().url, prefix: freshPrefix() }
     const { store: one } = await openRedisStore({ ...at, ...(watchMs && { watchMs }) })
     const { store: two } = await openRedisStore(at)
-    return { one: one.schedule, two: two.schedule, prefix: at.prefix }
+    return { one: one.schedule('default'), two: two.schedule('default'), prefix: at.prefix }
   }
 
   it('keeps an unconfirmed export until its watchers on all replicas have left', async () => {
@@ -98,11 +98,11 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     const at = { url: server().url, prefix: freshPrefix() }
     const { store: slow } = await openRedisStore({ ...at, watchMs: 120_000 })
     const { store: fast } = await openRedisStore({ ...at, watchMs: 20_000 })
-    await slow.schedule.adopt([unconfirmed(Date.now())])
-    await watchAll(fast.schedule, ['exp_B'])
-    expect(await findOne(fast.schedule, 'exp_A')).toMatchObject({ watched: true })
+    await slow.schedule('default').adopt([unconfirmed(Date.now())])
+    await watchAll(fast.schedule('default'), ['exp_B'])
+    expect(await findOne(fast.schedule('default'), 'exp_A')).toMatchObject({ watched: true })
     const client = await bareClient(server())
-    expect(await client.pTTL(`${at.prefix}:schedule:watchers`)).toBeGreaterThan(120_000)
+    expect(await client.pTTL(`${at.prefix}:schedule:default:watchers`)).toBeGreaterThan(120_000)
   })
 
   it('takes a replica for dead that counts as watching for longer than it may', async () => {
@@ -110,10 +110,10 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     await one.track([trackingOf('exp_A')])
     await watchAll(one, ['exp_A'])
     const client = await bareClient(server())
-    const [replica = ''] = await client.zRange(`${prefix}:schedule:watchers`, 0, 0)
+    const [replica = ''] = await client.zRange(`${prefix}:schedule:default:watchers`, 0, 0)
     // The clock of Redis was set back by an hour.
     const score = Date.now() + 3_600_000
-    await client.zAdd(`${prefix}:schedule:watchers`, { value: replica, score })
+    await client.zAdd(`${prefix}:schedule:default:watchers`, { value: replica, score })
     await watchAll(two, ['exp_B'])
     expect(await findOne(two, 'exp_A')).toMatchObject({ watched: false })
   })
@@ -122,10 +122,10 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     // Regression: the first `unwatch` ran after the `adopt` behind it, and dropped its export.
     const { url } = await startRedis()
     const { store } = await openRedisStore({ url, prefix: freshPrefix() })
-    const adopt = () => store.schedule.adopt([unconfirmed(Date.now())])
+    const adopt = () => store.schedule('default').adopt([unconfirmed(Date.now())])
     await adopt()
-    await Promise.all([store.schedule.unwatch([ref]), adopt()])
-    expect(await findOne(store.schedule, 'exp_A')).toMatchObject({ watched: true })
+    await Promise.all([store.schedule('default').unwatch([ref]), adopt()])
+    expect(await findOne(store.schedule('default'), 'exp_A')).toMatchObject({ watched: true })
   })
 
   it('claims no export twice, however long a claim holds', async () => {
@@ -133,9 +133,13 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     // clock of Redis was set back.
     const at = { url: server().url, prefix: freshPrefix(), visibilityMs: 600_000 }
     const { store } = await openRedisStore(at)
-    await store.schedule.track([trackingOf('exp_A', { dueAt: Date.now() })])
-    expect((await store.schedule.claim(Date.now() + 10, roomFor(1))).claims).toHaveLength(1)
-    expect((await store.schedule.claim(Date.now() + 10, roomFor(1))).claims).toHaveLength(0)
+    await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() })])
+    expect(
+      (await store.schedule('default').claim(Date.now() + 10, roomFor(1))).claims,
+    ).toHaveLength(1)
+    expect(
+      (await store.schedule('default').claim(Date.now() + 10, roomFor(1))).claims,
+    ).toHaveLength(0)
   })
 
   it('no longer counts an export as watched when the heartbeat of its replica does not name it', async () => {
@@ -147,41 +151,23 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     expect(await findOne(two, 'exp_B')).toMatchObject({ watched: false })
   })
 
-  it('takes over the exports that an older version followed', async () => {
+  it('drops the exports of an account after a day in which nobody serves it', async () => {
     const at = { url: server().url, prefix: freshPrefix() }
-    const client = await bareClient(server())
-    const { store: probe } = await openRedisStore(at)
-    await probe.schedule.track([trackingOf('exp_probe')])
-    const [key = ''] = await client.keys(`${at.prefix}*schedule:rows`)
-    const base = key.slice(0, -'schedule:rows'.length)
-    const dueAt = Date.now()
-    const row = {
-      ...{ dueAt, intervalMs: 5_000, origin: 'pending', misses: 1, failures: 0 },
-      ...{ firstSeenAt: dueAt - 60_000, watchedUntil: dueAt + 60_000, token: 'old:1' },
-    }
-    const followed = Array.from({ length: 1_200 }, (_, n) => `default/cam_abc/exp_${n}`)
-    await client.zAdd(
-      `${base}due`,
-      followed.map((value) => ({ value, score: dueAt })),
-    )
-    await client.hSet(
-      `${base}rows`,
-      Object.fromEntries(followed.map((name) => [name, JSON.stringify(row)])),
-    )
-    const watchedOnly = JSON.stringify({ ...row, origin: 'watched' })
-    await client.zAdd(`${base}due`, { value: 'default/cam_abc/exp_unknown', score: dueAt })
-    await client.hSet(`${base}rows`, 'default/cam_abc/exp_unknown', watchedOnly)
-
     const { store } = await openRedisStore(at)
-    await store.schedule.migrate()
-    const found = await store.schedule.find(
-      ['exp_0', 'exp_1199', 'exp_unknown'].map((exportId) => ({
-        ...{ account: 'default', campaignId: 'cam_abc', exportId },
-      })),
-    )
-    expect(found).toMatchObject([{ misses: 1, origin: 'pending' }, { watched: false }, undefined])
-    expect(await client.exists([`${base}due`, `${base}rows`])).toBe(0)
-    const { claims } = await store.schedule.claim(Date.now() + 1_000, roomFor(10))
-    expect(claims.filter(({ ref: { campaignId } }) => campaignId === 'cam_abc')).toHaveLength(9)
+    const client = await bareClient(server())
+    const schedule = store.schedule('sales')
+    await schedule.adopt([
+      trackingOf('exp_A', { ref: refOf('exp_A', 'sales'), origin: 'watched' }),
+      trackingOf('exp_B', { ref: refOf('exp_B', 'sales') }),
+    ])
+    await schedule.track([trackingOf('exp_C', { ref: refOf('exp_C', 'sales') })])
+    await schedule.claim(Date.now(), roomFor(1))
+    const keys = await client.keys(`${at.prefix}:*sales*`)
+    expect(keys.length).toBeGreaterThanOrEqual(5)
+    for (const key of keys) {
+      const leftMs = await client.pTTL(key)
+      expect(leftMs, key).toBeGreaterThan(0)
+      expect(leftMs, key).toBeLessThanOrEqual(24 * HOUR)
+    }
   })
 })

@@ -21,9 +21,9 @@ try {
   writeSync(1, 'open\n')
   for (let n = Number(from); ; n++) {
     const dueAt = n % 2 === 0 ? START : START + HOUR
-    await store.schedule.track([trackingOf(`exp_${n}`, { dueAt })])
+    await store.schedule('default').track([trackingOf(`exp_${n}`, { dueAt })])
     // Only an export with an even number is due. It is claimed, and the claim is never ended.
-    await store.schedule.claim(START, roomFor(1))
+    await store.schedule('default').claim(START, roomFor(1))
     const until = { inProgressUntil: START + 1000, forgetAt: START + 24 * HOUR }
     await store.idempotency.begin(`key_${n}`, until)
     if (n % 2 === 0) await store.idempotency.finish(`key_${n}`, Buffer.from(`answer ${n}`))

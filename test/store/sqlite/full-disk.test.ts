@@ -34,7 +34,7 @@ describe('a store on a full disk', () => {
     if (disk === undefined) throw new Error('no disk could be mounted')
     const path = join(disk, 'gateway.sqlite')
     const store = closedAfterTest(open(path))
-    await store.schedule.track([trackingOf('exp_A')])
+    await store.schedule('default').track([trackingOf('exp_A')])
     expect(await store.healthy()).toBe(true)
     const filler = join(disk, 'filler')
     expect(() => writeFileSync(filler, Buffer.alloc(1_000_000))).toThrow(/ENOSPC/)

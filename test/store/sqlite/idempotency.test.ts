@@ -121,7 +121,7 @@ describe('idempotency keys of a sqlite store over restarts', () => {
     expect(onCorrupt).not.toHaveBeenCalled()
     expect(storeFailed).not.toHaveBeenCalled()
     expect(await store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-of_old' } })
-    expect((await store.schedule.find([ref]))[0]).toMatchObject({ origin: 'pending' })
+    expect((await store.schedule('default').find([ref]))[0]).toMatchObject({ origin: 'pending' })
     expect(await store.idempotency.begin('key', until)).toEqual({ state: 'yours' })
     await store.close()
     expect(await open().idempotency.begin('key', until)).toEqual({ state: 'in-progress' })

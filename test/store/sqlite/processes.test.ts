@@ -74,7 +74,7 @@ describe('sqlite store and processes', () => {
         if (record?.kind !== 'final') throw new Error(`final ${n} was promised and is lost`)
         expect(Buffer.from(record.snapshot.body).toString()).toBe(`answer ${n}`)
         // After the restart the export is due at once, whatever the killed process had planned.
-        const [tracked] = await store.schedule.find([refOf(`exp_${n}`)])
+        const [tracked] = await store.schedule('default').find([refOf(`exp_${n}`)])
         expect(tracked).toMatchObject({ origin: 'pending', firstSeenAt: START, dueAt: START })
       }
       await store.close()

@@ -17,7 +17,7 @@ const setUp = () => {
   /** Tracks these exports and closes the store. */
   const fill = async (...ids: string[]) => {
     const store = open()
-    for (const id of ids) await store.schedule.track([trackingOf(id)])
+    for (const id of ids) await store.schedule('default').track([trackingOf(id)])
     await store.close()
   }
   /** Changes the file without the store. */
@@ -42,7 +42,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
     const { open, fill, execute, told } = setUp()
     await fill('exp_A', 'exp_B')
     execute(`update followed set ${change} where export like '%/exp_A'`)
-    const { schedule } = open()
+    const schedule = open().schedule('default')
     expect(idsOf((await schedule.claim(START, roomFor(10))).claims)).toEqual(['exp_B'])
     expect(told()).toEqual(['corrupt-record'])
     expect((await schedule.claim(START, roomFor(10))).nextDueAt).toBe(START + VISIBILITY_MS)
@@ -53,7 +53,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
     const { open, fill, execute, told } = setUp()
     await fill('exp_A')
     execute(`update followed set record = replace(record, 'pending', 'watched')`)
-    const { schedule } = open()
+    const schedule = open().schedule('default')
     const next = trackingOf('exp_A', { firstSeenAt: START + 5 })
     await schedule.track([next])
     expect(told()).toEqual(['corrupt-record'])
@@ -73,7 +73,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
       bytes.writeUInt8(bytes.readUInt8(n) ^ (1 << (n % 8)), n)
       writeFileSync(path, bytes)
       const store = open()
-      claimed += (await store.schedule.claim(START * 2, roomFor(10))).claims.length
+      claimed += (await store.schedule('default').claim(START * 2, roomFor(10))).claims.length
       await store.close()
     }
     expect(claimed).toBe(0)
@@ -95,7 +95,7 @@ describe('damaged row in the schedule of a sqlite store', () => {
       bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
       writeFileSync(path, bytes)
       const { schedule, close } = open()
-      const { claims, nextDueAt } = await schedule.claim(START, roomFor(1000))
+      const { claims, nextDueAt } = await schedule('default').claim(START, roomFor(1000))
       for (const { ref, origin, firstSeenAt, dueAt } of claims) {
         expect(ref).toEqual(refOf(ref.exportId))
         expect([origin, firstSeenAt, dueAt]).toEqual(['pending', START, START])

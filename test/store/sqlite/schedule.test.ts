@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keyOf } from '../../../src/exports/export.ts'
 import { openSqliteFile } from '../../../src/store/sqlite/file.ts'
 import { checksumOf, encodeRecord } from '../../../src/store/sqlite/record.ts'
-import { createSqliteSchedule } from '../../../src/store/sqlite/schedule.ts'
+import { createSqliteSchedules } from '../../../src/store/sqlite/schedule.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/store.ts'
 import { createCommits } from '../../../src/store/sqlite/transaction.ts'
 import { closedAfterTest, tempDirectory } from '../fixtures.ts'
@@ -25,15 +25,17 @@ describe('schedule of a sqlite store over restarts', () => {
   it('still follows started and confirmed exports, which are all due at once', async () => {
     const { open } = setUp()
     const first = open()
-    await first.schedule.track([
-      trackingOf('exp_A', { firstSeenAt: START - HOUR, misses: 2 }),
-      trackingOf('exp_B', { dueAt: START + HOUR, origin: 'started' }),
-    ])
-    await claimOne(first.schedule, START)
+    await first
+      .schedule('default')
+      .track([
+        trackingOf('exp_A', { firstSeenAt: START - HOUR, misses: 2 }),
+        trackingOf('exp_B', { dueAt: START + HOUR, origin: 'started' }),
+      ])
+    await claimOne(first.schedule('default'), START)
     await first.close()
 
     const now = START + 7000
-    const { schedule } = open(now)
+    const schedule = open(now).schedule('default')
     expect(await findOne(schedule, 'exp_B')).toMatchObject({
       origin: 'started',
       firstSeenAt: START,
@@ -43,14 +45,32 @@ describe('schedule of a sqlite store over restarts', () => {
     expect(claims[0]).toMatchObject({ dueAt: now, misses: 0, watched: false, callClass: 'idle' })
   })
 
+  it('gives each account its own exports back, even after a run without that account', async () => {
+    const { open } = setUp()
+    const first = open()
+    const ofSales = trackingOf('exp_A', { ref: refOf('exp_A', 'sales') })
+    await first.schedule('sales').track([ofSales])
+    await first.schedule('default').track([trackingOf('exp_B')])
+    await first.close()
+    const second = open()
+    expect(idsOf((await second.schedule('default').claim(START, roomFor(5))).claims)).toEqual([
+      'exp_B',
+    ])
+    await second.close()
+    const third = open()
+    expect(idsOf((await third.schedule('sales').claim(START, roomFor(5))).claims)).toEqual([
+      'exp_A',
+    ])
+  })
+
   it('forgets who watched, and the exports that were only watched', async () => {
     const { open } = setUp()
     const first = open()
-    await first.schedule.track([trackingOf('exp_A')])
-    await first.schedule.adopt([trackingOf('exp_B', { origin: 'watched' })])
-    await watchAll(first.schedule, ['exp_A', 'exp_B'])
+    await first.schedule('default').track([trackingOf('exp_A')])
+    await first.schedule('default').adopt([trackingOf('exp_B', { origin: 'watched' })])
+    await watchAll(first.schedule('default'), ['exp_A', 'exp_B'])
     await first.close()
-    const { schedule } = open()
+    const schedule = open().schedule('default')
     expect(await findOne(schedule, 'exp_A')).toMatchObject({ watched: false })
     expect(await findOne(schedule, 'exp_B')).toBeUndefined()
   })
@@ -58,12 +78,14 @@ describe('schedule of a sqlite store over restarts', () => {
   it('remembers which exports lemlist has confirmed and which are over', async () => {
     const { open } = setUp()
     const first = open()
-    await first.schedule.adopt([trackingOf('exp_A', { origin: 'watched' })])
-    await first.schedule.reschedule(await claimOne(first.schedule, START), plan)
-    await first.schedule.track([trackingOf('exp_B'), trackingOf('exp_C')])
-    await first.schedule.untrack(refOf('exp_B'))
+    await first.schedule('default').adopt([trackingOf('exp_A', { origin: 'watched' })])
+    await first
+      .schedule('default')
+      .reschedule(await claimOne(first.schedule('default'), START), plan)
+    await first.schedule('default').track([trackingOf('exp_B'), trackingOf('exp_C')])
+    await first.schedule('default').untrack(refOf('exp_B'))
     await first.close()
-    const { schedule } = open()
+    const schedule = open().schedule('default')
     const found = await schedule.find(['exp_A', 'exp_B', 'exp_C'].map((id) => refOf(id)))
     expect(found.map((one) => one?.origin)).toEqual(['pending', undefined, 'pending'])
   })
@@ -95,10 +117,10 @@ describe('schedule of a sqlite store over restarts', () => {
     expect(await store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-of_old' } })
     expect(await store.budget.take('default')).toBeLessThan(LIMITS.windowMs)
     const nothing = { claims: [], nextDueAt: undefined }
-    expect(await store.schedule.claim(START, roomFor(1))).toEqual(nothing)
-    await store.schedule.track([trackingOf('exp_A')])
+    expect(await store.schedule('default').claim(START, roomFor(1))).toEqual(nothing)
+    await store.schedule('default').track([trackingOf('exp_A')])
     await store.close()
-    expect(await findOne(open().schedule, 'exp_A')).toMatchObject({ origin: 'pending' })
+    expect(await findOne(open().schedule('default'), 'exp_A')).toMatchObject({ origin: 'pending' })
   })
 
   it('takes over the rows of version 3, except of exports that were only watched', async () => {
@@ -133,7 +155,7 @@ describe('schedule of a sqlite store over restarts', () => {
 
     const store = open()
     expect(onCorrupt).not.toHaveBeenCalled()
-    const { claims } = await store.schedule.claim(START, roomFor(5))
+    const { claims } = await store.schedule('default').claim(START, roomFor(5))
     expect(idsOf(claims).sort()).toEqual(['exp_A', 'exp_C'])
     await store.close()
     // Regression: the file kept the rows of what was only watched for ever.
@@ -164,9 +186,10 @@ describe('sqlite schedule', () => {
     const storeFailed = vi.fn<(operation: string, error: unknown) => void>()
     const { commit } = createCommits(db)
     const options = { visibilityMs: VISIBILITY_MS, now: () => START, storeFailed, commit }
-    const schedule = createSqliteSchedule(db, options)
+    const schedules = createSqliteSchedules(db, options)
+    const schedule = schedules.of('default')
     const written = () => db.prepare('select export from followed').all().length
-    return { db, schedule, storeFailed, written }
+    return { db, schedule, schedules, storeFailed, written }
   }
 
   it('writes nothing to the file for looks, claims and watchers', async () => {
@@ -188,7 +211,7 @@ describe('sqlite schedule', () => {
   })
 
   it('goes on when SQLite cannot write, and writes the rows later', async () => {
-    const { db, schedule, storeFailed, written } = openSchedule()
+    const { db, schedule, schedules, storeFailed, written } = openSchedule()
     db.exec(`create temp trigger full before insert on followed
       begin select raise(abort, 'the disk is full'); end`)
     expect(await schedule.track([trackingOf('exp_A'), trackingOf('exp_B')])).toEqual([])
@@ -196,7 +219,7 @@ describe('sqlite schedule', () => {
     expect(storeFailed.mock.calls.map(([operation]) => operation)).toEqual(['schedule'])
     await schedule.untrack(ref)
     db.exec('drop trigger full')
-    await schedule.writeAgain()
+    await schedules.writeAgain()
     expect(written()).toBe(1)
   })
 

@@ -72,4 +72,6 @@ end
 claimFrom('watched', tonumber(ARGV[4]))
 claimFrom('idle', tonumber(ARGV[5]))
 claimFrom('unconfirmed', tonumber(ARGV[6]))
+-- The exports of an account that nobody serves any more go after a day.
+for index = 1, 4 do redis.call('PEXPIRE', KEYS[index], 86400000) end
 return { nextDueAt and string.format('%.0f', nextDueAt - shift) or '', claims, now }
