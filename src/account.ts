@@ -5,7 +5,7 @@ import { createAlarm } from './exports/following/alarm.ts'
 import { createAttendance } from './exports/following/attendance.ts'
 import { createFollower } from './exports/following/follower.ts'
 import { createTracker, type Tracker } from './exports/following/tracker.ts'
-import type { Observer, Store, Upstream } from './exports/ports.ts'
+import type { Observer, Store, UpdateListener, Upstream } from './exports/ports.ts'
 import { createCache } from './exports/reading/cache.ts'
 import { createLatest } from './exports/reading/latest.ts'
 import { createLooker } from './exports/reading/looker.ts'
@@ -26,6 +26,14 @@ export interface Account {
   readonly starter: Starter
   readonly files: Files
   readonly tracker: Tracker
+  /** Tells everybody who watches the export on this replica. */
+  readonly hear: UpdateListener
+  /** Called when the store has begun to use another schedule. */
+  rejoin(): void
+  /** Called when updates of other replicas may have been lost. */
+  renew(): void
+  /** Aborted when the account is closed. Nobody is told anything of its exports after that. */
+  readonly closed: AbortSignal
   /** Stops the heartbeat timer. */
   close(): void
 }
@@ -87,18 +95,23 @@ export const createAccount = (options: AccountOptions): Account => {
     maxOpen: FILE_SOCKETS,
   })
 
-  // This closes the loop: an update that any replica publishes reaches everybody who watches the
-  // export on this replica.
-  updates.listen((ref, update, from) => {
+  // This closes the loop: the store passes on what any replica publishes, so it reaches everybody
+  // who watches the export on this replica.
+  const hear: UpdateListener = (ref, update, from) => {
     // A final one, too: the store may lose it, and no pending observation may be shown after it.
     if (update.kind === 'status' && (isPending(update.snapshot) || isFinal(update.snapshot))) {
       latest.set(ref, update.snapshot, from)
     }
     hub.dispatch(ref, update, from)
-  })
-  store.listen?.({ switched: () => void upkeep.rejoin(), missed: () => void upkeep.renew() })
-  const heartbeat = setInterval(() => void upkeep.renew(), sse.heartbeatMs)
-
-  const close = (): void => clearInterval(heartbeat)
-  return { reader, watch, starter, files, tracker, close }
+  }
+  const rejoin = (): void => void upkeep.rejoin()
+  const renew = (): void => void upkeep.renew()
+  const heartbeat = setInterval(renew, sse.heartbeatMs)
+  const closing = new AbortController()
+  const close = (): void => {
+    clearInterval(heartbeat)
+    closing.abort()
+  }
+  const { signal: closed } = closing
+  return { reader, watch, starter, files, tracker, hear, rejoin, renew, closed, close }
 }

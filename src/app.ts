@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { createAccount } from './account.ts'
-import type { Config } from './config/config.ts'
+import { createAccounts, type LemlistKeys } from './accounts.ts'
+import { type Config, Secret } from './config/config.ts'
 import { DEFAULT_ACCOUNT } from './exports/export.ts'
 import { longestAheadMs } from './exports/following/poll-policy.ts'
 import { createStreams } from './http/events/streams.ts'
@@ -17,16 +17,17 @@ import { startRoute } from './http/routes/start.ts'
 import { statusRoute } from './http/routes/status.ts'
 import { createServer } from './http/server.ts'
 import { bodiesFor } from './http/status/bodies.ts'
-import { createLemlist } from './lemlist/client.ts'
 import { budgetLimits, claimMs } from './lemlist/limits.ts'
 import { openStore } from './store/open.ts'
 import type { Logger } from './telemetry/log.ts'
-import { observerOf, storeObserverOf } from './telemetry/observer.ts'
+import { storeObserverOf } from './telemetry/observer.ts'
 
 export interface App {
   readonly server: FastifyInstance
   /** Opens the port. Resolves to the URL by which callers on this machine reach the gateway. */
   listen(): Promise<string>
+  /** Uses these keys from the next call on. Accounts may come and go. */
+  reload(keys: LemlistKeys): Promise<void>
   /** Lets requests finish, then closes the server, the lemlist client and the store. Idempotent. */
   close(): Promise<void>
 }
@@ -34,8 +35,8 @@ export interface App {
 export interface AppOptions {
   readonly config: Config
   readonly logger: Logger
-  /** Returns the current lemlist key. Default: the key of the configuration. */
-  readonly apiKey?: () => string
+  /** The lemlist key of each account. Default: the key of the configuration, for one account. */
+  readonly keys?: LemlistKeys
   /** Exports that the live page offers to follow. Only the sandbox sets them. */
   readonly readyMade?: readonly ReadyMadeExport[]
 }
@@ -44,9 +45,9 @@ export interface AppOptions {
 export const createApp = async (options: AppOptions): Promise<App> => {
   const { config, logger, readyMade = [] } = options
   const { lemlist, poll: intervals, sse } = config
-  const apiKey = options.apiKey ?? (() => lemlist.apiKey?.reveal() ?? '')
+  const keys = options.keys ?? new Map([[DEFAULT_ACCOUNT, lemlist.apiKey ?? new Secret('')]])
 
-  // The store, the client of lemlist, and the domain objects that use both.
+  // The store, and the accounts with their clients of lemlist and the domain objects that use both.
   const store = openStore(config.storeUrl.reveal(), {
     prefix: config.storePrefix,
     limits: budgetLimits(lemlist),
@@ -56,19 +57,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     scheduleLimits: { longestAheadMs: longestAheadMs(intervals) },
     ...storeObserverOf(logger),
   })
-  const observer = observerOf(logger)
-  const upstream = createLemlist({
-    account: DEFAULT_ACCOUNT,
-    apiKey,
-    budget: store.budget,
-    ...{ baseUrl: lemlist.baseUrl, timeoutMs: lemlist.timeoutMs, fileTtlMs: config.fileTtlMs },
-    proxy: lemlist.proxy && {
-      url: lemlist.proxy.url,
-      authorization: lemlist.proxy.authorization?.reveal(),
-    },
-  })
-  const account = createAccount({ name: DEFAULT_ACCOUNT, upstream, config, store, observer })
-  const { reader, watch, starter, files, tracker } = account
+  const accounts = createAccounts({ keys, config, store, logger })
+  const account = accounts.get(DEFAULT_ACCOUNT)
+  if (account === undefined) throw new Error('there is no account')
+  const { reader, watch, starter, files } = account
 
   // The HTTP server with its streams and routes.
   const streams = createStreams({ ...sse, max: sse.maxStreams })
@@ -96,8 +88,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   })
 
   const letGo = async (): Promise<void> => {
-    account.close()
-    await upstream.close()
+    await accounts.close()
     await store.close()
   }
   return {
@@ -105,12 +96,13 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     listen: async () => {
       await store.ready?.()
       const url = await listen(server, config)
-      tracker.start()
+      accounts.start()
       return url
     },
+    reload: async (next) => void (await accounts.reload(next)),
     close: () => {
       const { drainDelayMs } = config
-      stopped ??= gracefulStop({ server, streams, tracker, drainDelayMs, letGo })
+      stopped ??= gracefulStop({ server, streams, accounts, drainDelayMs, letGo })
       return stopped
     },
   }

@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace'
 import { type App, type AppOptions, createApp } from './app.ts'
 import { type Config, ConfigError, type Secret } from './config/config.ts'
 import { addEnvFile } from './config/env-file.ts'
+import { DEFAULT_ACCOUNT } from './exports/export.ts'
 import { releaseSignals } from './signals.ts'
 import { StoreMisconfigured } from './store/misconfigured.ts'
 import { openDescriptor } from './telemetry/descriptor.ts'
@@ -116,10 +117,9 @@ export const runGateway = async (
     terminal: host.terminal,
     output: host.output,
   })
-  let apiKey = config.lemlist.apiKey
   let close = async (): Promise<void> => {}
   try {
-    const app = await createApp({ ...extras, config, logger, apiKey: () => apiKey?.reveal() ?? '' })
+    const app = await createApp({ ...extras, config, logger })
     const endWatch = watchOpenFiles(logger)
     close = () => {
       endWatch()
@@ -134,8 +134,8 @@ export const runGateway = async (
     if (readKey !== undefined) {
       host.onHangup(() => {
         try {
-          apiKey = readKey()
-          logger.info('the lemlist key was read again')
+          const keys = new Map([[DEFAULT_ACCOUNT, readKey()]])
+          void app.reload(keys).then(() => logger.info('the lemlist key was read again'))
         } catch (error) {
           logger.error({ err: error }, 'the lemlist key could not be read again: the old one stays')
         }

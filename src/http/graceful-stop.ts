@@ -7,7 +7,7 @@ interface GracefulStopOptions {
   readonly server: FastifyInstance
   readonly streams: Streams
   /** `stop` ends the polling: no new look at lemlist begins. */
-  readonly tracker: { stop(): void }
+  readonly accounts: { stop(): void }
   /** How long a load balancer needs to notice that readiness is off, milliseconds. */
   readonly drainDelayMs: number
   /** Closes the connections to lemlist and the store. */
@@ -53,7 +53,7 @@ const everybodyAccepted = async (listener: Server): Promise<void> => {
  * gateway, and the 503 of a server that is closing ends an EventSource for good.
  */
 export const gracefulStop = async (options: GracefulStopOptions): Promise<void> => {
-  const { server, streams, tracker, drainDelayMs, letGo } = options
+  const { server, streams, accounts, drainDelayMs, letGo } = options
   const listener = server.server
   // A gateway that does not listen gets no callers from a load balancer, so there is nothing to
   // wait for.
@@ -64,7 +64,7 @@ export const gracefulStop = async (options: GracefulStopOptions): Promise<void> 
   const closed = new Promise<void>((resolve) => {
     Server.prototype.close.call(listener, () => resolve())
   })
-  tracker.stop()
+  accounts.stop()
   await streams.drain()
   // Idle keep-alive connections carry no request. They would only delay the stop.
   const idle = setInterval(() => listener.closeIdleConnections(), IDLE_CHECK_MS)

@@ -1,14 +1,22 @@
 import type { Observer } from '../exports/ports.ts'
 import type { Logger } from './log.ts'
 
-/** Writes to the log what the domain reports. */
-export const observerOf = (logger: Logger): Observer => ({
-  drift: (kind) => logger.warn({ kind }, 'lemlist said something that it has not documented'),
-  storeFailed: (operation, error) => logger.error({ operation, err: error }, 'the store failed'),
+/** Writes to the log what the domain of an account reports. */
+export const observerOf = (logger: Logger, account?: string): Observer => ({
+  drift: (kind) =>
+    logger.warn({ account, kind }, 'lemlist said something that it has not documented'),
+  storeFailed: (operation, error) =>
+    logger.error({ account, operation, err: error }, 'the store failed'),
   scheduleFull: (exports) =>
-    logger.warn({ exports }, 'the schedule is full: the gateway does not follow these exports'),
+    logger.warn(
+      { account, exports },
+      'the schedule is full: the gateway does not follow these exports',
+    ),
   failed: (operation, error) =>
-    logger.error({ operation, err: error }, 'an operation failed because of an unexpected error'),
+    logger.error(
+      { account, operation, err: error },
+      'an operation failed because of an unexpected error',
+    ),
 })
 
 /** Writes to the log what a store reports outside of any call. */

@@ -80,7 +80,10 @@ export const simulate = async (scenario: Scenario): Promise<Report> => {
     const line = { lemlist, budget: store.budget, account: ACCOUNT, maxRunning: SOCKETS }
     const upstream = createVirtualUpstream({ ...line, random })
     const own = sharing.replica()
-    return { upstream, ...createAccount({ name: ACCOUNT, upstream, config, store: own, observer }) }
+    const account = createAccount({ name: ACCOUNT, upstream, config, store: own, observer })
+    own.updates.listen(account.hear)
+    own.listen?.({ switched: account.rejoin, missed: account.renew })
+    return { upstream, ...account }
   })
   const population = createPopulation({
     ...{ account: ACCOUNT, random, failed, lemlist, schedule: store.schedule(ACCOUNT) },

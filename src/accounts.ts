@@ -1,0 +1,126 @@
+import { type Account, createAccount } from './account.ts'
+import type { Config, Secret } from './config/config.ts'
+import type { Store } from './exports/ports.ts'
+import { createLemlist, type Lemlist } from './lemlist/client.ts'
+import type { Logger } from './telemetry/log.ts'
+import { observerOf } from './telemetry/observer.ts'
+
+/** The lemlist key of each account, by the name of the account. */
+export type LemlistKeys = ReadonlyMap<string, Secret>
+
+/**
+ * The lemlist accounts of the gateway. Each has a client, sockets, a waiting line, a schedule and a
+ * cache of its own, so trouble of one account never slows another one.
+ */
+export interface Accounts {
+  get(name: string): Account | undefined
+  /** In the order of the keys. The same list until the accounts change. */
+  names(): readonly string[]
+  /** Begins to look at what is due. */
+  start(): void
+  /** Ends the polling of all accounts: no new look at lemlist begins. */
+  stop(): void
+  /**
+   * Uses these keys for the next calls. Adds the accounts that are new and closes those that are
+   * gone. The exports of a closed account stay in the store, and are followed again when the account
+   * comes back.
+   *
+   * @returns the names of the accounts that were closed
+   */
+  reload(keys: LemlistKeys): Promise<readonly string[]>
+  /** Closes the connections of all accounts. Idempotent. */
+  close(): Promise<void>
+}
+
+interface AccountsOptions {
+  /** At least one. */
+  readonly keys: LemlistKeys
+  readonly config: Config
+  readonly store: Store
+  readonly logger: Logger
+}
+
+interface Open {
+  readonly account: Account
+  readonly upstream: Lemlist
+}
+
+/** Builds an account for each key, and tells it what the store hears about its exports. */
+export const createAccounts = (options: AccountsOptions): Accounts => {
+  const { config, store, logger } = options
+  let { keys } = options
+  let names: readonly string[] = []
+  let isPolling = false
+  const open = new Map<string, Open>()
+
+  const build = (name: string): Open => {
+    const { lemlist, fileTtlMs } = config
+    const upstream = createLemlist({
+      account: name,
+      // Read for each call, so that the next call uses a new key.
+      apiKey: () => keys.get(name)?.reveal() ?? '',
+      budget: store.budget,
+      ...{ baseUrl: lemlist.baseUrl, timeoutMs: lemlist.timeoutMs, fileTtlMs },
+      proxy: lemlist.proxy && {
+        url: lemlist.proxy.url,
+        authorization: lemlist.proxy.authorization?.reveal(),
+      },
+    })
+    const observer = observerOf(logger, name)
+    return { upstream, account: createAccount({ name, upstream, config, store, observer }) }
+  }
+
+  const take = (next: LemlistKeys): void => {
+    keys = next
+    for (const name of keys.keys()) {
+      if (open.has(name)) continue
+      const one = build(name)
+      open.set(name, one)
+      if (isPolling) one.account.tracker.start()
+    }
+    const now = [...keys.keys()]
+    if (now.join() !== names.join()) names = now
+  }
+
+  const close = async ({ account, upstream }: Open): Promise<void> => {
+    account.tracker.stop()
+    account.close()
+    await upstream.close()
+  }
+
+  take(keys)
+  store.updates.listen((ref, update, from) => {
+    open.get(ref.account)?.account.hear(ref, update, from)
+  })
+  store.listen?.({
+    switched: () => {
+      for (const { account } of open.values()) account.rejoin()
+    },
+    missed: () => {
+      for (const { account } of open.values()) account.renew()
+    },
+  })
+
+  return {
+    get: (name) => open.get(name)?.account,
+    names: () => names,
+    start: () => {
+      isPolling = true
+      for (const { account } of open.values()) account.tracker.start()
+    },
+    stop: () => {
+      isPolling = false
+      for (const { account } of open.values()) account.tracker.stop()
+    },
+    reload: async (next) => {
+      const gone = [...open].filter(([name]) => !next.has(name))
+      for (const [name] of gone) open.delete(name)
+      take(next)
+      await Promise.all(gone.map(([, one]) => close(one)))
+      return gone.map(([name]) => name)
+    },
+    close: async () => {
+      await Promise.all([...open.values()].map(close))
+    },
+  }
+}
