@@ -25,9 +25,13 @@ export interface Accounts {
    * gone. The exports of a closed account stay in the store, and are followed again when the account
    * comes back.
    *
-   * @returns the names of the accounts that were closed
+   * @returns what changed, by name; the names of the accounts that are gone; and when they are closed
    */
-  reload(keys: LemlistKeys): Promise<readonly string[]>
+  reload(keys: LemlistKeys): {
+    readonly changes: readonly string[]
+    readonly gone: readonly string[]
+    readonly closed: Promise<unknown>
+  }
   /** Closes the connections of all accounts. Idempotent. */
   close(): Promise<void>
 }
@@ -112,15 +116,24 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
       isPolling = false
       for (const { account } of open.values()) account.tracker.stop()
     },
-    reload: async (next) => {
+    reload: (next) => {
       const gone = [...open].filter(([name]) => !next.has(name))
       for (const [name] of gone) open.delete(name)
+      const changes = changesOf(keys, next)
       take(next)
-      await Promise.all(gone.map(([, one]) => close(one)))
-      return gone.map(([name]) => name)
+      const closed = Promise.all(gone.map(([, one]) => close(one)))
+      return { changes, gone: gone.map(([name]) => name), closed }
     },
     close: async () => {
       await Promise.all([...open.values()].map(close))
     },
   }
 }
+
+const changesOf = (before: LemlistKeys, after: LemlistKeys): string[] =>
+  [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
+    const [old, now] = [before.get(name), after.get(name)]
+    if (old === undefined) return [`account ${name}: added`]
+    if (now === undefined) return [`account ${name}: removed`]
+    return old.reveal() === now.reveal() ? [] : [`account ${name}: key changed`]
+  })

@@ -1,8 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import { createAccounts, type LemlistKeys } from './accounts.ts'
-import { type Config, Secret } from './config/config.ts'
-import { DEFAULT_ACCOUNT } from './exports/export.ts'
+import { createAccess } from './access/access.ts'
+import { createKeyFetch } from './access/key-fetch.ts'
+import { NO_CALLERS } from './access/registry.ts'
+import { createAccounts } from './accounts.ts'
+import type { Config } from './config/config.ts'
 import { longestAheadMs } from './exports/following/poll-policy.ts'
+import { authenticateCallers } from './http/authenticate.ts'
+import { createEntry } from './http/entry.ts'
 import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { listen } from './http/listening.ts'
@@ -15,9 +19,11 @@ import { manyEventsRoute } from './http/routes/many-events.ts'
 import { pageRoutes, type ReadyMadeExport } from './http/routes/page.ts'
 import { startRoute } from './http/routes/start.ts'
 import { statusRoute } from './http/routes/status.ts'
+import { ticketsRoute } from './http/routes/tickets.ts'
 import { createServer } from './http/server.ts'
 import { bodiesFor } from './http/status/bodies.ts'
 import { budgetLimits, claimMs } from './lemlist/limits.ts'
+import { readSources, type Sources } from './sources.ts'
 import { openStore } from './store/open.ts'
 import type { Logger } from './telemetry/log.ts'
 import { storeObserverOf } from './telemetry/observer.ts'
@@ -26,8 +32,12 @@ export interface App {
   readonly server: FastifyInstance
   /** Opens the port. Resolves to the URL by which callers on this machine reach the gateway. */
   listen(): Promise<string>
-  /** Uses these keys from the next call on. Accounts may come and go. */
-  reload(keys: LemlistKeys): Promise<void>
+  /**
+   * Uses these accounts, keys and callers from now on.
+   *
+   * @returns what changed, by name
+   */
+  reload(sources: Sources): Promise<readonly string[]>
   /** Lets requests finish, then closes the server, the lemlist client and the store. Idempotent. */
   close(): Promise<void>
 }
@@ -35,8 +45,6 @@ export interface App {
 export interface AppOptions {
   readonly config: Config
   readonly logger: Logger
-  /** The lemlist key of each account. Default: the key of the configuration, for one account. */
-  readonly keys?: LemlistKeys
   /** Exports that the live page offers to follow. Only the sandbox sets them. */
   readonly readyMade?: readonly ReadyMadeExport[]
 }
@@ -45,7 +53,7 @@ export interface AppOptions {
 export const createApp = async (options: AppOptions): Promise<App> => {
   const { config, logger, readyMade = [] } = options
   const { lemlist, poll: intervals, sse } = config
-  const keys = options.keys ?? new Map([[DEFAULT_ACCOUNT, lemlist.apiKey ?? new Secret('')]])
+  const sources = readSources(config)
 
   // The store, and the accounts with their clients of lemlist and the domain objects that use both.
   const store = openStore(config.storeUrl.reveal(), {
@@ -57,13 +65,23 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     scheduleLimits: { longestAheadMs: longestAheadMs(intervals) },
     ...storeObserverOf(logger),
   })
-  const accounts = createAccounts({ keys, config, store, logger })
-  const account = accounts.get(DEFAULT_ACCOUNT)
-  if (account === undefined) throw new Error('there is no account')
-  const { reader, watch, starter, files } = account
+  const accounts = createAccounts({ keys: sources.keys, config, store, logger })
+  const { auth, jwt, callerRateLimit } = config.access
+  const access = createAccess({
+    ...{ auth, jwt, file: sources.access, ticketSecret: sources.ticketSecret },
+    accounts: accounts.names,
+    fetch: createKeyFetch(
+      jwt?.proxy && { url: jwt.proxy.url, authorization: jwt.proxy.authorization?.reveal() },
+    ),
+    onTrouble: (error) => logger.warn({ err: error }, 'the keys of tokens could not be fetched'),
+  })
 
   // The HTTP server with its streams and routes.
-  const streams = createStreams({ ...sse, max: sse.maxStreams })
+  const streams = createStreams({
+    ...sse,
+    max: sse.maxStreams,
+    maxPerCaller: sse.maxStreamsPerCaller,
+  })
   const bodies = bodiesFor(config.fileUrlsBase)
   let stopped: Promise<void> | undefined
   const stopping = (): boolean => stopped !== undefined
@@ -73,12 +91,20 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     publicUrl: config.publicUrl,
     draining: stopping,
   })
+  await authenticateCallers(server, {
+    authenticator: access.authenticator,
+    isRequired: auth.size > 0,
+    callerRateLimit,
+  })
+  const entry = createEntry(accounts)
   await documentRoutes(server, { ui: config.docs })
-  statusRoute(server, { reader, watch, streams, intervals, bodies })
-  eventsRoute(server, { watch, reader, streams, bodies, logger })
-  manyEventsRoute(server, { watch, reader, streams, bodies, logger })
-  await startRoute(server, { starter, publicUrl: config.publicUrl })
-  fileRoute(server, { files })
+  const varies = () => auth.size > 0 || accounts.names().length > 1
+  statusRoute(server, { entry, streams, intervals, bodies, varies })
+  eventsRoute(server, { entry, streams, bodies, logger })
+  manyEventsRoute(server, { entry, streams, bodies, logger })
+  await startRoute(server, { entry, publicUrl: config.publicUrl })
+  fileRoute(server, { entry })
+  await ticketsRoute(server, { entry, tickets: access.tickets })
   clientRoutes(server)
   if (config.docs) pageRoutes(server, { readyMade })
   healthRoutes(server, {
@@ -99,7 +125,14 @@ export const createApp = async (options: AppOptions): Promise<App> => {
       accounts.start()
       return url
     },
-    reload: async (next) => void (await accounts.reload(next)),
+    reload: async (next) => {
+      const { changes, gone, closed } = accounts.reload(next.keys)
+      const others = access.reload(next.access ?? NO_CALLERS, next.ticketSecret)
+      for (const name of gone) streams.cutAccount(name)
+      await closed
+      // Both name the accounts that came and went.
+      return [...new Set([...changes, ...others])]
+    },
     close: () => {
       const { drainDelayMs } = config
       stopped ??= gracefulStop({ server, streams, accounts, drainDelayMs, letGo })

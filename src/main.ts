@@ -8,7 +8,6 @@ import { holdSignals } from './signals.ts'
 export const main = async (host: Host): Promise<void> => {
   // Loaded here and not at the top: whatever is imported there loads before signals can be held.
   const { ConfigError, loadConfig } = await import('./config/config.ts')
-  const { readSecretFile } = await import('./config/secret-files.ts')
   const { unknownVariables } = await import('./config/unknown-variables.ts')
   const { inspectAccessFile } = await import('./access/read-access-file.ts')
   const { EXIT_CONFIG, runGateway } = await import('./run.ts')
@@ -22,12 +21,7 @@ export const main = async (host: Host): Promise<void> => {
       if (config.lemlist.aboutProxy !== undefined) host.print(config.lemlist.aboutProxy)
       return
     }
-    const { apiKeyFile } = config.lemlist
-    await runGateway(
-      host,
-      config,
-      apiKeyFile === undefined ? undefined : () => readSecretFile('LEMLIST_API_KEY', apiKeyFile),
-    )
+    await runGateway(host, config)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     host.complain(error.message)

@@ -33,6 +33,7 @@ export const PROBLEMS = {
   'idempotency-in-progress': kind(409, 'The same key is being worked on', true),
   'start-outcome-unknown': kind(409, 'Outcome of the start unknown'),
   'export-expired': kind(410, 'Export expired'),
+  'rate-limited': kind(429, 'Too many requests of this caller', true),
   'request-timeout': kind(408, 'Request came too slowly', true),
   'payload-too-large': kind(413, 'Body too large'),
   'uri-too-long': kind(414, 'URL too long'),

@@ -1,11 +1,12 @@
 import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import { type App, type AppOptions, createApp } from './app.ts'
-import { type Config, ConfigError, type Secret } from './config/config.ts'
+import { type Config, ConfigError } from './config/config.ts'
 import { addEnvFile } from './config/env-file.ts'
-import { DEFAULT_ACCOUNT } from './exports/export.ts'
 import { releaseSignals } from './signals.ts'
+import { hasFiles, readSources } from './sources.ts'
 import { StoreMisconfigured } from './store/misconfigured.ts'
+import { auditReload } from './telemetry/audit.ts'
 import { openDescriptor } from './telemetry/descriptor.ts'
 import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
@@ -101,14 +102,14 @@ interface Running {
 /**
  * Starts a gateway and stops it on the signals of its process.
  *
- * @param readKey reads the lemlist key again on SIGHUP; without it SIGHUP stops the gateway
+ * On SIGHUP it reads the files of the configuration again. Without such files SIGHUP stops it.
+ *
  * @param alsoStop runs after the gateway has stopped
  * @returns undefined when the gateway could not start
  */
 export const runGateway = async (
   host: Host,
   config: Config,
-  readKey?: () => Secret,
   alsoStop: () => Promise<void> = async () => {},
   extras: Pick<AppOptions, 'readyMade'> = {},
 ): Promise<Running | undefined> => {
@@ -129,18 +130,10 @@ export const runGateway = async (
       await close()
       await alsoStop()
     }
-    host.onStop(config.shutdownTimeoutMs, logger, stop, readKey === undefined)
+    const mayReload = hasFiles(config)
+    host.onStop(config.shutdownTimeoutMs, logger, stop, !mayReload)
     const url = await app.listen()
-    if (readKey !== undefined) {
-      host.onHangup(() => {
-        try {
-          const keys = new Map([[DEFAULT_ACCOUNT, readKey()]])
-          void app.reload(keys).then(() => logger.info('the lemlist key was read again'))
-        } catch (error) {
-          logger.error({ err: error }, 'the lemlist key could not be read again: the old one stays')
-        }
-      })
-    }
+    if (mayReload) host.onHangup(() => void reload(app, config, logger))
     const { proxy } = config.lemlist
     if (proxy !== undefined) {
       logger.info({ proxy: proxy.url.origin }, 'the gateway calls lemlist through a proxy')
@@ -157,5 +150,14 @@ export const runGateway = async (
     host.exitWith(error instanceof StoreMisconfigured ? EXIT_CONFIG : 1)
     await close()
     return undefined
+  }
+}
+
+/** A faulty file changes nothing: what was read before stays in use. */
+const reload = async (app: App, config: Config, logger: Logger): Promise<void> => {
+  try {
+    auditReload(logger, await app.reload(readSources(config)))
+  } catch (error) {
+    logger.error({ err: error }, 'the files could not be read again: what they said before stays')
   }
 }

@@ -56,8 +56,8 @@ export const createAccess = (options: AccessOptions): Access => {
     authenticator: createAuthenticator({ auth, registry, jwt, tickets, accounts }),
     tickets: { make: tickets.make },
     reload: (file, ticketSecret) => {
-      if (ticketSecret !== undefined) tickets.changeSecret(ticketSecret)
-      return registry.reload(file)
+      const isOther = ticketSecret !== undefined && tickets.changeSecret(ticketSecret)
+      return [...registry.reload(file), ...(isOther ? ['ticket secret: changed'] : [])]
     },
   }
 }

@@ -66,8 +66,11 @@ interface TicketsOptions {
 export interface TicketBook extends Tickets {
   /** @throws Problem `unauthenticated` when the ticket is not one of ours, or has ended */
   verify(ticket: string): TicketClaims | Promise<TicketClaims>
-  /** From now on tickets that were signed with the secret of before are refused. */
-  changeSecret(secret: Secret): void
+  /**
+   * From now on tickets that were signed with the secret of before are refused.
+   * @returns whether it is another secret
+   */
+  changeSecret(secret: Secret): boolean
 }
 
 export const createTickets = ({ secret, now }: TicketsOptions): TicketBook => {
@@ -113,9 +116,10 @@ export const createTickets = ({ secret, now }: TicketsOptions): TicketBook => {
     },
     changeSecret: (next) => {
       const bytes = bytesOf(next)
-      if (Buffer.compare(bytes, key) === 0) return
+      if (Buffer.compare(bytes, key) === 0) return false
       key = bytes
       era += 1
+      return true
     },
   }
 }

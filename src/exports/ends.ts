@@ -1,4 +1,4 @@
-import { Problem } from '../problems.ts'
+import { Problem, type ProblemOptions } from '../problems.ts'
 
 /** The ways in which an export can be over without a final status. */
 
@@ -10,6 +10,17 @@ export const timedOut = (): Problem =>
   new Problem(
     'export-timed-out',
     'lemlist gave up on this export: it was pending, and lemlist does not know it any more.',
+  )
+
+/**
+ * The problem of a campaign that lemlist does not know. A campaign that is not the caller's gets the
+ * very same one, so that nobody can tell the two apart.
+ */
+export const campaignMissing = (options: ProblemOptions = {}): Problem =>
+  new Problem(
+    'campaign-not-found',
+    'lemlist does not know this campaign for this account.',
+    options,
   )
 
 /** Whether lemlist has answered that it does not know the export, or does not know it any more. */

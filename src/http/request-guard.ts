@@ -17,8 +17,9 @@ export interface GuardOptions {
 }
 
 const MAX_URL_BYTES = 2 * 1024
-/** Enough for a hundred exports with ids of the usual length. */
-const MAX_EVENTS_URL_BYTES = 8 * 1024
+/** Enough for a hundred exports with ids of the usual length, or for a ticket. */
+const MAX_LONG_URL_BYTES = 8 * 1024
+const LONG_URLS = /^(\/campaigns\/[^/]+\/export\/[^/]+)?\/(events|file)$/
 const LOOPBACK_HOST =
   /^(localhost|[a-z0-9.-]{1,200}\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{0,5})?$/i
 
@@ -60,7 +61,7 @@ const refusalOf = (raw: IncomingMessage, options: GuardOptions): Problem | undef
 const isTooLong = (target = ''): boolean => {
   const { length } = pathAndQueryOf(target)
   if (length <= MAX_URL_BYTES) return false
-  return length > MAX_EVENTS_URL_BYTES || pathOf(target) !== '/events'
+  return length > MAX_LONG_URL_BYTES || !LONG_URLS.test(pathOf(target))
 }
 
 /**

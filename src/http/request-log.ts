@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../problems.ts'
 import { accessLine } from '../telemetry/access-line.ts'
+import { auditDeed, type Deed } from '../telemetry/audit.ts'
 import type { Logger } from '../telemetry/log.ts'
 
 declare module 'fastify' {
@@ -10,12 +11,16 @@ declare module 'fastify' {
      * Why the request failed. Set by the error handler, and by the file route for a broken file.
      */
     problem: Problem | undefined
+    /** What the caller does, on routes whose use is audited. They set it once the input is sound. */
+    deed: Deed | undefined
   }
 }
 
 /** Writes one log line for each request when the request is over, however it ends. */
 export const logRequests = (app: FastifyInstance, logger: Logger): void => {
   app.decorateRequest('problem', undefined)
+  app.decorateRequest('account', undefined)
+  app.decorateRequest('deed', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     logAtEnd(logger, request, reply)
     done()
@@ -31,18 +36,25 @@ export const logAtEnd = (logger: Logger, request: FastifyRequest, reply: Fastify
   // Fastify's `onResponse` hook does not run for an answer that broke off; `close` always comes.
   reply.raw.once('close', () => {
     const { headersSent, writableFinished } = reply.raw
+    const { caller, account, deed, problem } = request
+    const aborted = !writableFinished
+    if (deed !== undefined && caller !== undefined) {
+      auditDeed(logger, { requestId: request.id, caller, account, deed, aborted, problem })
+    }
     const route = request.routeOptions.url ?? 'unknown'
     const level = levelOf(reply.statusCode, route)
     if (!logger.isLevelEnabled(level)) return
     const line = accessLine({
       requestId: request.id,
+      caller: caller?.name,
+      account,
       method: request.method,
       route,
       status: headersSent ? reply.statusCode : undefined,
-      aborted: !writableFinished,
+      aborted,
       durationMs: performance.now() - startedAt,
       cacheStatus: reply.getHeader('cache-status'),
-      problem: request.problem,
+      problem,
     })
     logger[level](line, 'request')
   })

@@ -1,3 +1,4 @@
+import { campaignMissing } from '../exports/ends.ts'
 import { Problem } from '../problems.ts'
 
 /** An answer of lemlist other than the one asked for, with its body or the beginning of it. */
@@ -60,9 +61,7 @@ const badRequest = (text: string): Problem => {
 }
 
 export const campaignNotFound = (upstreamStatus: number): Problem =>
-  new Problem('campaign-not-found', 'lemlist does not know this campaign for this account.', {
-    upstreamStatus,
-  })
+  campaignMissing({ upstreamStatus })
 
 const notFound = (text: string): Problem => {
   if (/no user found/i.test(text)) return credentials(404)

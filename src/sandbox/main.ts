@@ -24,7 +24,7 @@ export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
       no_proxy: '*',
     })
     const close = () => lemlist.close()
-    const running = await runGateway(host, config, undefined, close, { readyMade: exports })
+    const running = await runGateway(host, config, close, { readyMade: exports })
     if (running === undefined) {
       await lemlist.close()
       return undefined

@@ -3,6 +3,10 @@ import type { Problem } from '../problems.ts'
 /** What the gateway knows about a request after its end. */
 export interface FinishedRequest {
   readonly requestId: string
+  /** The name of the caller. Undefined when he has not proved who he is. */
+  readonly caller: string | undefined
+  /** The account that the request uses, if it is one of the caller's. */
+  readonly account: string | undefined
   readonly method: string
   /** The pattern of the route, never the raw URL: a mistyped URL may contain anything. */
   readonly route: string
@@ -22,6 +26,7 @@ const CACHE_NAME = 'lemlist-gateway; '
 /** Returns the fields of the log line of a request. Each request has exactly one line. */
 export const accessLine = (request: FinishedRequest) => {
   const { requestId, method, route, status, aborted, durationMs, cacheStatus, problem } = request
+  const { caller = 'anonymous', account } = request
   return {
     requestId,
     method,
@@ -29,7 +34,8 @@ export const accessLine = (request: FinishedRequest) => {
     status,
     aborted: aborted ? true : undefined,
     durationMs: Math.round(durationMs * 10) / 10,
-    caller: 'anonymous',
+    caller,
+    account,
     cache: typeof cacheStatus === 'string' ? cacheStatus.slice(CACHE_NAME.length) : undefined,
     problem: problem?.code,
     cause: causeOf(problem),

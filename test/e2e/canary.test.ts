@@ -169,7 +169,7 @@ describe('the lemlist key', () => {
       gateway.child.kill('SIGHUP')
       return expect.poll(gateway.output, { timeout: 10_000 }).toContain(line)
     }
-    await hangUp('was read again')
+    await hangUp('"action":"reload"')
     writeFileSync(keyFile, `${KEY} and a blank, so it is no key`)
     await hangUp('could not be read again')
     expect((await fetch(gateway.url + statusPath(REF))).status).toBe(200)

@@ -192,7 +192,7 @@ describe('a key file', () => {
     writeFileSync(file, 'second-key\n')
     expect(await usedKey()).toBe(':first-key')
     program.child.kill('SIGHUP')
-    await program.says(/the lemlist key was read again/)
+    await program.says(/"action":"reload"/)
     expect(await usedKey()).toBe(':second-key')
     expect(program.out()).not.toMatch(/(first|second)-key/)
   })

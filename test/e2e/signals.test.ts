@@ -38,7 +38,7 @@ describe('a signal that comes while the gateway still loads', () => {
     writeFileSync(file, 'a-key')
     const env = { ...QUIET, ...whileLoading('SIGHUP'), LEMLIST_API_KEY_FILE: file }
     const program = startProgram('main.ts', { env })
-    await program.says(/the lemlist key was read again/)
+    await program.says(/"action":"reload"/)
     program.child.kill('SIGTERM')
     expect(await program.ended).toBe(0)
   })

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { loadConfig, Secret } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { main } from '../../src/main.ts'
 import { processHost, runGateway } from '../../src/run.ts'
 import { createLemlist } from '../../src/sandbox/lemlist.ts'
@@ -23,6 +23,12 @@ const takenPort = async (): Promise<string> => {
   await once(server, 'listening')
   // A server that listens on TCP has such an address.
   return String((server.address() as { port: number }).port)
+}
+
+const keyFile = (key: string): string => {
+  const file = join(tempDirectory(), 'key')
+  writeFileSync(file, key)
+  return file
 }
 
 const isListening = async (url: string): Promise<boolean> => {
@@ -140,7 +146,7 @@ describe('runGateway', () => {
   it('stops itself first, and then what was started with it', async () => {
     const host = fakeHost()
     const listened: boolean[] = []
-    const running = await runGateway(host, config(), undefined, async () => {
+    const running = await runGateway(host, config(), async () => {
       listened.push(await isListening(running?.url ?? ''))
     })
     await host.stop()
@@ -156,9 +162,9 @@ describe('runGateway', () => {
 
   it('keeps the old key when the new one cannot be read', async () => {
     const host = fakeHost()
-    await runGateway(host, config(), () => {
-      throw new Error('no such file')
-    })
+    const file = keyFile('a-key')
+    await runGateway(host, config({ LEMLIST_API_KEY: '', LEMLIST_API_KEY_FILE: file }))
+    rmSync(file)
     expect(host.hangUp()).toBe(true)
     expect(host.exitCode()).toBeUndefined()
   })
@@ -167,9 +173,14 @@ describe('runGateway', () => {
     const lemlist = createLemlist({ apiKeys: ['a-key', 'b-key'], exports: [EXPORT] })
     onTestFinished(() => lemlist.close())
     const host = fakeHost()
-    const upstream = config({ LEMLIST_BASE_URL: await lemlist.listen() })
-    const running = await runGateway(host, upstream, () => new Secret('b-key'))
+    const file = keyFile('a-key')
+    const upstream = config({
+      ...{ LEMLIST_API_KEY: '', LEMLIST_API_KEY_FILE: file },
+      LEMLIST_BASE_URL: await lemlist.listen(),
+    })
+    const running = await runGateway(host, upstream)
     await fetch(`${running?.url}${STATUS}`)
+    writeFileSync(file, 'b-key')
     host.hangUp()
     await fetch(`${running?.url}${STATUS}`)
     const keys = lemlist.calls.map(({ authorization }) => authorization)

@@ -36,6 +36,7 @@ describe('the log', () => {
       status: 200,
       durationMs: expect.any(Number),
       caller: 'anonymous',
+      account: 'default',
       cache: 'fwd=miss; stored',
     })
     expect(first?.durationMs).toBeGreaterThan(0)

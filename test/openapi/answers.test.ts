@@ -23,6 +23,11 @@ const START = '/campaigns/{campaignId}/export/start'
 const headers = (given: Record<string, string>): RequestInit => ({ headers: given })
 const HEAD: RequestInit = { method: 'HEAD' }
 const POST: RequestInit = { method: 'POST' }
+const POST_TEXT: RequestInit = { method: 'POST', body: 'text' }
+const json = (body: unknown): RequestInit => ({
+  ...{ method: 'POST', body: JSON.stringify(body) },
+  headers: { 'Content-Type': 'application/json' },
+})
 
 const PLAIN = ['/', '/client.js', '/client.d.ts', '/openapi.json', '/openapi.yaml', '/health/live']
 const ASKED: readonly Asked[] = [
@@ -53,6 +58,9 @@ const ASKED: readonly Asked[] = [
   ['GET /events', '/events', 400],
   [`POST ${START}`, startPath(), 201, POST],
   [`POST ${START}`, startPath('cam_Nobody'), 404, POST],
+  ['POST /tickets', '/tickets', 201, json({ campaigns: [CAMPAIGN] })],
+  ['POST /tickets', '/tickets', 400, json({ campaigns: ['no-id'] })],
+  ['POST /tickets', '/tickets', 415, POST_TEXT],
   ...PLAIN.flatMap((path): Asked[] => [
     [`GET ${path}`, path, 200],
     [`HEAD ${path}`, path, 200, HEAD],

@@ -6,9 +6,10 @@ import { encodeLastRetry, encodeRetry } from './sse.ts'
 /**
  * How a stream ended, for the log: `complete` = everything was told, `left` = the client closed it,
  * `slow` = the client stopped reading, `rotated` = it reached its maximum age, `drained` = the
- * gateway stops, `refused` = the route sent another answer instead.
+ * gateway stops, `closed` = its account was taken out of the configuration, `refused` = the route
+ * sent another answer instead.
  */
-export type Ending = 'complete' | 'left' | 'slow' | 'rotated' | 'drained' | 'refused'
+export type Ending = 'complete' | 'left' | 'slow' | 'rotated' | 'drained' | 'closed' | 'refused'
 
 /**
  * How the gateway ends a stream whose client must come back. `abrupt`: without the last chunk, so

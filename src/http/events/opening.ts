@@ -1,23 +1,23 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { campaignMissing } from '../../exports/ends.ts'
 import type { ExportRef } from '../../exports/export.ts'
-import type { Reader } from '../../exports/reading/reader.ts'
 import { nextTurn } from '../../exports/slices.ts'
-import type { Word } from '../../exports/watching/hub.ts'
-import type { Watch } from '../../exports/watching/watch.ts'
-import { Problem, toDocument } from '../../problems.ts'
+import type { Topic } from '../../exports/watching/hub.ts'
+import { Problem } from '../../problems.ts'
 import type { Logger } from '../../telemetry/log.ts'
+import { type AccountParts, callerOf, type Entry } from '../entry.ts'
 import type { Bodies } from '../status/bodies.ts'
-import { type Cut, type Ending, sendAway } from './ending.ts'
+import { countedAs } from './admission.ts'
+import type { Ending } from './ending.ts'
 import type { Frames } from './frames.ts'
-import { encodeEvent, spread } from './sse.ts'
-import { EventStream, STREAM_HEADERS } from './stream.ts'
+import { spread } from './sse.ts'
+import { EventStream } from './stream.ts'
 import type { Streams } from './streams.ts'
 
-/** What both event routes share: opening a stream, and turning a client away. */
+/** What both event routes share to open a stream. */
 
 export interface EventRouteOptions {
-  readonly watch: Watch
-  readonly reader: Reader
+  readonly entry: Entry
   readonly streams: Streams
   readonly bodies: Bodies
   readonly logger: Logger
@@ -28,9 +28,7 @@ export interface EventRouteOptions {
  * milliseconds. Until then a permanent refusal can still be an HTTP status.
  */
 export const FIRST_READ_MS = 2_000
-/** A client that finds no room is told to come back late, so that others can leave meanwhile. */
-const REFUSED_RETRY_MS = { min: 10_000, max: 30_000 }
-const DRAINING_RETRY_MS = { min: 1_000, max: 3_000 }
+const CLOSED_RETRY_MS = { min: 1_000, max: 3_000 }
 
 const EVENT_STREAM_RANGE = /^(text\/event-stream|text\/\*|\*\/\*)$/i
 const NEVER = /^q=0(\.0*)?$/i
@@ -69,36 +67,15 @@ export const lastEventId = (
 
 const requestId = ({ id }: FastifyRequest) => ({ 'x-request-id': id })
 
-/**
- * Turns a client away that must come back later: answers 200 and ends at once. Any other status
- * would end a browser's EventSource for good.
- *
- * @param word the trouble to tell; undefined while the gateway stops
- */
-const turnAway = (request: FastifyRequest, reply: FastifyReply, cut: Cut, word?: Word): void => {
-  const { min, max } = word === undefined ? DRAINING_RETRY_MS : REFUSED_RETRY_MS
-  reply.hijack()
-  const { raw } = reply
-  raw.on('error', () => {})
-  raw.writeHead(200, { ...STREAM_HEADERS, ...requestId(request) })
-  sendAway(raw, cut, spread(min, max), word && problemEvent(word, request))
-}
-
-const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): string =>
-  encodeEvent({
-    event: 'problem',
-    // On the stream of one export, `params` adds the ids of the export. Else it is empty.
-    data: JSON.stringify(Object.assign(toDocument(new Problem(code, detail), id), params)),
-  })
-
-/** Whether one more stream may open. If not, this function has already turned the client away. */
-export const admits = (request: FastifyRequest, reply: FastifyReply, streams: Streams): boolean => {
-  if (streams.isDraining()) turnAway(request, reply, streams.cut)
-  else if (!streams.hasRoom()) {
-    const detail = 'This gateway has reached its limit of open streams.'
-    turnAway(request, reply, streams.cut, { kind: 'trouble', code: 'overloaded', detail })
-  } else return true
-  return false
+/** What a stream tells of. */
+export interface Content {
+  readonly refs: readonly ExportRef[]
+  /** Those of the refs that the caller may not see. They are told as gone. */
+  readonly foreign: ReadonlySet<ExportRef>
+  /** Undefined when the caller has no such account. Then all refs are foreign. */
+  readonly account: AccountParts | undefined
+  readonly frames: Frames
+  readonly isDoubted: boolean
 }
 
 /**
@@ -108,18 +85,18 @@ export const admits = (request: FastifyRequest, reply: FastifyReply, streams: St
 export const openStream = (
   request: FastifyRequest,
   reply: FastifyReply,
-  refs: readonly ExportRef[],
-  { frames, isDoubted }: { readonly frames: Frames; readonly isDoubted: boolean },
-  { watch, streams, logger }: EventRouteOptions,
+  { refs, foreign, account, frames, isDoubted }: Content,
+  { streams, logger }: Pick<EventRouteOptions, 'streams' | 'logger'>,
 ): EventStream => {
   const startedAt = performance.now()
+  const caller = callerOf(request)
   /**
    * Leaves in a turn of its own. When a proxy stops, hundreds of streams close at once, each with
    * up to a hundred exports.
    */
   const leave = async (): Promise<void> => {
     await nextTurn()
-    for (const ref of refs) watch.leave(ref, stream)
+    for (const ref of refs) if (!foreign.has(ref)) account?.watch.leave(ref, stream)
   }
   const onClose = (ending: Ending): void => {
     streams.remove(stream)
@@ -129,7 +106,10 @@ export const openStream = (
     const durationMs = Math.round(performance.now() - startedAt)
     const { url } = request.routeOptions
     logger.info(
-      { requestId: request.id, route: url, ending, durationMs, caller: 'anonymous' },
+      {
+        ...{ requestId: request.id, route: url, ending, durationMs },
+        ...{ caller: caller.name, account: request.account },
+      },
       'stream',
     )
   }
@@ -142,9 +122,22 @@ export const openStream = (
     isDoubted,
     onClose,
   })
-  streams.add(stream)
-  for (const ref of refs) stream.changed(watch.join(ref, stream))
+  streams.add(stream, { caller: countedAs(caller), account: request.account ?? '' })
+  for (const ref of refs) {
+    if (account === undefined || foreign.has(ref)) stream.changed(missingTopic(ref))
+    else stream.changed(account.watch.join(ref, stream))
+  }
+  // The account may have been closed since the request came.
+  if (account?.closed.aborted)
+    stream.cut('closed', spread(CLOSED_RETRY_MS.min, CLOSED_RETRY_MS.max))
   return stream
+}
+
+/** What is told of a foreign export: the same as of one whose campaign lemlist does not know. */
+export const missingTopic = (ref: ExportRef): Topic => {
+  const { code, message } = campaignMissing()
+  // A word of its own for each export: frames remember the encoding of a word.
+  return { ref, snapshot: undefined, word: { kind: 'gone', code, detail: message }, heardAt: 0 }
 }
 
 /**
@@ -152,12 +145,15 @@ export const openStream = (
  * state that is unknown here, and the store through which replicas tell each other is away.
  */
 export const mayHaveSeenMore = async (
-  refs: readonly ExportRef[],
+  { refs, foreign, account }: Pick<Content, 'refs' | 'foreign' | 'account'>,
   id: string | undefined,
   { stateId }: Pick<Frames, 'stateId'>,
-  watch: Watch,
-): Promise<boolean> =>
-  id !== undefined && watch.isAlone() && stateId(await watch.known(refs)) !== id
+): Promise<boolean> => {
+  if (id === undefined || account?.watch.isAlone() !== true) return false
+  const known = await account.watch.known(refs.filter((ref) => !foreign.has(ref)))
+  const byRef = new Map(known.map((told) => [told.ref, told]))
+  return stateId(refs.map((ref) => byRef.get(ref) ?? missingTopic(ref))) !== id
+}
 
 /** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {

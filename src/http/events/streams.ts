@@ -1,4 +1,5 @@
 import type { Cut } from './ending.ts'
+import { createHolders, type Holder } from './holders.ts'
 import { spread } from './sse.ts'
 import type { EventStream } from './stream.ts'
 
@@ -15,7 +16,9 @@ export interface Streams {
   readonly cut: Cut
   /** Whether one more stream may open. */
   hasRoom(): boolean
-  add(stream: OpenStream): void
+  /** Whether one more stream of this caller may open. Undefined = callers are not told apart. */
+  hasRoomFor(caller: string | undefined): boolean
+  add(stream: OpenStream, holder: Holder): void
   remove(stream: OpenStream): void
   /** Monotonic milliseconds at which a stream that begins now is rotated. */
   expiry(): number
@@ -28,11 +31,15 @@ export interface Streams {
    * `drainMs`).
    */
   drain(): Promise<void>
+  /** Cuts the streams of an account that was taken out of the configuration. */
+  cutAccount(account: string): void
   close(): void
 }
 
 interface StreamsOptions {
   readonly max: number
+  /** How many streams each caller may have open. Default: no limit. */
+  readonly maxPerCaller?: number
   readonly cut: Cut
   readonly heartbeatMs: number
   /** The longest life of a stream, milliseconds. Each stream lives for 80 to 100 % of it. */
@@ -69,6 +76,7 @@ const DRAIN_RETRY_MS = { min: 1_000, max: 3_000 }
 export const createStreams = (options: StreamsOptions): Streams => {
   const { max, cut, heartbeatMs, maxAgeMs, drainMs = LONGEST_DRAIN_MS } = options
   const streams = new Set<OpenStream>()
+  const holders = createHolders<OpenStream>(options.maxPerCaller ?? Number.POSITIVE_INFINITY)
   /** The timers of the streams that end within the next second, and of those that are ending. */
   const ends = new Map<OpenStream, NodeJS.Timeout>()
   const drainBegins = new AbortController()
@@ -108,6 +116,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
 
   const remove = (stream: OpenStream): void => {
     streams.delete(stream)
+    holders.remove(stream)
     clearTimeout(ends.get(stream))
     ends.delete(stream)
   }
@@ -142,8 +151,10 @@ export const createStreams = (options: StreamsOptions): Streams => {
     max,
     cut,
     hasRoom: () => streams.size < max,
-    add: (stream) => {
+    hasRoomFor: holders.hasRoomFor,
+    add: (stream, holder) => {
       streams.add(stream)
+      holders.add(stream, holder)
       planEnd(stream, performance.now())
     },
     remove,
@@ -155,6 +166,11 @@ export const createStreams = (options: StreamsOptions): Streams => {
     isDraining: () => drainBegins.signal.aborted,
     draining: drainBegins.signal,
     drain,
+    cutAccount: (account) => {
+      for (const stream of holders.ofAccount(account)) {
+        stream.cut('closed', spread(DRAIN_RETRY_MS.min, DRAIN_RETRY_MS.max))
+      }
+    },
     close: () => {
       clearInterval(beat)
       clearInterval(sweeper)

@@ -8,6 +8,7 @@ import {
 import { z } from 'zod'
 import { describeHead, isHead } from './head.ts'
 import { COMMON_PROBLEMS, NO_CONTENT, problemResponses, REQUEST_ID } from './responses.ts'
+import { SECURITY_SCHEMES } from './security.ts'
 import { serversAt } from './servers.ts'
 import { swaggerUiRoutes } from './swagger-ui.ts'
 
@@ -99,11 +100,13 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
           name: 'exports',
           description: 'Start, read, watch and download exports of campaign statistics.',
         },
+        { name: 'access', description: 'Tickets for clients that cannot send headers.' },
         { name: 'client', description: 'The typed client, for frontends.' },
         { name: 'health', description: 'For load balancers and orchestrators.' },
         { name: 'documentation', description: 'This document and the live page.' },
       ],
       security: [],
+      components: { securitySchemes: SECURITY_SCHEMES },
     },
     transform: (route) => {
       const made = transform(route)
@@ -116,7 +119,7 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
   })
   app.get(
     '/openapi.json',
-    { schema: documentSchema('Json', 'application/json', DOCUMENT) },
+    { schema: documentSchema('Json', 'application/json', DOCUMENT), config: OPEN },
     (request, reply) =>
       reply
         .header('x-request-id', request.id)
@@ -125,7 +128,7 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
   )
   app.get(
     '/openapi.yaml',
-    { schema: documentSchema('Yaml', 'application/yaml', z.string()) },
+    { schema: documentSchema('Yaml', 'application/yaml', z.string()), config: OPEN },
     (request, reply) =>
       reply
         .header('x-request-id', request.id)
@@ -134,6 +137,8 @@ export const documentRoutes = async (app: FastifyInstance, { ui }: OpenApiOption
   )
   if (ui) await swaggerUiRoutes(app)
 }
+
+const OPEN = { open: true }
 
 const DOCUMENT = z
   .looseObject({ openapi: z.string() })

@@ -46,6 +46,16 @@ export const STATUS_EXAMPLES = {
   },
 } as const
 
+export const TICKET_EXAMPLES = {
+  made: {
+    summary: 'A ticket for 15 minutes',
+    value: {
+      ticket: 'eyJhbGciOiJIUzI1NiIsInR5cCI6ImxlZy10aWNrZXQrand0In0.eyJleHAiOjB9.c2lnbmF0dXJl',
+      expiresAt: '2025-10-27T08:08:17.000Z',
+    },
+  },
+} as const
+
 /** An answer of lemlist to a start. */
 export const START_EXAMPLES = {
   started: {

@@ -54,6 +54,10 @@ export const STATUS_HEADERS: HeaderDocs = {
     'lemlist-gateway; hit; ttl=86000',
   ),
   'Retry-After': integer('Only while pending: seconds after which the next read is worthwhile.', 5),
+  Vary: text(
+    'Only for a final status of a gateway that tells callers or accounts apart.',
+    'Authorization, X-Api-Key, X-Lemlist-Account',
+  ),
   Link: text(
     'The stream of changes (`rel="monitor"`) and, when the export is done, the CSV (`rel="enclosure"`), relative to the URL of the request.',
     '<events>; rel="monitor"; type="text/event-stream"',
@@ -89,6 +93,11 @@ export const FILE_HEADERS: HeaderDocs = {
   ...REQUEST_ID,
 }
 
+export const TICKET_HEADERS: HeaderDocs = {
+  'Cache-Control': text('`no-store`.', 'no-store'),
+  ...REQUEST_ID,
+}
+
 /** Headers of a 416. */
 export const RANGE_HEADERS: HeaderDocs = {
   'Content-Range': text('The length of the file, if lemlist says it.', 'bytes */23654'),
@@ -98,6 +107,13 @@ export const RANGE_HEADERS: HeaderDocs = {
 
 const ALLOW: HeaderDocs = {
   Allow: text('The methods that the route has.', 'GET, HEAD'),
+}
+
+const CHALLENGE: HeaderDocs = {
+  'WWW-Authenticate': text(
+    'RFC 6750. `error="invalid_token"` when the credential is unknown, expired or malformed.',
+    'Bearer error="invalid_token"',
+  ),
 }
 
 /** An example of each problem, as a caller gets it. */
@@ -125,7 +141,8 @@ export const problemResponses = (...codes: readonly ProblemCode[]) => {
         headers: {
           ...REQUEST_ID,
           ...(status === 405 && ALLOW),
-          ...((status === 503 || status === 409) && RETRY_AFTER),
+          ...(status === 401 && CHALLENGE),
+          ...((status === 503 || status === 409 || status === 429) && RETRY_AFTER),
         },
         content: {
           'application/problem+json': {
@@ -147,6 +164,12 @@ export const COMMON_PROBLEMS = [
   'misdirected-request',
   'header-too-large',
   'internal',
+] as const satisfies readonly ProblemCode[]
+
+/** Problems of every route that wants a credential. */
+export const ACCESS_PROBLEMS = [
+  'unauthenticated',
+  'forbidden',
 ] as const satisfies readonly ProblemCode[]
 
 /** Marks an answer without a body. document.ts removes the mark from the document. */

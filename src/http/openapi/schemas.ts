@@ -86,8 +86,17 @@ export const exportStatus = z
       "lemlist's answer to a read of the status, byte for byte. A field may have another type than is usual.",
   })
 
+/** The header of all routes that use an account. */
+export const accountHeaders = z.object({
+  'x-lemlist-account': z.string().optional().meta({
+    description:
+      "The name of one of the caller's lemlist accounts. Default: the first in the caller's list.",
+    example: 'sales',
+  }),
+})
+
 /** Headers of the status route. */
-export const statusHeaders = z.object({
+export const statusHeaders = accountHeaders.extend({
   prefer: z.string().optional().meta({
     description:
       'RFC 7240. With `wait=N` the gateway holds the answer until the export is final or N seconds (at most 60) have passed.',
@@ -99,7 +108,7 @@ export const statusHeaders = z.object({
 })
 
 /** Headers of the start. The gateway hashes the key before it keeps it. */
-export const startHeaders = z.object({
+export const startHeaders = accountHeaders.extend({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
@@ -112,12 +121,19 @@ export const startHeaders = z.object({
 })
 
 /** Headers of the file route. */
-export const fileHeaders = z.object({
+export const fileHeaders = accountHeaders.extend({
   range: z.string().optional().meta({
     description: 'One range of bytes. Several ranges are ignored.',
     example: 'bytes=0-1023',
   }),
 })
+
+export const madeTicket = z
+  .object({
+    ticket: z.string().meta({ description: 'The ticket. It is a secret of its holder.' }),
+    expiresAt: z.string().meta({ description: 'When the ticket ends, RFC 3339.' }),
+  })
+  .meta({ id: 'Ticket', description: 'A signed ticket.' })
 
 export const csvText = z.string().meta({ description: "The bytes of lemlist's file." })
 
@@ -142,7 +158,7 @@ export const startedExport = z
  * Headers of the event routes. The schema accepts every value as the last id. The route ignores a
  * value that is no id of the gateway.
  */
-export const eventHeaders = z.object({
+export const eventHeaders = accountHeaders.extend({
   'last-event-id': z
     .string()
     .optional()

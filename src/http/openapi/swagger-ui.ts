@@ -28,6 +28,15 @@ const toThePage = (request: FastifyRequest, reply: FastifyReply, done: () => voi
 
 /** Serves Swagger UI at `/docs/`. */
 export const swaggerUiRoutes = async (app: FastifyInstance): Promise<void> => {
+  await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, open: true }
+    })
+    await registerUi(scope)
+  })
+}
+
+const registerUi = async (app: FastifyInstance): Promise<void> => {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     // The default policy has `upgrade-insecure-requests`, which breaks the page on a host that

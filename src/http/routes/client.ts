@@ -48,6 +48,8 @@ export const clientRoutes = (app: FastifyInstance) => {
         ...problemResponses(...COMMON_PROBLEMS),
       },
     }
-    app.get(url, { schema }, (request, reply) => sendStatic(request, reply, file))
+    app.get(url, { schema, config: { open: true } }, (request, reply) =>
+      sendStatic(request, reply, file),
+    )
   }
 }

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { DEFAULT_ACCOUNT, type ExportRef, isFinal } from '../../exports/export.ts'
+import { campaignMissing } from '../../exports/ends.ts'
+import { type ExportRef, isFinal } from '../../exports/export.ts'
+import type { Reader } from '../../exports/reading/reader.ts'
 import { Problem } from '../../problems.ts'
+import { admits, turnAwayFrom } from '../events/admission.ts'
 import { goneId, isGoneId, singleFrames } from '../events/frames.ts'
 import {
-  admits,
   begin,
   type EventRouteOptions,
   FIRST_READ_MS,
@@ -17,6 +19,7 @@ import {
 } from '../events/opening.ts'
 import { SINGLE_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
+  ACCESS_PROBLEMS,
   COMMON_PROBLEMS,
   EVENT_STREAM,
   nothing,
@@ -24,6 +27,7 @@ import {
   REQUEST_ID,
 } from '../openapi/responses.ts'
 import { eventHeaders, eventQuery, eventStreamText, exportParams } from '../openapi/schemas.ts'
+import { SECURITY } from '../openapi/security.ts'
 
 const schema = {
   operationId: 'watchExport',
@@ -35,6 +39,7 @@ ${EVENT_STREAM}`,
   params: exportParams,
   querystring: eventQuery,
   headers: eventHeaders,
+  security: SECURITY.credentialOrTicket,
   response: {
     200: {
       description:
@@ -51,6 +56,7 @@ ${EVENT_STREAM}`,
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
+      ...ACCESS_PROBLEMS,
       'export-not-found',
       'campaign-not-found',
       'export-timed-out',
@@ -60,19 +66,26 @@ ${EVENT_STREAM}`,
   },
 } as const
 
+const NOTHING: ReadonlySet<ExportRef> = new Set()
+
 /**
  * Serves the stream of one export. Only a permanent refusal is told by an HTTP status. HEAD is not
  * served: Fastify would run the handler of GET for it, and the request would hang.
  */
 export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
-  const { reader, streams, watch, bodies, logger } = options
+  const { entry, streams, bodies, logger } = options
   const frames = singleFrames(bodies)
+  const config = { takesTicket: true, turnAway: turnAwayFrom(streams) }
 
   /** Whether a client that was told `id` last was told everything. Makes no call to lemlist. */
-  const hasSeenTheEnd = async (ref: ExportRef, id: string | undefined): Promise<boolean> => {
+  const hasSeenTheEnd = async (
+    reader: Reader | undefined,
+    ref: ExportRef,
+    id: string | undefined,
+  ): Promise<boolean> => {
     if (id === undefined) return false
     try {
-      const known = await reader.lookup(ref)
+      const known = await reader?.lookup(ref)
       if (known === undefined) return isGoneId(id)
       return isFinal(known.snapshot) && known.snapshot.version === id
     } catch (error) {
@@ -84,21 +97,25 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
     .withTypeProvider<ZodTypeProvider>()
     .get(
       '/campaigns/:campaignId/export/:exportId/events',
-      { schema, exposeHeadRoute: false },
+      { schema, exposeHeadRoute: false, config },
       async (request, reply) => {
         requireEventStream(request.headers.accept)
-        const ref = { account: DEFAULT_ACCOUNT, ...request.params }
+        const { account, ref } = entry.find(request, 'status', request.params)
         const id = lastEventId(request, request.query)
-        if (await hasSeenTheEnd(ref, id)) return noContent(request, reply)
-        const isDoubted = await mayHaveSeenMore([ref], id, frames, watch)
+        if (await hasSeenTheEnd(account?.reader, ref, id)) return noContent(request, reply)
+        const content = { refs: [ref], foreign: NOTHING, account }
+        const isDoubted = await mayHaveSeenMore(content, id, frames)
         if (!admits(request, reply, streams)) return reply
-        const stream = openStream(request, reply, [ref], { frames, isDoubted }, options)
+        if (account === undefined) throw campaignMissing()
+        const stream = openStream(request, reply, { ...content, frames, isDoubted }, options)
         if (isDoubted) {
           begin(reply, stream)
-          watch.confirm([ref], stream).catch((error) => logger.error({ err: error }, 'a bug'))
+          account.watch
+            .confirm([ref], stream)
+            .catch((error) => logger.error({ err: error }, 'a bug'))
           return reply
         }
-        const refusal = await within(FIRST_READ_MS, watch.first(ref))
+        const refusal = await within(FIRST_READ_MS, account.watch.first(ref))
         if (refusal instanceof Problem && stream.abandon()) throw refusal
         begin(reply, stream)
         return reply

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import type { Files } from '../../exports/downloading/files.ts'
-import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
 import type { FileAnswer } from '../../exports/ports.ts'
 import { Problem } from '../../problems.ts'
 import { sendDownload } from '../download.ts'
+import type { Entry } from '../entry.ts'
 import {
+  ACCESS_PROBLEMS,
   COMMON_PROBLEMS,
   FILE_HEADERS,
   nothing,
@@ -13,9 +13,10 @@ import {
   RANGE_HEADERS,
 } from '../openapi/responses.ts'
 import { csvText, exportParams, fileHeaders } from '../openapi/schemas.ts'
+import { SECURITY } from '../openapi/security.ts'
 
 interface FileRouteOptions {
-  readonly files: Files
+  readonly entry: Pick<Entry, 'enter'>
   /** The gateway cuts a caller that takes no byte for this long, milliseconds. Default 30 s. */
   readonly stuckMs?: number
 }
@@ -39,6 +40,7 @@ const schema = {
     "Streams lemlist's file to the caller, unchanged. The caller needs no lemlist credential. When the transfer from lemlist breaks off, the gateway breaks the caller's connection, so that an incomplete file is noticed. The gateway does not change any cell: a spreadsheet may take a cell that begins with `=` for a formula.",
   params: exportParams,
   headers: fileHeaders,
+  security: SECURITY.credentialOrTicket,
   response: {
     200: csv('The whole file.'),
     206: csv('The range that the caller asked for.'),
@@ -46,6 +48,8 @@ const schema = {
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
+      ...ACCESS_PROBLEMS,
+      'rate-limited',
       'export-not-found',
       'campaign-not-found',
       'export-timed-out',
@@ -68,17 +72,23 @@ const schema = {
  */
 const SINGLE_RANGE = /^bytes=(\d{1,15}-\d{0,15}|-\d{1,15})$/
 const STUCK_MS = 30_000
+const PATH = '/campaigns/:campaignId/export/:exportId/file'
 
 export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
-  const { files, stuckMs = STUCK_MS } = options
+  const { entry, stuckMs = STUCK_MS } = options
   app
     .withTypeProvider<ZodTypeProvider>()
-    .get('/campaigns/:campaignId/export/:exportId/file', { schema }, async (request, reply) => {
+    .get(PATH, { schema, config: { takesTicket: true } }, async (request, reply) => {
       const { params, signal: gone } = request
-      const ref = { account: DEFAULT_ACCOUNT, ...params }
-      const answer = await files.open(ref, rangeOf(request), gone).catch((error: unknown) => {
-        if (!gone.aborted) throw error
-      })
+      if (request.method === 'GET') {
+        request.deed = { action: 'download', campaign: params.campaignId, export: params.exportId }
+      }
+      const { account, ref } = entry.enter(request, 'file', params)
+      const answer = await account.files
+        .open(ref, rangeOf(request), gone)
+        .catch((error: unknown) => {
+          if (!gone.aborted) throw error
+        })
       // From here on the route writes the response itself. Fastify would answer 500 for a file that
       // breaks off early.
       reply.hijack()

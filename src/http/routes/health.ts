@@ -36,6 +36,8 @@ const entry = (description: string, schema: z.ZodType, value: unknown) => ({
 const READY = { status: 'ready', dependencies: { store: 'ok' } }
 const STOPPING = { status: 'stopping', dependencies: { store: 'ok' } }
 
+const OPEN = { open: true }
+
 /**
  * Serves liveness and readiness. Liveness does not check any dependency, so that an orchestrator
  * restarts only a dead process. Readiness names the state of each dependency.
@@ -46,6 +48,7 @@ export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions)
   routes.get(
     '/health/live',
     {
+      config: OPEN,
       schema: {
         operationId: 'getLiveness',
         tags: ['health'],
@@ -66,6 +69,7 @@ export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions)
   routes.get(
     '/health/ready',
     {
+      config: OPEN,
       schema: {
         operationId: 'getReadiness',
         tags: ['health'],

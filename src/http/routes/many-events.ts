@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { DEFAULT_ACCOUNT, type ExportRef, isFinal } from '../../exports/export.ts'
+import { type ExportRef, isFinal } from '../../exports/export.ts'
 import type { Reading } from '../../exports/reading/reader.ts'
 import { nextTurn } from '../../exports/slices.ts'
 import { Problem } from '../../problems.ts'
+import { admits, turnAwayFrom } from '../events/admission.ts'
 import { GONE, manyFrames, manyStateId } from '../events/frames.ts'
 import {
-  admits,
   begin,
+  type Content,
   type EventRouteOptions,
   lastEventId,
   mayHaveSeenMore,
@@ -17,6 +18,7 @@ import {
 } from '../events/opening.ts'
 import { MANY_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
+  ACCESS_PROBLEMS,
   COMMON_PROBLEMS,
   EVENT_STREAM,
   nothing,
@@ -24,6 +26,7 @@ import {
   REQUEST_ID,
 } from '../openapi/responses.ts'
 import { eventHeaders, eventStreamText, manyExportsQuery } from '../openapi/schemas.ts'
+import { SECURITY } from '../openapi/security.ts'
 
 const schema = {
   operationId: 'watchExports',
@@ -34,6 +37,7 @@ const schema = {
 ${EVENT_STREAM}`,
   querystring: manyExportsQuery,
   headers: eventHeaders,
+  security: SECURITY.credentialOrTicket,
   response: {
     200: {
       description:
@@ -45,24 +49,30 @@ ${EVENT_STREAM}`,
       'The client reconnected, and its `Last-Event-ID` says that it was told the end of all exports. Nothing more will come.',
       REQUEST_ID,
     ),
-    ...problemResponses(...COMMON_PROBLEMS, 'not-acceptable'),
+    ...problemResponses(...COMMON_PROBLEMS, ...ACCESS_PROBLEMS, 'not-acceptable'),
   },
 } as const
+
+type Asked = Pick<Content, 'refs' | 'account'>
 
 /**
  * Serves the stream of many exports. Trouble of one export is never told by an HTTP status, but by
  * an event that names the export.
  */
 export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
-  const { reader, streams, watch, bodies, logger } = options
+  const { entry, streams, bodies, logger } = options
   const frames = manyFrames(bodies)
 
-  const hasSeenTheEnd = async (refs: readonly ExportRef[], id: string | undefined) => {
+  const hasSeenTheEnd = async (
+    { refs, mine, account }: Asked & { readonly mine: readonly ExportRef[] },
+    id: string | undefined,
+  ) => {
     if (id?.startsWith('over.') !== true) return false
-    const known = await reader.lookupMany(refs)
+    const known = (await account?.reader.lookupMany(mine)) ?? []
+    const byRef = new Map(mine.map((ref, index) => [ref, known[index]]))
     const parts: [ExportRef, string][] = []
-    for (const [index, ref] of refs.entries()) {
-      const end = endOf(known[index])
+    for (const ref of refs) {
+      const end = endOf(byRef.get(ref))
       if (end === undefined) return false
       parts.push([ref, end])
     }
@@ -71,21 +81,24 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
 
   // A hundred exports are a millisecond of work, their validation included. When a proxy restarts, all
   // browsers come back at once, so each of them gets a turn of the event loop of its own.
-  const onRoute = { schema, exposeHeadRoute: false, preValidation: nextTurn }
+  const config = { takesTicket: true, turnAway: turnAwayFrom(streams) }
+  const onRoute = { schema, exposeHeadRoute: false, preValidation: nextTurn, config }
   app.withTypeProvider<ZodTypeProvider>().get('/events', onRoute, async (request, reply) => {
     requireEventStream(request.headers.accept)
-    const refs = refsOf(request.query.export)
+    const asked = entry.enterMany(request, 'status', idsOf(request.query.export))
+    const { account } = asked
+    const mine = asked.refs.filter((ref) => !asked.foreign.has(ref))
     const id = lastEventId(request, request.query)
-    if (await hasSeenTheEnd(refs, id)) return noContent(request, reply)
-    const isDoubted = await mayHaveSeenMore(refs, id, frames, watch)
+    if (await hasSeenTheEnd({ ...asked, mine }, id)) return noContent(request, reply)
+    const isDoubted = await mayHaveSeenMore(asked, id, frames)
     if (!admits(request, reply, streams)) return reply
-    const stream = openStream(request, reply, refs, { frames, isDoubted }, options)
+    const stream = openStream(request, reply, { ...asked, frames, isDoubted }, options)
     begin(reply, stream)
-    const told = isDoubted ? watch.confirm(refs, stream) : watch.firstOfMany(refs)
+    const told = isDoubted ? account?.watch.confirm(mine, stream) : account?.watch.firstOfMany(mine)
     // The problem of one export is dispatched to its topic, and the stream tells it by an event.
     // So nothing but an unexpected error arrives here.
     const unexpected = 'an operation failed because of an unexpected error'
-    told.catch((error) => logger.error({ err: error }, unexpected))
+    told?.catch((error) => logger.error({ err: error }, unexpected))
     return reply
   })
 }
@@ -101,8 +114,8 @@ const endOf = (known: Reading | Problem | undefined): string | undefined => {
 }
 
 /** Each export once, in the order in which the caller asked for them. */
-const refsOf = (names: readonly string[]): ExportRef[] =>
+const idsOf = (names: readonly string[]) =>
   [...new Set(names)].map((name) => {
     const [campaignId = '', exportId = ''] = name.split('/')
-    return { account: DEFAULT_ACCOUNT, campaignId, exportId }
+    return { campaignId, exportId }
   })

@@ -76,12 +76,14 @@ const schema: FastifySchema = {
   },
 }
 
+const OPEN = { open: true }
+
 /** Serves the live page and its parts, byte for byte as they are in the source. */
 export const pageRoutes = (app: FastifyInstance, { readyMade }: PageRoutesOptions) => {
   const read = (name: string, type: string) =>
     staticFile(new URL(`../../page/${name}`, import.meta.url), type)
   const index = read('index.html', HTML)
-  app.get('/', { schema }, (request, reply) => {
+  app.get('/', { schema, config: OPEN }, (request, reply) => {
     reply.header('content-security-policy', POLICY).header('referrer-policy', 'no-referrer')
     return sendStatic(request, reply, index)
   })
@@ -96,7 +98,7 @@ export const pageRoutes = (app: FastifyInstance, { readyMade }: PageRoutesOption
   for (const [name, file] of [...parts, ['ready-made.json', offered] as const]) {
     // These files belong to the page and not to the gateway's interface. They may change with every
     // version, so the document does not show them.
-    app.get(`/page/${name}`, { schema: { hide: true } }, (request, reply) =>
+    app.get(`/page/${name}`, { schema: { hide: true }, config: OPEN }, (request, reply) =>
       sendStatic(request, reply, file),
     )
   }

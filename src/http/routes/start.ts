@@ -1,15 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { DEFAULT_ACCOUNT } from '../../exports/export.ts'
-import type { Starter } from '../../exports/starting/starter.ts'
+import type { Entry } from '../entry.ts'
 import { refuseForeignPages } from '../foreign-page.ts'
 import { ignoreBodies } from '../ignored-body.ts'
 import { START_EXAMPLES } from '../openapi/examples.ts'
-import { COMMON_PROBLEMS, problemResponses, START_HEADERS } from '../openapi/responses.ts'
+import {
+  ACCESS_PROBLEMS,
+  COMMON_PROBLEMS,
+  problemResponses,
+  START_HEADERS,
+} from '../openapi/responses.ts'
 import { campaignParams, startedExport, startHeaders } from '../openapi/schemas.ts'
+import { SECURITY } from '../openapi/security.ts'
 
 interface StartRouteOptions {
-  readonly starter: Starter
+  readonly entry: Pick<Entry, 'enter'>
   /** Where callers reach the gateway: `PUBLIC_URL`. Pages of its host may start exports. */
   readonly publicUrl: URL | undefined
 }
@@ -22,6 +27,7 @@ const schema = {
     'Starts one export of the statistics of a campaign. From then on the gateway follows the export until it is final. The gateway makes one call to lemlist and never repeats it. A request that is repeated with the same `Idempotency-Key` within 24 h gets the first answer, and does not start a second export. GET and HEAD answer 405, because a start has a side effect. The gateway ignores a body of up to 16 KiB, whatever its type is. It refuses pages of a foreign origin.',
   params: campaignParams,
   headers: startHeaders,
+  security: SECURITY.credential,
   response: {
     201: {
       description: "lemlist has started the export. The body is lemlist's object, byte for byte.",
@@ -31,7 +37,9 @@ const schema = {
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
-      'forbidden',
+      ...ACCESS_PROBLEMS,
+      'rate-limited',
+      'overloaded',
       'campaign-not-found',
       'idempotency-in-progress',
       'start-outcome-unknown',
@@ -46,16 +54,13 @@ const schema = {
   },
 } as const
 
-/** The name of every caller, because the gateway does not tell callers apart. */
-const ANONYMOUS = 'anonymous'
-
 /**
  * Serves the start, by POST only. Programs follow links and repeat failed GETs by themselves. If the
  * start were a GET, they would start exports by accident.
  */
 export const startRoute = async (
   app: FastifyInstance,
-  { starter, publicUrl }: StartRouteOptions,
+  { entry, publicUrl }: StartRouteOptions,
 ): Promise<void> => {
   const onRequest = refuseForeignPages(publicUrl)
   // The scope keeps what it does to bodies away from all other routes.
@@ -69,9 +74,11 @@ export const startRoute = async (
         async (request, reply) => {
           const { campaignId } = request.params
           const key = request.headers['idempotency-key']
-          const once = key === undefined ? undefined : { caller: ANONYMOUS, key }
-          const campaign = { account: DEFAULT_ACCOUNT, campaignId }
-          const { exportId, body } = await starter.start(campaign, once)
+          request.deed = { action: 'start', campaign: campaignId }
+          const { account, caller, ref } = entry.enter(request, 'start', { campaignId })
+          const once = key === undefined ? undefined : { caller: caller.id, key }
+          const { exportId, body } = await account.starter.start(ref, once)
+          request.deed = { ...request.deed, export: exportId }
           return (
             reply
               .code(201)

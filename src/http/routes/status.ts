@@ -1,18 +1,23 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { DEFAULT_ACCOUNT, type ExportRef } from '../../exports/export.ts'
-import type { Reader } from '../../exports/reading/reader.ts'
-import type { Watch } from '../../exports/watching/watch.ts'
+import type { ExportRef } from '../../exports/export.ts'
+import type { AccountParts, Entry } from '../entry.ts'
 import type { Streams } from '../events/streams.ts'
 import { STATUS_EXAMPLES } from '../openapi/examples.ts'
-import { COMMON_PROBLEMS, nothing, problemResponses, STATUS_HEADERS } from '../openapi/responses.ts'
+import {
+  ACCESS_PROBLEMS,
+  COMMON_PROBLEMS,
+  nothing,
+  problemResponses,
+  STATUS_HEADERS,
+} from '../openapi/responses.ts'
 import { exportParams, exportStatus, statusHeaders } from '../openapi/schemas.ts'
+import { SECURITY } from '../openapi/security.ts'
 import { type AnswerOptions, sendStatus } from '../status/answer.ts'
 import { waitPreference } from '../status/preference.ts'
 
 interface StatusRouteOptions extends AnswerOptions {
-  readonly reader: Reader
-  readonly watch: Watch
+  readonly entry: Pick<Entry, 'enter'>
   readonly streams: Pick<Streams, 'draining' | 'max'>
 }
 
@@ -24,6 +29,7 @@ const schema = {
     'Mirrors lemlist: the body is its JSON, byte for byte. A final status comes from the cache, every other one from lemlist. Concurrent reads of one export share one call to lemlist.',
   params: exportParams,
   headers: statusHeaders,
+  security: SECURITY.credential,
   response: {
     200: {
       description: 'What lemlist says now, or what it said last.',
@@ -34,6 +40,9 @@ const schema = {
     ...problemResponses(
       'invalid-id',
       ...COMMON_PROBLEMS,
+      ...ACCESS_PROBLEMS,
+      'rate-limited',
+      'overloaded',
       'export-not-found',
       'campaign-not-found',
       'export-timed-out',
@@ -49,17 +58,22 @@ const schema = {
 
 /** Serves the mirror. A cache hit costs one look-up and a reply with bytes that are prepared. */
 export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) => {
-  const { reader, watch, streams } = options
+  const { entry, streams } = options
   let waiting = 0
 
   /**
-   * Holds the answer until the export is over, `seconds` have passed, the caller leaves or the
-   * gateway stops.
+   * Holds the answer until the export is over, `seconds` have passed, the caller leaves, the account
+   * is closed or the gateway stops.
    */
-  const held = async (request: FastifyRequest, ref: ExportRef, seconds: number) => {
+  const held = async (
+    request: FastifyRequest,
+    { watch, closed }: AccountParts,
+    ref: ExportRef,
+    seconds: number,
+  ) => {
     waiting += 1
     try {
-      return await watch.wait(ref, seconds * 1_000, [request.signal, streams.draining])
+      return await watch.wait(ref, seconds * 1_000, [request.signal, streams.draining, closed])
     } finally {
       waiting -= 1
     }
@@ -68,16 +82,16 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
   app
     .withTypeProvider<ZodTypeProvider>()
     .get('/campaigns/:campaignId/export/:exportId/status', { schema }, async (request, reply) => {
-      const { params } = request
-      const ref = { account: DEFAULT_ACCOUNT, ...params }
       const wait = waitPreference(request.headers.prefer)
       // As many requests may wait as there may be streams (`SSE_MAX_STREAMS`). Further ones are
       // answered at once.
       const holds = wait !== undefined && waiting < streams.max
       if (holds) reply.header('preference-applied', `wait=${wait}`)
+      const { account, ref } = entry.enter(request, 'status', request.params)
+      const { reader } = account
       const reading =
-        reader.peek(ref) ?? (await (holds ? held(request, ref, wait) : reader.read(ref)))
-      sendStatus(request, reply, params, reading, options)
+        reader.peek(ref) ?? (await (holds ? held(request, account, ref, wait) : reader.read(ref)))
+      sendStatus(request, reply, request.params, reading, options)
       return reply
     })
 }

@@ -15,7 +15,14 @@ const seconds = (ms: number): number => Math.max(0, Math.floor(ms / 1_000))
 export interface AnswerOptions {
   readonly intervals: PollIntervals
   readonly bodies: Bodies
+  /**
+   * Whether callers or accounts are told apart. Then a browser must not give what it has kept of one
+   * of them to another one.
+   */
+  readonly varies: () => boolean
 }
+
+const VARY = 'Authorization, X-Api-Key, X-Lemlist-Account'
 
 /** Sends lemlist's bytes, with the headers that tell callers and caches how to treat them. */
 export const sendStatus = (
@@ -23,7 +30,7 @@ export const sendStatus = (
   reply: FastifyReply,
   params: ExportParams,
   reading: Reading,
-  { intervals, bodies }: AnswerOptions,
+  { intervals, bodies, varies }: AnswerOptions,
 ): void => {
   const { snapshot, keptUntil } = reading
   const now = Date.now()
@@ -44,6 +51,10 @@ export const sendStatus = (
         : // A cache subtracts `Age` from `max-age` (RFC 9111, 4.2), so both count from lemlist's word.
           `private, max-age=${age + Math.min(LONGEST_FRESH_S, secondsLeft)}`,
     )
+  if (keptUntil !== undefined && varies()) {
+    const before = reply.getHeader('vary')
+    reply.header('vary', before === undefined ? VARY : `${String(before)}, ${VARY}`)
+  }
   if (isPending(snapshot)) {
     const intervalMs = watchedIntervalMs(now - reading.firstSeenAt, intervals)
     reply.header('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))

@@ -103,7 +103,7 @@ describe('a reload of the lemlist keys', () => {
   it('uses the new key for the next call', async () => {
     const { lemlist, accounts, read } = await setUp()
     await read(SALES)
-    await accounts.reload(keysOf({ sales: 'key-next', emea: 'key-emea' }))
+    accounts.reload(keysOf({ sales: 'key-next', emea: 'key-emea' }))
     await expect(read(SALES)).rejects.toMatchObject({ code: 'campaign-not-found' })
     const sent = lemlist.calls.map(({ authorization = '' }) =>
       Buffer.from(authorization.slice('Basic '.length), 'base64').toString(),
@@ -114,7 +114,7 @@ describe('a reload of the lemlist keys', () => {
   it('adds an account, which follows its exports', async () => {
     const { lemlist, accounts, read } = await setUp()
     accounts.start()
-    await accounts.reload(keysOf({ sales: 'key-sales', emea: 'key-emea', third: 'key-sales' }))
+    accounts.reload(keysOf({ sales: 'key-sales', emea: 'key-emea', third: 'key-sales' }))
     expect(accounts.names()).toEqual(['sales', 'emea', 'third'])
     await read({ ...SALES, account: 'third' })
     await lemlist.waitForCalls(2, ({ exportId }) => exportId === 'axp_sales')
@@ -125,7 +125,10 @@ describe('a reload of the lemlist keys', () => {
     accounts.start()
     await read(SALES)
     const gone = accounts.get('sales')
-    expect(await accounts.reload(keysOf({ emea: 'key-emea' }))).toEqual(['sales'])
+    expect(accounts.reload(keysOf({ emea: 'key-emea' }))).toMatchObject({
+      changes: ['account sales: removed'],
+      gone: ['sales'],
+    })
     expect(accounts.get('sales')).toBeUndefined()
     expect(accounts.names()).toEqual(['emea'])
     expect(gone?.closed.aborted).toBe(true)
@@ -133,14 +136,14 @@ describe('a reload of the lemlist keys', () => {
     await read(EMEA)
     await lemlist.waitForCalls(2, ({ exportId }) => exportId === 'axp_emea')
     expect(callsOf(SALES)).toHaveLength(before)
-    await accounts.reload(keysOf({ emea: 'key-emea', sales: 'key-sales' }))
+    accounts.reload(keysOf({ emea: 'key-emea', sales: 'key-sales' }))
     await lemlist.waitForCalls(before + 1, ({ exportId }) => exportId === 'axp_sales')
   })
 
   it('gives the same list of names as long as the accounts stay', async () => {
     const { accounts } = await setUp()
     const names = accounts.names()
-    await accounts.reload(keysOf({ sales: 'key-next', emea: 'key-emea' }))
+    accounts.reload(keysOf({ sales: 'key-next', emea: 'key-emea' }))
     expect(accounts.names()).toBe(names)
   })
 })

@@ -35,7 +35,8 @@ describe('refused without a stream and without a call to lemlist:', () => {
     ['/events?export=cam_A/axp_A%0aid:%201', 'invalid-request'],
     [`/events?${repeated(101)}`, 'invalid-request'],
     [`/events?${TWO}&x=${'y'.repeat(8_192)}`, 'uri-too-long'],
-    [`${eventsPath(REF)}?x=${'y'.repeat(2_048)}`, 'uri-too-long'],
+    [`${eventsPath(REF)}?ticket=${'y'.repeat(8_192)}`, 'uri-too-long'],
+    [`${statusPath(REF)}?x=${'y'.repeat(2_048)}`, 'uri-too-long'],
   ])('%s', async (target, code) => {
     const { lemlist } = gateway()
     lemlist.clearCalls()

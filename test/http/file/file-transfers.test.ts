@@ -1,6 +1,8 @@
 import { type IncomingMessage, request } from 'node:http'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Caller, SCOPES } from '../../../src/access/caller.ts'
+import type { AccountParts, Entry } from '../../../src/http/entry.ts'
 import { fileRoute } from '../../../src/http/routes/file.ts'
 import { createServer } from '../../../src/http/server.ts'
 import {
@@ -181,14 +183,23 @@ describe('a caller who takes nothing', () => {
     const ended = new Promise<void>((resolve) => body.once('close', resolve))
     const head = { status: 200, length: undefined, framed: true, range: undefined } as const
     const answer = { ...head, servesRanges: false, body }
-    const files = { open: async () => answer }
+    // The route uses nothing else of an account.
+    const account = { files: { open: async () => answer } } as unknown as AccountParts
+    const rights = { campaigns: undefined, exports: new Set<string>(), scopes: new Set(SCOPES) }
+    const caller: Caller = {
+      ...{ name: 'anonymous', id: 'anonymous', proof: 'none', accounts: ['default'] },
+      ...rights,
+    }
+    const entry: Pick<Entry, 'enter'> = {
+      enter: (_request, _scope, ids) => ({ account, caller, ref: { ...ids, account: 'default' } }),
+    }
     const app = createServer({
       logger: memoryLogger().logger,
       loopback: true,
       draining: () => false,
     })
     onTestFinished(() => app.close())
-    fileRoute(app, { files, stuckMs: 300 })
+    fileRoute(app, { entry, stuckMs: 300 })
     const stalled = await openFile((await app.listen({ port: 0 })) + filePath())
     stalled.pause()
     await ended

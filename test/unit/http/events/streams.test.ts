@@ -1,14 +1,16 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { Holder } from '../../../../src/http/events/holders.ts'
 import { createStreams, type OpenStream } from '../../../../src/http/events/streams.ts'
 import { useFakeTime } from '../../../helpers/fake-time.ts'
 
 const HEARTBEAT_MS = 15_000
 const MAX_AGE_MS = 600_000
 
-const start = ({ max = 10_000, drainMs = 10_000 } = {}) => {
+const start = ({ max = 10_000, maxPerCaller = 10_000, drainMs = 10_000 } = {}) => {
   useFakeTime()
   const streams = createStreams({
     max,
+    maxPerCaller,
     cut: 'abrupt',
     drainMs,
     heartbeatMs: HEARTBEAT_MS,
@@ -22,6 +24,7 @@ const start = ({ max = 10_000, drainMs = 10_000 } = {}) => {
     {
       expiresAt = Number.POSITIVE_INFINITY,
       stuckSince = () => undefined as number | undefined,
+      holder = { caller: undefined, account: 'default' } as Holder,
     } = {},
   ) => {
     for (let number = 0; number < count; number += 1) {
@@ -34,7 +37,7 @@ const start = ({ max = 10_000, drainMs = 10_000 } = {}) => {
           streams.remove(stream)
         },
       }
-      streams.add(stream)
+      streams.add(stream, holder)
     }
   }
   const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
@@ -42,6 +45,26 @@ const start = ({ max = 10_000, drainMs = 10_000 } = {}) => {
 }
 
 describe('the open streams', () => {
+  it('are bounded for each caller, and not for those who are not told apart', () => {
+    const { streams, open } = start({ maxPerCaller: 2 })
+    open(2, { holder: { caller: 'key:crm', account: 'sales' } })
+    open(5, { holder: { caller: undefined, account: 'sales' } })
+    expect(streams.hasRoomFor('key:crm')).toBe(false)
+    expect(streams.hasRoomFor('key:bi')).toBe(true)
+    expect(streams.hasRoomFor(undefined)).toBe(true)
+    streams.cutAccount('sales')
+    expect(streams.hasRoomFor('key:crm')).toBe(true)
+  })
+
+  it('of one account are cut when it is closed, and no others', () => {
+    const { streams, log, open } = start()
+    open(2, { holder: { caller: 'key:crm', account: 'sales' } })
+    open(3, { holder: { caller: 'key:crm', account: 'emea' } })
+    streams.cutAccount('sales')
+    expect(log.map(({ did }) => did)).toEqual(['closed', 'closed'])
+    expect(streams.size()).toBe(3)
+  })
+
   it('are bounded', () => {
     const { streams, open } = start({ max: 3 })
     open(2)
@@ -100,7 +123,7 @@ describe('the open streams', () => {
         if (retryMs === undefined) streams.remove(stream)
       },
     }
-    streams.add(stream)
+    streams.add(stream, { caller: undefined, account: 'default' })
     await pass(MAX_AGE_MS)
     expect(log.map(({ did, retryMs }) => [did, retryMs])).toEqual([
       ['rotated', expect.any(Number)],

@@ -1,0 +1,90 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Authenticator } from '../access/authenticator.ts'
+import type { Caller } from '../access/caller.ts'
+import { Problem } from '../problems.ts'
+import { credentialOf, optionalCredentialOf } from './credentials.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls. Undefined until he is known, and on open routes. */
+    caller: Caller | undefined
+  }
+  interface FastifyContextConfig {
+    /** Whether the route needs no credential. */
+    open?: boolean
+    /** Whether the route takes a ticket in its query, for clients that cannot send headers. */
+    takesTicket?: boolean
+    /**
+     * Answers trouble that passes where an HTTP status would do harm: it ends an EventSource for
+     * good.
+     */
+    turnAway?: (request: FastifyRequest, reply: FastifyReply, problem: Problem) => void
+  }
+}
+
+interface AuthenticateOptions {
+  readonly authenticator: Authenticator
+  /** Whether callers must prove themselves. If not, nobody is counted or limited. */
+  readonly isRequired: boolean
+  /** How many requests each caller may make in a minute on this replica. */
+  readonly callerRateLimit: number
+}
+
+const MINUTE_MS = 60_000
+const CHALLENGE = 'Bearer'
+/** RFC 6750, section 3: the credential is expired, malformed or not known. */
+const CHALLENGE_BROKEN = 'Bearer error="invalid_token"'
+
+/** Sets `request.caller`, once for each request, before the route sees anything of it. */
+export const authenticateCallers = async (
+  app: FastifyInstance,
+  { authenticator, isRequired, callerRateLimit }: AuthenticateOptions,
+): Promise<void> => {
+  const collect = isRequired ? credentialOf : optionalCredentialOf
+  await app.register(rateLimit, { global: false })
+  const count = app.createRateLimit({
+    max: callerRateLimit,
+    timeWindow: MINUTE_MS,
+    keyGenerator: ({ caller }) => caller?.id ?? '',
+  })
+  app.decorateRequest('caller', undefined)
+
+  /** @throws Problem when the caller has made too many requests */
+  const limit = async (request: FastifyRequest): Promise<void> => {
+    const counted = await count(request)
+    if (counted.isAllowed || !counted.isExceeded) return
+    throw new Problem('rate-limited', 'This caller has reached its limit of requests a minute.', {
+      retryAfterMs: counted.ttl,
+    })
+  }
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const { config } = request.routeOptions
+    if (config.open === true || request.is404) return done()
+    let isBroken = false
+    const refuse = (error: unknown): void => {
+      if (error instanceof Problem && error.code === 'unauthenticated') {
+        reply.header('www-authenticate', isBroken ? CHALLENGE_BROKEN : CHALLENGE)
+      }
+      const passes = error instanceof Problem && error.retryable
+      if (passes && config.turnAway !== undefined) config.turnAway(request, reply, error)
+      // Whatever was thrown, the error handler makes a problem of it.
+      else done(error as Error)
+    }
+    const admit = (caller: Caller): void => {
+      request.caller = caller
+      if (!isRequired) done()
+      else limit(request).then(() => done(), refuse)
+    }
+    try {
+      const credential = collect(request, config.takesTicket === true)
+      isBroken = credential !== undefined
+      const caller = authenticator.authenticate(credential)
+      if (caller instanceof Promise) caller.then(admit, refuse)
+      else admit(caller)
+    } catch (error) {
+      refuse(error)
+    }
+  })
+}

@@ -1,0 +1,69 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Caller } from '../../access/caller.ts'
+import type { Word } from '../../exports/watching/hub.ts'
+import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
+import { callerOf } from '../entry.ts'
+import { exportParams } from '../openapi/schemas.ts'
+import { type Cut, sendAway } from './ending.ts'
+import { encodeEvent, spread } from './sse.ts'
+import { STREAM_HEADERS } from './stream.ts'
+import type { Streams } from './streams.ts'
+
+/** Who may open a stream, and how a client is turned away that must come back later. */
+
+/** A client that finds no room is told to come back late, so that others can leave meanwhile. */
+const REFUSED_RETRY_MS = { min: 10_000, max: 30_000 }
+const DRAINING_RETRY_MS = { min: 1_000, max: 3_000 }
+
+/**
+ * Turns a client away that must come back later: answers 200 and ends at once. Any other status
+ * would end a browser's EventSource for good.
+ *
+ * @param word the trouble to tell; undefined while the gateway stops
+ */
+const turnAway = (request: FastifyRequest, reply: FastifyReply, cut: Cut, word?: Word): void => {
+  const { min, max } = word === undefined ? DRAINING_RETRY_MS : REFUSED_RETRY_MS
+  reply.hijack()
+  const { raw } = reply
+  raw.on('error', () => {})
+  raw.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': request.id })
+  sendAway(raw, cut, spread(min, max), word && problemEvent(word, request))
+}
+
+const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): string => {
+  // The stream of many exports has no ids in its path. Before a caller is known, nobody has checked
+  // the ids.
+  const ids = exportParams.safeParse(params)
+  const problem = toDocument(new Problem(code, detail), id)
+  return encodeEvent({ event: 'problem', data: JSON.stringify({ ...problem, ...ids.data }) })
+}
+
+/** Whether one more stream may open. If not, this function has already turned the client away. */
+export const admits = (request: FastifyRequest, reply: FastifyReply, streams: Streams): boolean => {
+  const refuse = (code: ProblemCode, detail: string): false => {
+    turnAway(request, reply, streams.cut, { kind: 'trouble', code, detail })
+    return false
+  }
+  if (streams.isDraining()) {
+    turnAway(request, reply, streams.cut)
+    return false
+  }
+  if (!streams.hasRoom()) {
+    return refuse('overloaded', 'This gateway has reached its limit of open streams.')
+  }
+  if (streams.hasRoomFor(countedAs(callerOf(request)))) return true
+  return refuse('rate-limited', 'This caller has reached its limit of open streams.')
+}
+
+/** Where nobody proves who he is, all callers are one, and no limit of a caller makes sense. */
+export const countedAs = ({ id }: Caller): string | undefined =>
+  id === 'anonymous' ? undefined : id
+
+/**
+ * What the hook that authenticates does with trouble that passes. An HTTP status would end a
+ * browser's EventSource for good.
+ */
+export const turnAwayFrom =
+  ({ cut }: Pick<Streams, 'cut'>) =>
+  (request: FastifyRequest, reply: FastifyReply, { code, message }: Problem): void =>
+    turnAway(request, reply, cut, { kind: 'trouble', code, detail: message })
