@@ -8,7 +8,8 @@ import { loadConfig } from '../../src/config/config.ts'
 import { createLemlist, type LemlistOptions } from '../../src/sandbox/lemlist.ts'
 import { readSources } from '../../src/sources.ts'
 import { entry, KEYS } from './callers.ts'
-import { memoryLogger, type TestGateway } from './gateway.ts'
+import { logLines, memoryLogger, type TestGateway } from './gateway.ts'
+import { ask, rawRequest, type WireAnswer } from './wire.ts'
 
 /** The lemlist keys of the two accounts of `twoAccounts`. */
 export const LEMLIST_KEYS = { sales: 'lemlist-key-of-sales', emea: 'lemlist-key-of-emea' }
@@ -74,3 +75,60 @@ export const startAccessGateway = async (options: Options): Promise<AccessGatewa
     },
   }
 }
+
+/** An export of the account `sales`, and one of `emea`. Both are done at once. */
+export const SALES = { campaignId: 'cam_Sales1', exportId: 'axp_Sales1' }
+export const EMEA = { campaignId: 'cam_Emea1', exportId: 'axp_Emea1' }
+
+/** What the emulated lemlist knows: both exports, each of its team. */
+export const TWO_TEAMS: LemlistOptions = {
+  exports: [
+    { ...SALES, apiKey: LEMLIST_KEYS.sales, durationMs: 0 },
+    { ...EMEA, apiKey: LEMLIST_KEYS.emea, durationMs: 0 },
+  ],
+}
+
+interface Sent {
+  readonly method?: string
+  /** Header lines, as `Name: value`. */
+  readonly headers?: readonly string[]
+  readonly body?: string
+}
+
+/** Sends a request as bytes, and reads the answer to its end. */
+export const send = (
+  { url }: Pick<TestGateway, 'url'>,
+  target: string,
+  { method = 'GET', headers = [], body = '' }: Sent = {},
+): Promise<WireAnswer> => {
+  const length = body === '' ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]
+  return ask(
+    url,
+    rawRequest(target, { method, headers: ['Host: 127.0.0.1', ...headers, ...length], body }),
+  )
+}
+
+export const bearer = (credential: string): string => `Authorization: Bearer ${credential}`
+
+/** Makes a ticket with this key. */
+export const ticketOf = async (
+  gateway: Pick<TestGateway, 'url'>,
+  key: string,
+  wanted: Readonly<Record<string, unknown>>,
+  headers: readonly string[] = [],
+): Promise<string> => {
+  const answer = await send(gateway, '/tickets', {
+    method: 'POST',
+    headers: [bearer(key), 'Content-Type: application/json', ...headers],
+    body: JSON.stringify(wanted),
+  })
+  if (answer.status !== 201) throw new Error(`no ticket: ${answer.body}`)
+  const { ticket } = JSON.parse(answer.body)
+  return String(ticket)
+}
+
+/** The audit lines of a gateway, without what every log line has. */
+export const auditLines = ({ logs }: Pick<TestGateway, 'logs'>) =>
+  logLines(logs())
+    .filter(({ msg }) => msg === 'audit')
+    .map(({ level: _, time: __, pid: ___, hostname: ____, msg: _____, ...line }) => line)

@@ -35,12 +35,19 @@ export interface EventConnection {
 export interface ConnectOptions {
   readonly lastEventId?: string
   readonly accept?: string
+  /** Further headers, as `Name: value`. */
+  readonly headers?: readonly string[]
   readonly onEvent?: (event: Received) => void
 }
 
 export const openEvents = (
   url: string,
-  { lastEventId, accept = 'text/event-stream', onEvent = () => {} }: ConnectOptions = {},
+  {
+    lastEventId,
+    accept = 'text/event-stream',
+    headers = [],
+    onEvent = () => {},
+  }: ConnectOptions = {},
 ): EventConnection => {
   const { hostname, port, pathname, search } = new URL(url)
   const events: Received[] = []
@@ -76,9 +83,11 @@ export const openEvents = (
   }
 
   const socket = connect(Number(port), hostname)
-  const resume = lastEventId === undefined ? '' : `Last-Event-ID: ${lastEventId}\r\n`
+  const more = [...headers]
+  if (lastEventId !== undefined) more.push(`Last-Event-ID: ${lastEventId}`)
+  const lines = more.map((line) => `${line}\r\n`).join('')
   socket.write(
-    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: ${accept}\r\n${resume}\r\n`,
+    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: ${accept}\r\n${lines}\r\n`,
   )
   socket.on('data', (chunk: Buffer) => {
     if (status !== undefined) {
