@@ -85,11 +85,13 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const bodies = bodiesFor(config.fileUrlsBase)
   let stopped: Promise<void> | undefined
   const stopping = (): boolean => stopped !== undefined
+  const { corsOrigins } = config.access
   const server = createServer({
     logger,
     loopback: config.loopback,
     publicUrl: config.publicUrl,
     draining: stopping,
+    corsOrigins,
   })
   await authenticateCallers(server, {
     authenticator: access.authenticator,
@@ -102,7 +104,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   statusRoute(server, { entry, streams, intervals, bodies, varies })
   eventsRoute(server, { entry, streams, bodies, logger })
   manyEventsRoute(server, { entry, streams, bodies, logger })
-  await startRoute(server, { entry, publicUrl: config.publicUrl })
+  await startRoute(server, { entry, publicUrl: config.publicUrl, corsOrigins })
   fileRoute(server, { entry })
   await ticketsRoute(server, { entry, tickets: access.tickets })
   clientRoutes(server)

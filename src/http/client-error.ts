@@ -1,8 +1,10 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError } from 'fastify'
 import { Problem, toDocument } from '../problems.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { PROBLEM_TYPE } from './error-handler.ts'
+import type { CrossOrigin } from './origins/cross-origin.ts'
 import { newRequestId } from './request-id.ts'
 
 /**
@@ -15,7 +17,7 @@ const LINGER_MS = 1_000
  * Answers what Node's HTTP parser refuses. It never becomes a request and never reaches Fastify, so
  * this handler writes the problem to the socket itself.
  */
-export const clientErrorHandler = (logger: Logger) => {
+export const clientErrorHandler = (logger: Logger, { headersFor }: CrossOrigin) => {
   const refused = new WeakSet<Socket>()
   return (error: ConnectionError, socket: Socket): void => {
     // After the first refusal the parser reports an error for all further data of this socket, too.
@@ -23,7 +25,7 @@ export const clientErrorHandler = (logger: Logger) => {
     // Node's own field, which is only read here: the response that is being written to this socket.
     // A problem in the middle of another response would garble that response.
     const { _httpMessage: answering } = socket as {
-      _httpMessage?: { headersSent?: boolean } | null
+      _httpMessage?: Pick<ServerResponse, 'headersSent' | 'req'> | null
     }
     if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent === true) {
       socket.destroy()
@@ -31,6 +33,7 @@ export const clientErrorHandler = (logger: Logger) => {
     }
     const problem = clientProblem(error)
     const requestId = newRequestId()
+    const origin = answering ? answering.req.headers.origin : originIn(error)
     const body = JSON.stringify(toDocument(problem, requestId))
     logger.info(
       { requestId, route: 'unknown', status: problem.status, problem: problem.code },
@@ -43,6 +46,7 @@ export const clientErrorHandler = (logger: Logger) => {
       'Cache-Control: no-store',
       `X-Request-Id: ${requestId}`,
       'Connection: close',
+      ...Object.entries(headersFor(origin)).map(([name, value]) => `${name}: ${value}`),
     ]
     const answer = `${head.join('\r\n')}\r\n\r\n${body}`
     if (error.code?.startsWith('HPE_')) {
@@ -56,14 +60,31 @@ export const clientErrorHandler = (logger: Logger) => {
   }
 }
 
-const clientProblem = ({ code, rawPacket }: ConnectionError): Problem => {
+/** The types of Fastify call `rawPacket` the JSON form of a Buffer. It is a Buffer. */
+const packetOf = ({ rawPacket }: ConnectionError): Buffer => {
+  const packet: unknown = rawPacket
+  return Buffer.isBuffer(packet) ? packet : Buffer.alloc(0)
+}
+
+const ORIGIN_LINE = /\r\norigin:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)/gi
+
+/**
+ * The origin that a refused request names, if it has arrived. A page can make its browser send
+ * headers that are too large, and should be able to read the refusal.
+ */
+const originIn = (error: ConnectionError): string | undefined => {
+  const [head = ''] = packetOf(error).toString('latin1').split('\r\n\r\n', 1)
+  const [first, ...more] = [...head.matchAll(ORIGIN_LINE)]
+  return more.length === 0 ? first?.[1] : undefined
+}
+
+const clientProblem = (error: ConnectionError): Problem => {
+  const { code } = error
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new Problem('request-timeout', 'The request did not arrive in time.')
   }
   if (code === 'HPE_HEADER_OVERFLOW') {
-    // The types of Fastify call this the JSON form of a Buffer. It is a Buffer.
-    const packet: unknown = rawPacket
-    return Buffer.isBuffer(packet) && packet.subarray(0, 4096).indexOf('\r\n') === -1
+    return packetOf(error).subarray(0, 4096).indexOf('\r\n') === -1
       ? new Problem('uri-too-long', 'The URL is too long.')
       : new Problem('header-too-large', 'The headers are larger than 16 KiB.')
   }

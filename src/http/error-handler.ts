@@ -4,6 +4,7 @@ import { Problem, type ProblemCode, toDocument } from '../problems.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { logAtEnd } from './request-log.ts'
 import { pathOf } from './request-target.ts'
+import type { MethodsOf } from './route-methods.ts'
 
 /**
  * The only place that turns an error into a Fastify reply. What never becomes a request is answered
@@ -92,25 +93,13 @@ export const frameworkErrorHandler =
 const OF_THE_BODY: ReadonlySet<ProblemCode> = new Set(['invalid-request', 'unsupported-media-type'])
 
 /** Answers all errors of a request, unknown routes, and known routes asked with a wrong method. */
-export const handleErrors = (app: FastifyInstance): void => {
-  const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
-  app.addHook('onRoute', ({ url, method }) => {
-    const route = routes.get(url) ?? { pattern: patternOf(url), methods: new Set() }
-    for (const one of [method].flat()) route.methods.add(one)
-    routes.set(url, route)
-  })
+export const handleErrors = (app: FastifyInstance, methodsOf: MethodsOf): void => {
   const unknownRoute = (request: FastifyRequest): Problem => {
-    const path = pathOf(request.url)
-    const methods = new Set(
-      [...routes.values()].flatMap((route) => (route.pattern.test(path) ? [...route.methods] : [])),
-    )
-    // Fastify registers `/docs` with a twin `/docs/`, and reports only the HEAD of that twin to the
-    // hook above. Every HEAD has its GET, so GET is added here.
-    if (methods.has('HEAD')) methods.add('GET')
-    return methods.size === 0 || methods.has(request.method)
+    const methods = methodsOf(pathOf(request.url))
+    return methods.length === 0 || methods.includes(request.method)
       ? new Problem('not-found', 'There is no such route.')
       : new Problem('method-not-allowed', 'The route does not have this method.', {
-          allow: [...methods].sort().join(', '),
+          allow: methods.join(', '),
         })
   }
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, unknownRoute(request)))
@@ -122,11 +111,3 @@ export const handleErrors = (app: FastifyInstance): void => {
     return sendProblem(request, reply, besideThePoint ? unknownRoute(request) : problem)
   })
 }
-
-const patternOf = (url: string): RegExp =>
-  new RegExp(
-    `^${url
-      .replace(/[.+?^$()[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replace(/:[A-Za-z]+/g, '[^/]*')}$`,
-  )

@@ -3,12 +3,16 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { Logger } from '../telemetry/log.ts'
 import { clientErrorHandler } from './client-error.ts'
 import { frameworkErrorHandler, handleErrors } from './error-handler.ts'
+import { allowPages, createCrossOrigin } from './origins/cross-origin.ts'
 import { type GuardOptions, guardRequests } from './request-guard.ts'
 import { requestIdOf } from './request-id.ts'
 import { logRequests } from './request-log.ts'
+import { noteMethods } from './route-methods.ts'
 
 export interface ServerOptions extends GuardOptions {
   readonly logger: Logger
+  /** The origins of pages that may call: `CORS_ORIGINS`. Default: none. */
+  readonly corsOrigins?: readonly string[]
 }
 
 const MAX_HEADER_BYTES = 16 * 1024
@@ -16,7 +20,8 @@ const MAX_BODY_BYTES = 16 * 1024
 
 /** Creates a Fastify instance without routes: all limits are set, and every error is a problem. */
 export const createServer = (options: ServerOptions): FastifyInstance => {
-  const { logger } = options
+  const { logger, corsOrigins = [] } = options
+  const crossOrigin = createCrossOrigin(corsOrigins)
   const app = Fastify({
     // The gateway writes one log line for each request itself. One line costs less than Fastify's
     // two, and it never holds a raw URL.
@@ -40,7 +45,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
       // empty body.
       requireHostHeader: false,
     },
-    clientErrorHandler: clientErrorHandler(logger),
+    clientErrorHandler: clientErrorHandler(logger, crossOrigin),
     frameworkErrors: frameworkErrorHandler(logger),
   })
   app.setValidatorCompiler(validatorCompiler)
@@ -50,6 +55,9 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   logRequests(app, logger)
   guardRequests(app, options)
-  handleErrors(app)
+  const methodsOf = noteMethods(app)
+  // Pages of other origins are nobody's concern unless the operator has named some.
+  if (corsOrigins.length > 0) allowPages(app, crossOrigin, methodsOf)
+  handleErrors(app, methodsOf)
   return app
 }

@@ -1,30 +1,11 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { browserObstacle } from '../helpers/chromium.ts'
+import { startForeignSite } from '../helpers/foreign-site.ts'
 import { logLines } from '../helpers/gateway.ts'
 import { sharedBrowser } from '../helpers/live-page.ts'
 import { isStart, startGatewayWithCampaign, startPath } from '../helpers/starts.ts'
 
 const obstacle = browserObstacle()
-
-/** A page of a site that has nothing to do with the gateway. @returns its URL */
-const startForeignSite = async (): Promise<string> => {
-  const server = createServer((_, answer) => {
-    answer.setHeader('content-type', 'text/html')
-    answer.end('<title>a foreign page</title>')
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  // A server that listens on TCP has such an address. To a browser, `localhost` and `127.0.0.1` are
-  // two sites, and the gateway is called by the other name.
-  return `http://localhost:${(server.address() as AddressInfo).port}/`
-}
 
 /** What such a page can send without a CORS preflight. These are texts, because a browser runs them. */
 const ATTACKS: Readonly<Record<string, string>> = {

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Entry } from '../entry.ts'
-import { refuseForeignPages } from '../foreign-page.ts'
 import { ignoreBodies } from '../ignored-body.ts'
 import { START_EXAMPLES } from '../openapi/examples.ts'
 import {
@@ -12,11 +11,14 @@ import {
 } from '../openapi/responses.ts'
 import { campaignParams, startedExport, startHeaders } from '../openapi/schemas.ts'
 import { SECURITY } from '../openapi/security.ts'
+import { refuseForeignPages } from '../origins/foreign-page.ts'
 
 interface StartRouteOptions {
   readonly entry: Pick<Entry, 'enter'>
   /** Where callers reach the gateway: `PUBLIC_URL`. Pages of its host may start exports. */
   readonly publicUrl: URL | undefined
+  /** The origins of pages that may call: `CORS_ORIGINS`. They may start exports, too. */
+  readonly corsOrigins: readonly string[]
 }
 
 const schema = {
@@ -24,7 +26,7 @@ const schema = {
   tags: ['exports'],
   summary: 'Start an export',
   description:
-    'Starts one export of the statistics of a campaign. From then on the gateway follows the export until it is final. The gateway makes one call to lemlist and never repeats it. A request that is repeated with the same `Idempotency-Key` within 24 h gets the first answer, and does not start a second export. GET and HEAD answer 405, because a start has a side effect. The gateway ignores a body of up to 16 KiB, whatever its type is. It refuses pages of a foreign origin.',
+    'Starts one export of the statistics of a campaign. From then on the gateway follows the export until it is final. The gateway makes one call to lemlist and never repeats it. A request that is repeated with the same `Idempotency-Key` within 24 h gets the first answer, and does not start a second export. GET and HEAD answer 405, because a start has a side effect. The gateway ignores a body of up to 16 KiB, whatever its type is. It refuses pages of a foreign origin that is not in `CORS_ORIGINS`.',
   params: campaignParams,
   headers: startHeaders,
   security: SECURITY.credential,
@@ -60,9 +62,9 @@ const schema = {
  */
 export const startRoute = async (
   app: FastifyInstance,
-  { entry, publicUrl }: StartRouteOptions,
+  { entry, publicUrl, corsOrigins }: StartRouteOptions,
 ): Promise<void> => {
-  const onRequest = refuseForeignPages(publicUrl)
+  const onRequest = refuseForeignPages({ publicUrl, corsOrigins })
   // The scope keeps what it does to bodies away from all other routes.
   await app.register((scope, _options, done) => {
     ignoreBodies(scope)

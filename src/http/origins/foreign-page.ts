@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { Problem } from '../problems.ts'
-import { isSameHost } from './request-target.ts'
+import { Problem } from '../../problems.ts'
+import { isSameHost } from '../request-target.ts'
 
 /**
  * A browser sends a simple POST to another origin without asking first (no CORS preflight). So a
@@ -8,9 +8,23 @@ import { isSameHost } from './request-target.ts'
  * A page cannot change the two headers that are read here.
  */
 
-const isForeign = ({ headers }: FastifyRequest, publicUrl: URL | undefined): boolean => {
+interface HomeOptions {
+  /**
+   * Where callers reach the gateway: `PUBLIC_URL`. A page of its host is no foreign one, even when a
+   * proxy has changed `Host`.
+   */
+  readonly publicUrl: URL | undefined
+  /** The origins of pages that may call: `CORS_ORIGINS`. */
+  readonly corsOrigins: readonly string[]
+}
+
+const isForeign = (
+  { headers }: FastifyRequest,
+  { publicUrl, corsOrigins }: HomeOptions,
+): boolean => {
   const { host, origin, 'sec-fetch-site': site } = headers
   if (origin === undefined || origin === '') return site === 'cross-site'
+  if (corsOrigins.includes(origin)) return false
   // A page without an origin of its own, such as a file or a sandboxed frame, sends `null`.
   if (!/^https?:/i.test(origin) || !URL.canParse(origin)) return true
   const { host: theirs, protocol } = new URL(origin)
@@ -18,17 +32,12 @@ const isForeign = ({ headers }: FastifyRequest, publicUrl: URL | undefined): boo
   return publicUrl === undefined || !isSameHost(theirs, publicUrl.host, protocol)
 }
 
-/**
- * Makes a hook that refuses requests of pages of another origin.
- *
- * @param publicUrl where callers reach the gateway: `PUBLIC_URL`. A page of its host is no foreign
- * one, even when a proxy has changed `Host`.
- */
+/** Makes a hook that refuses requests of pages of an origin that may not call. */
 export const refuseForeignPages =
-  (publicUrl: URL | undefined) =>
+  (home: HomeOptions) =>
   (request: FastifyRequest, _reply: unknown, done: (refusal?: Problem) => void): void => {
     done(
-      isForeign(request, publicUrl)
+      isForeign(request, home)
         ? new Problem('forbidden', 'A page of another origin may not do this.')
         : undefined,
     )
