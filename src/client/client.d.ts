@@ -90,8 +90,9 @@ export interface ExportStatus {
 export interface ProblemMembers {
   /**
    * What went wrong, for programs: a code of the gateway such as `export-not-found`. The client
-   * adds two codes. `disconnected` = no answer came. `unexpected-answer` = the answer did not come
-   * from the gateway, but from a proxy, for example.
+   * adds three codes. `disconnected` = no answer came. `unexpected-answer` = the answer did not come
+   * from the gateway, but from a proxy, for example. `no-ticket` = the `ticket` function failed, so
+   * nothing was sent.
    */
   code: string
   /** The HTTP status. 0 when no answer came. */
@@ -112,7 +113,7 @@ export interface ProblemMembers {
   campaignId?: string | undefined
   /** The export that the problem is about, if it came on a stream. */
   exportId?: string | undefined
-  /** The error behind `disconnected`. */
+  /** The error behind `disconnected` or `no-ticket`. */
   cause?: unknown
 }
 
@@ -134,6 +135,20 @@ export declare class GatewayProblem extends Error {
   constructor(problem: ProblemMembers)
 }
 
+/**
+ * Brings a ticket: the `ticket` in the gateway's answer to `POST /tickets`. A page asks its own
+ * backend for it, and only the backend has a key of the gateway.
+ *
+ * ```js
+ * const ticket = async () => {
+ *   const response = await fetch('/ticket', { method: 'POST' })
+ *   if (!response.ok) throw new Error(`no ticket: ${response.status}`)
+ *   return (await response.json()).ticket
+ * }
+ * ```
+ */
+export type TicketSource = () => Promise<string>
+
 type HeaderValues = Headers | Record<string, string> | [string, string][]
 
 /** Options of every request to the gateway. */
@@ -148,6 +163,41 @@ export interface RequestOptions {
    * reconnects, so that it can return a fresh token.
    */
   headers?: HeaderValues | (() => HeaderValues | Promise<HeaderValues>) | undefined
+  /**
+   * Where the client gets its tickets from. It sends them as `Authorization: Bearer`, on streams
+   * too, so that no ticket stands in an address. Only `downloadLink` puts one into a URL.
+   *
+   * Pass the same function to every call, and not a new one each time. For each function the client
+   * keeps the last ticket, and uses it for all calls with that function. It calls the function:
+   *
+   * - for the first request;
+   * - for the first request after nine tenths of the ticket's life, or 30 seconds before the end of
+   *   a life of more than five minutes. The life is what the ticket itself says: a ticket is a JWT
+   *   with an `exp`. Of a token that says nothing, the client assumes five minutes. Each reconnect
+   *   of a stream is a request, so it goes out with a ticket that is valid, and with the id of the
+   *   last event. A stream that is open when its ticket ends stays open;
+   * - when the gateway answers 401: once, and the request is sent once more. When that is refused
+   *   too, the caller is told the 401 as a problem. After that the client does not replace a refused
+   *   ticket for a second, then two, four and so on up to half a minute, until a ticket is accepted.
+   *
+   * Requests that need a ticket at the same time wait for one call of the function, for at most 30
+   * seconds. When it throws a `GatewayProblem`, the client passes that on. Any other error, and an
+   * answer that is no string, becomes a problem `no-ticket` with status 0. A watch tells such a
+   * problem to `onProblem` and tries again; to end the watch, for example because the user has
+   * signed out, throw a `GatewayProblem` with status 401, or abort the `signal`.
+   */
+  ticket?: TicketSource | undefined
+  /**
+   * A key of the gateway, `leg_…`, which is sent as `X-Api-Key`. For backends: whoever can read the
+   * code of a page can read a key in it. Give a key or a ticket: the gateway refuses both at once.
+   * For a token of an identity provider, use `ticket` or `headers`.
+   */
+  apiKey?: string | undefined
+  /**
+   * Which lemlist account to use, for callers that may use several: sent as `X-Lemlist-Account`.
+   * Default: the caller's first. A ticket is for one account already and needs no `account`.
+   */
+  account?: string | undefined
   /** Aborts the request or the watch at once. It then rejects with the reason of the signal. */
   signal?: AbortSignal | undefined
   /** The `fetch` to use. Default: the global one. */
@@ -250,6 +300,62 @@ export declare const startExport: (
 
 /**
  * Returns the URL at which the gateway serves the CSV of an export that is done. Navigate to it or
- * put it in a link. Makes no request itself.
+ * put it in a link. Makes no request itself. A gateway that wants to know its callers refuses this
+ * URL: use `downloadLink`.
  */
 export declare const downloadUrl: (options: ExportRef & { baseUrl?: string | undefined }) => string
+
+/**
+ * Resolves to the URL of the CSV with a valid ticket in it: `…/file?ticket=…`. Without the option
+ * `ticket` it is the same as `downloadUrl`. Ask for it when somebody presses the link, because a
+ * ticket ends: until then whoever has the URL can fetch the file.
+ *
+ * ```js
+ * link.onclick = async (event) => {
+ *   event.preventDefault()
+ *   location.href = await downloadLink({ baseUrl, ticket, campaignId, exportId })
+ * }
+ * ```
+ *
+ * @throws GatewayProblem `no-ticket` when the `ticket` function fails
+ */
+export declare const downloadLink: (
+  options: ExportRef & {
+    baseUrl?: string | undefined
+    ticket?: TicketSource | undefined
+    signal?: AbortSignal | undefined
+  },
+) => Promise<string>
+
+/** What a ticket opens. At least one export or campaign, at most 100 together. */
+export interface TicketRequest {
+  exports?: readonly ExportRef[] | undefined
+  /** Ids of campaigns. The ticket opens all exports of them. */
+  campaigns?: readonly string[] | undefined
+  /**
+   * `status` = read and watch, `file` = download, `start` = start exports. Default: `status` and
+   * `file`, as far as the caller has them. A scope that the caller does not have is refused.
+   */
+  scopes?: readonly ('status' | 'file' | 'start')[] | undefined
+  /** How long the ticket is valid, seconds, 1 to 8100. Default 900. */
+  ttl?: number | undefined
+}
+
+/** A ticket of the gateway. */
+export interface Ticket {
+  ticket: string
+  /** When it ends, RFC 3339. */
+  expiresAt: string
+}
+
+/**
+ * Makes a ticket, with the caller's own key or token. This is for the backend of a page: it decides
+ * what its user may see, and gives the ticket to the page. A ticket cannot make another ticket.
+ *
+ * ```js
+ * const { ticket } = await createTicket({ baseUrl, apiKey, exports: [{ campaignId, exportId }] })
+ * ```
+ *
+ * @throws GatewayProblem
+ */
+export declare const createTicket: (options: TicketRequest & RequestOptions) => Promise<Ticket>

@@ -17,6 +17,10 @@ const MAX_BACK_OFF_MS = 30_000
 const MIN_RETRY_MS = 10
 /** How many times a start without an answer is sent again, with the same key. */
 const START_RETRIES = 5
+/** How long a `ticket` function may take, milliseconds. All requests that need a ticket wait for it. */
+const TICKET_TIMEOUT_MS = 30_000
+/** How long a ticket is used whose end the client cannot read, milliseconds. */
+const TICKET_LIFE_MS = 300_000
 
 /**
  * Whether trouble with this status may pass. A refusal (4xx) does not pass, except 408 (too slow)
@@ -43,6 +47,26 @@ export const GatewayProblem = /** @type {typeof Api.GatewayProblem} */ (
 /** @type {typeof Api.downloadUrl} */
 export const downloadUrl = (options) => pathOf(options, options.exportId, 'file')
 
+/** @type {typeof Api.downloadLink} */
+export const downloadLink = async (options) => {
+  const { ticket, signal } = options
+  const url = downloadUrl(options)
+  if (!ticket) return url
+  try {
+    return `${url}?ticket=${path(await orAbort(keeperOf(ticket).current(), signal))}`
+  } catch (error) {
+    throw asProblem(error, signal)
+  }
+}
+
+/** @type {typeof Api.createTicket} */
+export const createTicket = (options) => {
+  const { baseUrl = '', exports, campaigns, scopes, ttl } = options
+  const names = exports?.map(({ campaignId, exportId }) => `${campaignId}/${exportId}`)
+  const body = JSON.stringify({ exports: names, campaigns, scopes, ttl })
+  return json(options, `${baseUrl}/tickets`, 'POST', { 'content-type': 'application/json' }, body)
+}
+
 /** @type {typeof Api.getStatus} */
 export const getStatus = (options) => json(options, pathOf(options, options.exportId, 'status'))
 
@@ -55,10 +79,10 @@ export const startExport = async (options) => {
     try {
       return await json(options, pathOf(options, 'start'), 'POST', key)
     } catch (error) {
-      const { status, code } = asProblem(error, options.signal)
+      const { code } = asProblem(error, options.signal)
       // The start is asked for again when no answer came, or when the answer is that the first
       // request is still in progress. Any other answer counts.
-      const lost = !status || code === 'idempotency-in-progress'
+      const lost = ['disconnected', 'idempotency-in-progress'].includes(code)
       if (!lost || failures === START_RETRIES) throw error
       await pause(backOff(500, failures++), options.signal)
     }
@@ -260,15 +284,154 @@ const pause = (ms, signal) =>
   })
 
 /**
+ * Waits for the work, but not after the signal is aborted.
+ *
+ * @template T
+ * @param {Promise<T>} work
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<T>}
+ */
+const orAbort = (work, signal) =>
+  new Promise((resolve, reject) => {
+    const stop = () => reject(signal?.reason)
+    work.finally(() => signal?.removeEventListener('abort', stop)).then(resolve, reject)
+    signal?.addEventListener('abort', stop)
+    if (signal?.aborted) stop()
+  })
+
+/**
+ * When the ticket has to be replaced, epoch milliseconds. Whatever the ticket says, the gateway is
+ * the judge of it: the client only wants to ask in time. Most tickets are as old as the answer that
+ * brought them, so the client counts their life from `askedAt`, and a wrong clock does no harm. A
+ * backend may hand out an older ticket. Then the clock tells, if it agrees that the ticket is valid.
+ *
+ * @param {string} ticket
+ * @param {number} askedAt epoch milliseconds
+ */
+const renewalOf = (ticket, askedAt) => {
+  let lifeMs = Number.NaN
+  try {
+    const [, payload = ''] = ticket.split('.')
+    const { exp, iat } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
+    const leftMs = exp * 1000 - askedAt
+    lifeMs = iat ? (exp - iat) * 1000 : leftMs
+    if (leftMs > 0) lifeMs = Math.min(lifeMs, leftMs)
+  } catch {}
+  if (!(lifeMs > 0)) lifeMs = TICKET_LIFE_MS
+  return askedAt + lifeMs - Math.min(lifeMs / 10, TICKET_TIMEOUT_MS)
+}
+
+/**
+ * Calls a `ticket` function once.
+ *
+ * @param {Api.TicketSource} source
+ * @returns {Promise<string>}
+ */
+const askFor = async (source) => {
+  const over = new AbortController()
+  const late = pause(TICKET_TIMEOUT_MS, over.signal)
+  try {
+    const ticket = await Promise.race([(async () => source())(), late])
+    if (!ticket || typeof ticket !== 'string') throw new TypeError('no string in time')
+    return ticket
+  } catch (error) {
+    if (error instanceof GatewayProblem) throw error
+    throw problem('no-ticket', 0, 'The page has no ticket for the gateway.', error)
+  } finally {
+    over.abort()
+  }
+}
+
+/**
+ * Keeps the last ticket of a `ticket` function for all requests that use the function.
+ *
+ * @param {Api.TicketSource} source
+ */
+const createKeeper = (source) => {
+  let kept = ''
+  let renewAt = 0
+  let refusals = 0
+  let calmUntil = 0
+  /** @type {Promise<string> | undefined} */
+  let asking
+  const ask = async () => {
+    const askedAt = Date.now()
+    try {
+      kept = await askFor(source)
+      renewAt = renewalOf(kept, askedAt)
+      return kept
+    } finally {
+      asking = undefined
+    }
+  }
+  const current = async () => {
+    if (!asking && Date.now() < renewAt) return kept
+    asking ??= ask()
+    return asking
+  }
+  return {
+    current,
+
+    /**
+     * The ticket to send in place of a refused one. Nothing when the replacement of a ticket was
+     * refused a short while ago: the next replacement would most likely be refused as well.
+     *
+     * @param {string} refused
+     */
+    async replacement(refused) {
+      // Another request was refused too. It has replaced the ticket, or is about to.
+      if (asking || kept !== refused) return current()
+      if (Date.now() < calmUntil) return ''
+      calmUntil = Date.now() + backOff(1000, refusals++)
+      renewAt = 0
+      return current()
+    },
+
+    accepted() {
+      refusals = 0
+      calmUntil = 0
+    },
+  }
+}
+
+/** @type {WeakMap<Api.TicketSource, ReturnType<typeof createKeeper>>} */
+const keepers = new WeakMap()
+
+/** @param {Api.TicketSource} source */
+const keeperOf = (source) => {
+  const keeper = keepers.get(source) ?? createKeeper(source)
+  keepers.set(source, keeper)
+  return keeper
+}
+
+/**
  * @param {Api.RequestOptions} options
  * @param {string} url
  * @param {RequestInit} init
  * @param {Record<string, string>} own
  */
-const ask = async ({ headers, fetch = globalThis.fetch }, url, init, own) => {
+const ask = async (options, url, init, own) => {
+  const { headers, fetch = globalThis.fetch, apiKey, account, ticket } = options
   const all = new Headers(typeof headers === 'function' ? await headers() : headers)
-  for (const [name, value] of Object.entries(own)) all.set(name, value)
-  return fetch(url, { ...init, headers: all })
+  const wanted = { ...own, 'x-api-key': apiKey, 'x-lemlist-account': account }
+  for (const [name, value] of Object.entries(wanted)) if (value) all.set(name, value)
+  const send = () => fetch(url, { ...init, headers: all })
+  if (!ticket) return send()
+
+  const keeper = keeperOf(ticket)
+  const first = await keeper.current()
+  all.set('authorization', `Bearer ${first}`)
+  let response = await send()
+  if (response.status === 401) {
+    const second = await keeper.replacement(first)
+    if (!second) return response
+    // Nobody reads the first answer. Its connection is free for others when it is cancelled.
+    response.body?.cancel().catch(() => {})
+    all.set('authorization', `Bearer ${second}`)
+    response = await send()
+  }
+  if (response.status !== 401) keeper.accepted()
+  return response
 }
 
 /**
@@ -276,11 +439,13 @@ const ask = async ({ headers, fetch = globalThis.fetch }, url, init, own) => {
  * @param {string} url
  * @param {string} [method]
  * @param {Record<string, string>} [own]
+ * @param {string} [body]
  */
-const json = async (options, url, method = 'GET', own = {}) => {
+const json = async (options, url, method = 'GET', own = {}, body = undefined) => {
   const { signal } = options
   try {
-    const response = await ask(options, url, { method, signal: signal ?? null }, own)
+    const init = { method, signal: signal ?? null, body: body ?? null }
+    const response = await orAbort(ask(options, url, init, own), signal)
     if (!response.ok) throw await problemOf(response)
     return await response.json()
   } catch (error) {

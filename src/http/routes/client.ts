@@ -16,7 +16,7 @@ const FILES = [
     operationId: 'getClient',
     summary: 'The typed client as an ES module',
     description:
-      'One ES module without dependencies, for browsers and Node. It has the version of this gateway. It exports the functions `watchExport`, `watchExports`, `getStatus`, `startExport` and `downloadUrl`, and the class `GatewayProblem`.',
+      'One ES module without dependencies, for browsers and Node. It has the version of this gateway. It exports the functions `watchExport`, `watchExports`, `getStatus`, `startExport`, `downloadUrl`, `downloadLink` and `createTicket`, and the class `GatewayProblem`.',
   },
   {
     url: '/client.d.ts',
