@@ -3,17 +3,20 @@
 /**
  * The card of one export: the state of the export as HTML.
  *
- * @import { ExportRef } from '../client/client.d.ts'
+ * @import { ExportRef, GatewayProblem } from '../client/client.d.ts'
  * @import { Followed } from './state.js'
  */
 
 import { downloadUrl } from '../client.js'
+import { fileLink, isSignedIn } from './access.js'
 import { announce, copyOf, part, sign, write } from './dom.js'
 import { baseUrl, keyOf, root } from './links.js'
+import { demandSignIn, isUnauthenticated } from './signing-in.js'
 import { diesAt, elapsedMs, isOver, nameOf, stateOf, titleOf } from './state.js'
 import { problemWords } from './troubles.js'
 import {
   BUTTON_WORDS,
+  FAULTS,
   lifeOf,
   NEWS,
   PROGRESS,
@@ -26,9 +29,9 @@ import {
 } from './words.js'
 
 /**
- * `told` is what the page announced last about the export.
+ * `told` is what the page announced last about the export. `fault` is why its file did not come.
  *
- * @typedef {Followed & { node: HTMLElement, told: string }} Card
+ * @typedef {Followed & { node: HTMLElement, told: string, fault?: string }} Card
  */
 
 /**
@@ -43,7 +46,13 @@ export const createCard = (ref, onRemove) => {
   // A narrow screen breaks the line at this place, and not inside an id.
   const place = document.createElement('wbr')
   part(node, '.ids', HTMLElement).append(`${ref.campaignId}/`, place, ref.exportId)
-  part(node, '.download', HTMLAnchorElement).href = downloadUrl({ baseUrl, ...ref })
+  const download = part(node, '.download', HTMLAnchorElement)
+  download.href = downloadUrl({ baseUrl, ...ref })
+  download.addEventListener('click', (event) => {
+    if (!isSignedIn()) return
+    event.preventDefault()
+    void fetchFile(card)
+  })
   part(node, '.remove', HTMLButtonElement).addEventListener('click', () => onRemove(card))
   const copy = part(node, '.copy', HTMLButtonElement)
   // Browsers give a page that came over plain HTTP no clipboard.
@@ -64,6 +73,25 @@ const copyLink = async (ref, button) => {
   announce(copied ? NEWS.copied : NEWS.notCopied)
 }
 
+/** Fetches the file with a link that is made for it now. @param {Card} card */
+const fetchFile = async (card) => {
+  delete card.fault
+  try {
+    // A link with `download` leads to no other page, so its address is not in the history.
+    const link = document.createElement('a')
+    link.href = await fileLink(card.ref)
+    link.download = ''
+    link.click()
+  } catch (error) {
+    if (isUnauthenticated(error)) return demandSignIn(true)
+    const problem = /** @type {GatewayProblem} */ (error)
+    card.fault = `${FAULTS.noFile} ${problemWords(problem)}`
+    announce(card.fault)
+  } finally {
+    render(card)
+  }
+}
+
 /** Shows the state that the export is in now. @param {Card} card */
 export const render = (card) => {
   const { node, fields, trouble, gone } = card
@@ -78,7 +106,7 @@ export const render = (card) => {
   }
   renderProgress(card, state)
   const problem = gone ?? (isOver(card) ? undefined : trouble)
-  const words = problem ? problemWords(problem) : (STATE_WORDS[state] ?? '')
+  const words = problem ? problemWords(problem) : (card.fault ?? STATE_WORDS[state] ?? '')
   part(node, '.trouble', HTMLElement).hidden = words === ''
   write(part(node, '.trouble-text', HTMLElement), words)
   const size = state === 'done' ? fields?.fileSize : undefined

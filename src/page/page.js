@@ -10,10 +10,12 @@ import { wireForms } from './forms.js'
 import { refsIn } from './links.js'
 import { createList } from './list.js'
 import { pressOffers, showOffers } from './offers.js'
+import { wireSigningIn } from './signing-in.js'
 
 const list = createList(pressOffers)
 
 wireForms(list)
+wireSigningIn(list.reconnect)
 element('#again').addEventListener('click', list.reconnect)
 element('[data-skip]').addEventListener('click', (event) => {
   // The browser would put `#list` into the address, which holds the followed exports.

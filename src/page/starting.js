@@ -7,9 +7,11 @@
  */
 
 import { startExport } from '../client.js'
+import { accessHeaders } from './access.js'
 import { announce, element, write } from './dom.js'
 import { look } from './line.js'
 import { baseUrl } from './links.js'
+import { demandSignIn, isUnauthenticated } from './signing-in.js'
 import { NO_GATEWAY, STILL_STARTING, startWords } from './troubles.js'
 import { FAULTS } from './words.js'
 
@@ -38,7 +40,8 @@ const keyFor = (campaignId) => {
 
 /**
  * @param {string} campaignId
- * @returns {Promise<ExportRef | string>} the new export, or the words for what went wrong
+ * @returns {Promise<ExportRef | string>} the new export, or the words for what went wrong; no words
+ *   when the form to sign in says it
  */
 export const start = async (campaignId) => {
   const stop = new AbortController()
@@ -54,12 +57,18 @@ export const start = async (campaignId) => {
     announce(STILL_STARTING)
   }, PATIENCE_MS)
   try {
-    const options = { baseUrl, campaignId, idempotencyKey: keyFor(campaignId), signal }
-    const { id: exportId } = await startExport(options)
+    const options = { baseUrl, headers: accessHeaders, signal }
+    const idempotencyKey = keyFor(campaignId)
+    const { id: exportId } = await startExport({ ...options, campaignId, idempotencyKey })
     keys.delete(campaignId)
     return { campaignId, exportId }
   } catch (error) {
     if (signal.aborted) return NO_GATEWAY
+    // Whoever signs in presses Start again.
+    if (isUnauthenticated(error)) {
+      demandSignIn(true)
+      return ''
+    }
     if (!(error instanceof Error && 'code' in error)) return FAULTS.notStarted
     const problem = /** @type {GatewayProblem} */ (error)
     // The gateway has said how the start went, so the next press is a new start.

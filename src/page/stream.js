@@ -7,8 +7,10 @@
  */
 
 import { watchExports } from '../client.js'
+import { accessHeaders } from './access.js'
 import { showStream as show } from './line.js'
 import { baseUrl } from './links.js'
+import { demandSignIn, isUnauthenticated } from './signing-in.js'
 import { NOTICES } from './troubles.js'
 
 /** @param {(event: ExportEvent) => void} hear is called with every event of the stream */
@@ -35,12 +37,15 @@ export const createStream = (hear) => {
         const onOpen = () => show('live')
         const onProblem = (/** @type {GatewayProblem} */ problem) =>
           show('lost', NOTICES.lost(problem))
-        for await (const event of watchExports({ baseUrl, exports, signal, onOpen, onProblem }))
-          hear(event)
+        const options = { baseUrl, headers: accessHeaders, signal, onOpen, onProblem }
+        for await (const event of watchExports({ ...options, exports })) hear(event)
         show('complete')
       } catch (error) {
         // When the page itself ended the stream, the state belongs to the next stream already.
-        if (!signal.aborted) show('refused', NOTICES.refused(error))
+        if (signal.aborted) return
+        if (!isUnauthenticated(error)) return show('refused', NOTICES.refused(error))
+        show('locked')
+        demandSignIn(false)
       }
     },
 

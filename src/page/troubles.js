@@ -32,6 +32,8 @@ const PROBLEMS = {
   'campaign-not-found': 'lemlist does not know this campaign. Is the id right?',
   'export-timed-out': 'It was pending for two hours, and lemlist has given it up. Start a new one.',
   'export-expired': 'Its file was kept for 24 hours and is deleted now. Start a new one.',
+  forbidden: 'What you signed in with does not allow this.',
+  'rate-limited': 'You have asked the gateway too often. It answers again within a minute.',
   disconnected: 'The gateway cannot be reached.',
   'unexpected-answer': 'Another server answered in place of the gateway.',
 }

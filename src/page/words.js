@@ -53,6 +53,7 @@ export const STREAM_NAMES = {
   lost: 'Reconnecting',
   complete: 'All finished',
   refused: 'Refused',
+  locked: 'Not signed in',
   away: 'Gateway unreachable',
 }
 
@@ -83,6 +84,16 @@ export const NEWS = {
   changed: (/** @type {string} */ title, /** @type {string} */ words) => `${title}: ${words}`,
 }
 
+/** What the form says in which somebody signs in. */
+export const SIGN_IN = {
+  needed: 'The gateway wants to know who you are. There is a form to sign in.',
+  ended: 'The gateway does not accept this sign-in any more. Please sign in again.',
+  empty: 'Paste a key, a ticket or a token.',
+  refused: 'The gateway does not accept this. Is it complete, and still valid?',
+  unreachable: 'The gateway cannot be reached. Try again in a moment.',
+  done: 'Signed in',
+}
+
 /** Why the page does not do what somebody asked for in a form. */
 export const FAULTS = {
   full: (/** @type {number} */ most) =>
@@ -91,6 +102,7 @@ export const FAULTS = {
   noExport: 'That names no export: cam_…/axp_… is needed. To start one, use the other field.',
   noCampaign: 'That is no id of a campaign: cam_… is needed.',
   notStarted: 'The export could not be started.',
+  noFile: 'The link to the file could not be made.',
 }
 
 /** @param {Map<string, readonly unknown[]>} byName the exports by the name of their state */

@@ -39,6 +39,8 @@ const PARTS = {
   'troubles.js': SCRIPT,
   'dom.js': SCRIPT,
   'links.js': SCRIPT,
+  'access.js': SCRIPT,
+  'signing-in.js': SCRIPT,
   'state.js': SCRIPT,
   'card.js': SCRIPT,
   'line.js': SCRIPT,
