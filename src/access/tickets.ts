@@ -103,6 +103,8 @@ export const createTickets = ({ secret, now }: TicketsOptions): TicketBook => {
       const ticket = await new SignJWT({ account, exports: byCampaign(exports), campaigns, scopes })
         .setProtectedHeader(HEADER)
         .setSubject(maker.id)
+        // A client counts the life of a ticket from its arrival, whatever the client's clock says.
+        .setIssuedAt(exp - ttl)
         .setExpirationTime(exp)
         .sign(key)
       if (ticket.length > MAX_TICKET_CHARS) {
