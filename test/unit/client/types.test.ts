@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
+import type { ticketRequest } from '../../../src/access/ticket-request.ts'
 import * as client from '../../../src/client/client.js'
 import type {
   exportStatus,
+  madeTicket,
   problemDocument,
   startedExport,
 } from '../../../src/http/openapi/schemas.ts'
@@ -34,6 +36,14 @@ describe('the types of the client', () => {
     type Started = z.infer<typeof startedExport>
     expectTypeOf<client.StartedExport>().toExtend<Started>()
     expectTypeOf<Exclude<keyof Named<Started>, keyof Named<client.StartedExport>>>().toBeNever()
+  })
+
+  it('match the schemas of a ticket', () => {
+    type Asked = z.input<typeof ticketRequest>
+    expectTypeOf<client.Ticket>().toEqualTypeOf<z.infer<typeof madeTicket>>()
+    expectTypeOf<keyof client.TicketRequest>().toEqualTypeOf<keyof Asked>()
+    type Scopes = NonNullable<client.TicketRequest['scopes']>
+    expectTypeOf<Scopes[number]>().toEqualTypeOf<NonNullable<Asked['scopes']>[number]>()
   })
 
   it('accept every problem of the gateway', () => {
