@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { readyMade } from '../../src/sandbox/ready-made.ts'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { sharedGateway } from '../helpers/gateway.ts'
+import { startGuarded } from '../helpers/guarded-gateway.ts'
 import { linkTo, sharedBrowser, sharedStage } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
@@ -49,6 +50,41 @@ describe.skipIf(obstacle !== undefined)(
         expect(await findings(page)).toEqual([])
       },
     )
+
+    it.each(SCHEMES)('axe finds nothing on the form to sign in, %s', async (colorScheme) => {
+      const { url } = await startGuarded()
+      const ref = { campaignId: 'cam_Axe1', exportId: 'axp_Axe1' }
+      const { page } = await openPage(linkTo(url, [ref]), { colorScheme, reducedMotion: 'reduce' })
+      await page.locator('#sign-in').waitFor()
+      expect(await findings(page)).toEqual([])
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.locator('#sign-in-fault', { hasText: 'Paste a key' }).waitFor()
+      expect(await findings(page)).toEqual([])
+    })
+
+    it('somebody can sign in and out by keyboard', async () => {
+      const { url, key } = await startGuarded()
+      const ref = { campaignId: 'cam_Axe1', exportId: 'axp_Axe1' }
+      const { page } = await openPage(linkTo(url, [ref]))
+      await page.locator('#sign-in').waitFor()
+      const focused = () => page.evaluate<string>('document.activeElement.id')
+      const stops: string[] = []
+      for (let stop = 0; stop < 4; stop += 1) {
+        await page.keyboard.press('Tab')
+        stops.push(await focused())
+      }
+      // The first stop is the link to the exports, and the last one the button of the form.
+      expect(stops).toEqual(['', 'credential', 'account', ''])
+      await page.keyboard.press('Shift+Tab')
+      await page.keyboard.press('Shift+Tab')
+      await page.keyboard.type(key)
+      await page.keyboard.press('Enter')
+      await page.locator('#follow-text:focus').waitFor()
+      await page.keyboard.press('Shift+Tab')
+      expect(await focused()).toBe('sign-out')
+      await page.keyboard.press('Enter')
+      await page.locator('#sign-in').waitFor()
+    })
 
     it('everything can be reached by keyboard, in the order in which it is read', async () => {
       const { gateway, refs } = stage()

@@ -1,0 +1,33 @@
+import { createKey, digestOf } from '../../src/access/keys.ts'
+import { type AccessGateway, startAccessGateway } from './access-gateway.ts'
+import { IN_HASTE } from './live-page.ts'
+
+interface GuardedGateway extends AccessGateway {
+  /** The key of the caller `crm`, who may do everything in all accounts. */
+  readonly key: string
+  /** Takes the caller out of the access file, as SIGHUP does. */
+  dismiss(): Promise<unknown>
+}
+
+interface Options {
+  readonly env?: Readonly<Record<string, string>>
+  /** The lemlist keys by account. Default: one account, `default`. */
+  readonly accounts?: Readonly<Record<string, string>>
+}
+
+/** A gateway that knows one caller by his key, and looks often. It ends with the test. */
+export const startGuarded = async ({
+  env = {},
+  accounts,
+}: Options = {}): Promise<GuardedGateway> => {
+  const key = createKey()
+  const names = Object.keys(accounts ?? { default: '' })
+  const keys = Object.entries(accounts ?? {}).map(([name, apiKey]) => [name, { apiKey }])
+  const teams = accounts && { accounts: Object.fromEntries(keys) }
+  const gateway = await startAccessGateway({
+    file: { ...teams, callers: { crm: { keys: [digestOf(key)], accounts: names } } },
+    env: { ...IN_HASTE.env, ...env },
+    lemlist: { ...IN_HASTE.lemlist, ...(accounts && { apiKeys: Object.values(accounts) }) },
+  })
+  return { ...gateway, key, dismiss: () => gateway.reload({ ...teams, callers: {} }) }
+}
