@@ -89,9 +89,9 @@ export const exportStatus = z
 /** The header of all routes that use an account. */
 export const accountHeaders = z.object({
   'x-lemlist-account': z.string().optional().meta({
+    // Without an example: Swagger UI would send it, and hardly any gateway has that account.
     description:
-      "The name of one of the caller's lemlist accounts. Default: the first in the caller's list.",
-    example: 'sales',
+      "The name of one of the caller's lemlist accounts, such as `sales`. Default: the first in the caller's list.",
   }),
 })
 
