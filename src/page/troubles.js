@@ -29,7 +29,8 @@ const PROBLEMS = {
   'budget-exhausted':
     'lemlist allows no more calls right now. The gateway goes on as soon as it may.',
   'export-not-found': 'lemlist does not know this export, or not any more. Are the ids right?',
-  'campaign-not-found': 'lemlist does not know this campaign. Is the id right?',
+  'campaign-not-found':
+    'lemlist does not know this campaign, or you may not see it. Is the id right?',
   'export-timed-out': 'It was pending for two hours, and lemlist has given it up. Start a new one.',
   'export-expired': 'Its file was kept for 24 hours and is deleted now. Start a new one.',
   forbidden: 'What you signed in with does not allow this.',

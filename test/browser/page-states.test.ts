@@ -59,7 +59,11 @@ describe.skipIf(obstacle !== undefined)(
           '“archived”',
           'lemlist has not documented this state. The gateway goes on looking.',
         ],
-        ['Not found', 'Not found', 'lemlist does not know this campaign. Is the id right?'],
+        [
+          'Not found',
+          'Not found',
+          'lemlist does not know this campaign, or you may not see it. Is the id right?',
+        ],
         [
           'Timed out',
           'Timed out',
