@@ -5,7 +5,7 @@ export const SECURITY_SCHEMES = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'A key (`leg_…`), a JWT of the OpenID provider, or a ticket. With `AUTH=none` nobody needs a credential.',
+      'A key (`leg_…`), a JWT of the OpenID provider, or a ticket. With `AUTH=none` nobody needs a credential. Give one credential only: the gateway refuses two at once.',
   },
   apiKey: { type: 'apiKey', in: 'header', name: 'X-Api-Key', description: 'A key (`leg_…`).' },
   ticket: {
