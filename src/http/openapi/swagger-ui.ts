@@ -1,5 +1,5 @@
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { pathOf } from '../request-target.ts'
 import { serversAt } from './servers.ts'
 
@@ -28,12 +28,15 @@ const toThePage = (request: FastifyRequest, reply: FastifyReply, done: () => voi
 
 /** Serves Swagger UI at `/docs/`. */
 export const swaggerUiRoutes = async (app: FastifyInstance): Promise<void> => {
-  await app.register(async (scope) => {
-    scope.addHook('onRoute', (route) => {
-      route.config = { ...route.config, open: true }
-    })
-    await registerUi(scope)
+  await app.register(openUi)
+}
+
+/** The page needs no credential. The user enters one in its `Authorize`. */
+const openUi: FastifyPluginAsync = async (scope) => {
+  scope.addHook('onRoute', (route) => {
+    route.config = { ...route.config, open: true }
   })
+  await registerUi(scope)
 }
 
 const registerUi = async (app: FastifyInstance): Promise<void> => {
