@@ -11,12 +11,15 @@ const order = z.object({
   connections: z.number(),
   warmUpMs: z.number(),
   runMs: z.number(),
+  /** Header lines, each with its end. */
+  headers: z.string().default(''),
 })
 
 process.on('message', (value) => {
-  const { url, connections, warmUpMs, runMs } = order.parse(value)
+  const { url, connections, warmUpMs, runMs, headers } = order.parse(value)
   const { hostname, port, pathname } = new URL(url)
-  const request = Buffer.from(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+  const head = `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${headers}`
+  const request = Buffer.from(`${head}\r\n`)
   let answers = 0
   let bad = 0
   let over = false

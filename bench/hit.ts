@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { createKey, digestOf } from '../src/access/keys.ts'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { median, message, print, type Server, startLoad, startServer } from './processes.ts'
 
@@ -20,7 +24,7 @@ interface Figures {
 const warm = z.object({ warm: z.literal(true) })
 const result = z.object({ answers: z.number(), bad: z.number(), ms: z.number() })
 
-const run = async (server: Server, path: string): Promise<Figures> => {
+const run = async (server: Server, path: string, headers = ''): Promise<Figures> => {
   const load = startLoad('hit-load.ts')
   try {
     load.child.send({
@@ -28,6 +32,7 @@ const run = async (server: Server, path: string): Promise<Figures> => {
       connections: CONNECTIONS,
       warmUpMs: WARM_UP_MS,
       runMs: RUN_MS,
+      headers,
     })
     await message(load.child, warm)
     const cpuBefore = server.cpuMs()
@@ -46,16 +51,18 @@ export const measureHits = async (): Promise<void> => {
   const { campaignId, exportId } = lemlist.add({ durationMs: 0 })
   const path = `/campaigns/${campaignId}/export/${exportId}/status`
 
-  const gateway = async (level: string): Promise<Figures> => {
+  const gateway = async (level: string, withKey = false): Promise<Figures> => {
     const server = await startServer('gateway.ts', {
       ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL, STORE_URL: 'memory:' },
+      ...(withKey && { AUTH: 'keys', ACCESS_FILE: accessFile, CALLER_RATE_LIMIT: '1000000000' }),
       LOG_LEVEL: level,
     })
     try {
+      const headers = withKey ? { 'x-api-key': key } : undefined
       // Only this first read asks lemlist. All reads that are measured are answered from memory.
-      const answer = await fetch(server.url + path)
+      const answer = await fetch(server.url + path, headers && { headers })
       bodyBytes = (await answer.arrayBuffer()).byteLength
-      return await run(server, path)
+      return await run(server, path, withKey ? `X-Api-Key: ${key}\r\n` : '')
     } finally {
       await server.end()
     }
@@ -69,6 +76,11 @@ export const measureHits = async (): Promise<void> => {
     }
   }
   let bodyBytes = 500
+  const key = createKey()
+  const directory = mkdtempSync(join(tmpdir(), 'bench-hit-'))
+  const accessFile = join(directory, 'access.json')
+  const callers = { bench: { keys: [digestOf(key)], accounts: ['default'] } }
+  writeFileSync(accessFile, JSON.stringify({ callers }))
 
   const sides = [
     { name: 'bare Fastify route', figures: [] as Figures[], measure: bare },
@@ -78,6 +90,11 @@ export const measureHits = async (): Promise<void> => {
       measure: () => gateway('info'),
     },
     { name: 'gateway, LOG_LEVEL=warn', figures: [] as Figures[], measure: () => gateway('warn') },
+    {
+      name: 'gateway, LOG_LEVEL=warn, AUTH=keys',
+      figures: [] as Figures[],
+      measure: () => gateway('warn', true),
+    },
   ]
   for (let round = 0; round < ROUNDS; round += 1) {
     // The order alternates, so that other work on the machine slows down all sides alike.
@@ -86,6 +103,7 @@ export const measureHits = async (): Promise<void> => {
     }
   }
   await lemlist.close()
+  rmSync(directory, { recursive: true })
 
   print(`Cached GET, ${CONNECTIONS} connections, ${bodyBytes} bytes, medians of ${ROUNDS} rounds:`)
   const [base] = sides

@@ -93,7 +93,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     draining: stopping,
     corsOrigins,
   })
-  await authenticateCallers(server, {
+  authenticateCallers(server, {
     authenticator: access.authenticator,
     isRequired: auth.size > 0,
     callerRateLimit,

@@ -1,8 +1,8 @@
-import rateLimit from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
 import { Problem } from '../problems.ts'
+import { createCallerLimit } from './caller-limit.ts'
 import { credentialOf, optionalCredentialOf } from './credentials.ts'
 
 declare module 'fastify' {
@@ -31,33 +31,19 @@ interface AuthenticateOptions {
   readonly callerRateLimit: number
 }
 
-const MINUTE_MS = 60_000
+const OVER_THE_LIMIT = 'This caller has reached its limit of requests a minute.'
 const CHALLENGE = 'Bearer'
 /** RFC 6750, section 3: the credential is expired, malformed or not known. */
 const CHALLENGE_BROKEN = 'Bearer error="invalid_token"'
 
 /** Sets `request.caller`, once for each request, before the route sees anything of it. */
-export const authenticateCallers = async (
+export const authenticateCallers = (
   app: FastifyInstance,
   { authenticator, isRequired, callerRateLimit }: AuthenticateOptions,
-): Promise<void> => {
+): void => {
   const collect = isRequired ? credentialOf : optionalCredentialOf
-  await app.register(rateLimit, { global: false })
-  const count = app.createRateLimit({
-    max: callerRateLimit,
-    timeWindow: MINUTE_MS,
-    keyGenerator: ({ caller }) => caller?.id ?? '',
-  })
+  const limit = createCallerLimit(callerRateLimit)
   app.decorateRequest('caller', undefined)
-
-  /** @throws Problem when the caller has made too many requests */
-  const limit = async (request: FastifyRequest): Promise<void> => {
-    const counted = await count(request)
-    if (counted.isAllowed || !counted.isExceeded) return
-    throw new Problem('rate-limited', 'This caller has reached its limit of requests a minute.', {
-      retryAfterMs: counted.ttl,
-    })
-  }
 
   app.addHook('onRequest', (request, reply, done) => {
     const { config } = request.routeOptions
@@ -74,8 +60,9 @@ export const authenticateCallers = async (
     }
     const admit = (caller: Caller): void => {
       request.caller = caller
-      if (!isRequired) done()
-      else limit(request).then(() => done(), refuse)
+      const retryAfterMs = isRequired ? limit.take(caller.id) : 0
+      if (retryAfterMs === 0) done()
+      else refuse(new Problem('rate-limited', OVER_THE_LIMIT, { retryAfterMs }))
     }
     try {
       const credential = collect(request, config.takesTicket === true)
