@@ -1,4 +1,5 @@
 import type { Problem } from '../problems.ts'
+import { type DescribedError, describeError } from './described.ts'
 
 /** What the gateway knows about a request after its end. */
 export interface FinishedRequest {
@@ -42,19 +43,8 @@ export const accessLine = (request: FinishedRequest) => {
   }
 }
 
-/**
- * A cause may come from any library. The log takes only its name, its code and the start of its
- * message, because its other fields may hold a header or a body.
- */
-const causeOf = (problem: Problem | undefined) => {
-  const { cause } = problem ?? {}
-  if (!(cause instanceof Error)) return undefined
-  const code = 'code' in cause ? cause.code : undefined
-  return {
-    name: cause.name,
-    ...(code !== undefined && { code }),
-    message: cause.message.slice(0, 200),
-    // The stack leads to a bug. For trouble with lemlist the stack says nothing useful.
-    ...(problem?.code === 'internal' && { stack: cause.stack }),
-  }
-}
+/** The stack leads to a bug. For trouble with lemlist the stack says nothing useful. */
+const causeOf = (problem: Problem | undefined): DescribedError | undefined =>
+  problem?.cause instanceof Error
+    ? describeError(problem.cause, problem.code === 'internal')
+    : undefined

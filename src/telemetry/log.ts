@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { type Logger, pino } from 'pino'
 import type PinoPretty from 'pino-pretty'
+import { describeError } from './described.ts'
 import type { Output } from './output.ts'
 
 export type { Logger } from 'pino'
@@ -9,7 +10,7 @@ interface LogOptions {
   readonly level: string
   /** Whether the output is a terminal. Then the lines are made for people, not for machines. */
   readonly terminal: boolean
-  readonly output: Output
+  readonly output: Pick<Output, 'write' | 'flush' | 'onLost'>
 }
 
 /**
@@ -28,7 +29,9 @@ export const createLogger = ({ level, terminal, output }: LogOptions): Logger =>
     flush: (): void => output.flush(),
   }
   const time = pino.stdTimeFunctions.isoTime
-  const logger = pino({ level, base: null, timestamp: time }, destination)
+  // pino would copy every field of an error. No line may hold what nobody has named.
+  const serializers = { err: (error: unknown) => describeError(error) }
+  const logger = pino({ level, base: null, timestamp: time, serializers }, destination)
   // A child has a level of its own: the loss is told also when the gateway logs errors only.
   const teller = logger.child({}, { level: 'warn' })
   output.onLost((lines) => {

@@ -131,4 +131,4 @@ export const ticketOf = async (
 export const auditLines = ({ logs }: Pick<TestGateway, 'logs'>) =>
   logLines(logs())
     .filter(({ msg }) => msg === 'audit')
-    .map(({ level: _, time: __, pid: ___, hostname: ____, msg: _____, ...line }) => line)
+    .map(({ level: _, time: __, msg: ___, ...line }) => line)

@@ -1,9 +1,8 @@
-import { PassThrough } from 'node:stream'
-import { type Logger, pino } from 'pino'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { type App, type AppOptions, createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createLemlist, type Lemlist, type LemlistOptions } from '../../src/sandbox/lemlist.ts'
+import { createLogger, type Logger } from '../../src/telemetry/log.ts'
 
 export interface TestGateway {
   /** `http://127.0.0.1:PORT` */
@@ -57,10 +56,14 @@ export const startGateway = async ({
 
 /** A logger whose lines a test can read. */
 export const memoryLogger = (): { logger: Logger; text: () => string } => {
-  const stream = new PassThrough()
-  const chunks: Buffer[] = []
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-  return { logger: pino({ level: 'trace' }, stream), text: () => Buffer.concat(chunks).toString() }
+  let text = ''
+  const output = {
+    write: (line: string) => {
+      text += line
+    },
+    ...{ flush: () => {}, onLost: () => {} },
+  }
+  return { logger: createLogger({ level: 'trace', terminal: false, output }), text: () => text }
 }
 
 /** The path of an export's status. */

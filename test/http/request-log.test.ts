@@ -27,8 +27,6 @@ describe('the log', () => {
     expect(first).toEqual({
       level: 30,
       time: expect.anything(),
-      pid: expect.any(Number),
-      hostname: expect.any(String),
       msg: 'request',
       requestId: 'one.of-mine',
       method: 'GET',
