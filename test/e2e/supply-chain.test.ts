@@ -29,11 +29,14 @@ interface Locked {
 }
 
 describe.skipIf(noNpm)(`npm run sbom${obstacle}`, () => {
-  it('writes every package that runs in production and no other, the same bytes each time', async () => {
+  it('prints every package that runs in production and no other, the same bytes each time', async () => {
     const make = async () => {
-      const { status, out } = await output('npm', ['run', '--silent', 'sbom'], { cwd: ROOT })
-      expect([status, out]).toEqual([0, 'sbom.cdx.json\n'])
-      return readFileSync(join(ROOT, out.trim()), 'utf8')
+      const { status, out } = await output('npm', ['run', '--silent', 'sbom'], {
+        cwd: ROOT,
+        maxBuffer: 2 ** 24,
+      })
+      expect(status).toBe(0)
+      return out
     }
     const text = await make()
     expect(await make()).toBe(text)

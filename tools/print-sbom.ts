@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Writes the software bill of materials of what runs in production (CycloneDX 1.5), and prints its
- * path. It is made of the lock file, so it does not matter what is installed. The same lock file and
+ * Prints the software bill of materials of what runs in production (CycloneDX 1.5). It is made of the lock file, so it does not matter what is installed. The same lock file and
  * the same npm give the same bytes.
  */
 
-const FILE = 'sbom.cdx.json'
 const root = new URL('../', import.meta.url)
 
 interface Bom {
@@ -59,5 +57,4 @@ bom.dependencies = bom.dependencies
   .filter(({ ref }) => kept.has(ref))
   .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((one) => kept.has(one)) }))
 
-writeFileSync(new URL(FILE, root), `${JSON.stringify(bom, undefined, 2)}\n`)
-process.stdout.write(`${FILE}\n`)
+process.stdout.write(`${JSON.stringify(bom, undefined, 2)}\n`)
