@@ -10,7 +10,12 @@ import { describe, expect, it } from 'vitest'
 const project = fileURLToPath(new URL('../../', import.meta.url))
 const read = (file: string): string => readFileSync(join(project, file), 'utf8')
 
-const DOCUMENTS = ['CONTRIBUTING.md', 'README.md', ...globSync('docs/*.md', { cwd: project })]
+const DOCUMENTS = [
+  'CONTRIBUTING.md',
+  'README.md',
+  'SECURITY.md',
+  ...globSync('docs/*.md', { cwd: project }),
+]
 
 /** A path of the project begins with one of these folders. */
 const FOLDERS = /^(src|test|tools|docs|deploy|bench|examples|openapi|\.ci)\//
