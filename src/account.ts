@@ -6,18 +6,21 @@ import { createAttendance } from './exports/following/attendance.ts'
 import { createFollower } from './exports/following/follower.ts'
 import { createTracker, type Tracker } from './exports/following/tracker.ts'
 import type { Observer, Store, UpdateListener, Upstream } from './exports/ports.ts'
+import { createAllowances } from './exports/reading/allowances.ts'
 import { createCache } from './exports/reading/cache.ts'
+import { createGate } from './exports/reading/gate.ts'
 import { createLatest } from './exports/reading/latest.ts'
 import { createLooker } from './exports/reading/looker.ts'
 import { createReader, type Reader } from './exports/reading/reader.ts'
 import { createStarter, type Starter } from './exports/starting/starter.ts'
+import { createArrivals } from './exports/watching/arrivals.ts'
 import { createHub } from './exports/watching/hub.ts'
 import { createOpening } from './exports/watching/opening.ts'
 import { createUpkeep } from './exports/watching/upkeep.ts'
 import { createWatch, type Watch } from './exports/watching/watch.ts'
 import { FILE_SOCKETS } from './lemlist/connection.ts'
 import { fileBases } from './lemlist/file.ts'
-import { patienceOf, pollPlaces, pollStandMs } from './lemlist/limits.ts'
+import { budgetLimits, patienceOf, pollPlaces, pollStandMs } from './lemlist/limits.ts'
 
 /** The parts of the gateway that serve the exports of one lemlist account. */
 export interface Account {
@@ -71,7 +74,9 @@ export const createAccount = (options: AccountOptions): Account => {
   const cache = createCache({ results, latest, observer, fileTtlMs })
   const looker = createLooker({ upstream, cache, updates, observer })
   const isAlone = (): boolean => store.isAway?.() === true
-  const reader = createReader({ cache, looker, follower, isAlone, ...patience })
+  const allowances = createAllowances(budgetLimits(lemlist))
+  const gate = createGate(allowances)
+  const reader = createReader({ cache, looker, follower, gate, isAlone, ...patience })
   const tracker = createTracker({
     ...{ schedule, looker, follower, alarm, observer, isWatched },
     pausedMs: () => budget.pausedMs(name),
@@ -81,10 +86,11 @@ export const createAccount = (options: AccountOptions): Account => {
   })
 
   // Watching: tells everybody who watches an export what changes.
-  const watching = { hub, cache, attendance, observer, intervals }
+  const arrivals = createArrivals({ allowances, attendance, cache, hub })
+  const watching = { hub, cache, attendance, arrivals, observer, intervals }
   const opening = createOpening({ ...watching, reader, follower, looker })
   const upkeep = createUpkeep({ ...watching, results })
-  const watch = createWatch({ hub, opening, attendance, reader, cache, isAlone })
+  const watch = createWatch({ ...watching, opening, reader, isAlone })
 
   // Starting and downloading.
   const starting = { upstream, idempotency, results, follower, observer, patienceMs, timeoutMs }

@@ -12,9 +12,15 @@ export interface Files {
   /**
    * @param range one `bytes=` range, as the caller sent it
    * @param signal aborts the call to lemlist
+   * @param callerId looks at ids that nobody has seen before are counted for each caller
    * @throws Problem
    */
-  open(ref: ExportRef, range: string | undefined, signal: AbortSignal): Promise<FileAnswer>
+  open(
+    ref: ExportRef,
+    range: string | undefined,
+    signal: AbortSignal,
+    callerId?: string,
+  ): Promise<FileAnswer>
 }
 
 interface FilesOptions {
@@ -63,8 +69,8 @@ export const createFiles = (options: FilesOptions): Files => {
   }
 
   return {
-    open: async (ref, range, signal) => {
-      const reading = reader.peek(ref) ?? (await reader.read(ref))
+    open: async (ref, range, signal, callerId) => {
+      const reading = reader.peek(ref) ?? (await reader.read(ref, { callerId }))
       requireDone(reading)
       const { url, fileSize } = fileOf(reading.snapshot)
       const name = fileNameOf(url, bases)

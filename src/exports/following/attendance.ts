@@ -44,6 +44,8 @@ export interface Attendance {
    * Returns the exports that the schedule has no room for.
    */
   adopt(wanted: readonly Wanted[], soon: Soon): Promise<readonly ExportRef[]>
+  /** Returns those of the exports that lemlist has not confirmed, as far as the schedule knows. */
+  unconfirmed(refs: readonly ExportRef[]): Promise<readonly ExportRef[]>
   /**
    * Called at each heartbeat. `watchedNow` returns all exports that this replica watches. Returns
    * the exports that the schedule did not count as watched here, so it may have dropped them.
@@ -163,6 +165,11 @@ export const createAttendance = (options: AttendanceOptions): Attendance => {
       })
       if (refused.length > 0) observer.scheduleFull(refused.length)
       return refused
+    },
+    unconfirmed: async (refs) => {
+      if (refs.length === 0) return []
+      const known = await attempt('schedule.find', () => schedule.find(refs))
+      return refs.filter((_, index) => (known?.[index]?.origin ?? 'watched') === 'watched')
     },
     renew: async (watchedNow) =>
       (await attempt('schedule.renew', () => schedule.renew(watchedNow))) ?? [],

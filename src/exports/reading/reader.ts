@@ -4,11 +4,11 @@ import { Problem } from '../../problems.ts'
 import { isUnknown, timedOut } from '../ends.ts'
 import { type ExportRef, isFinal, type Kept, keyOf } from '../export.ts'
 import type { Follower } from '../following/follower.ts'
-import type { Turn } from '../ports.ts'
 import type { CallClass } from '../schedule.ts'
-import { wasTurnedAway } from '../turned-away.ts'
 import type { Cache, Known } from './cache.ts'
-import type { Flight, Looker } from './looker.ts'
+import type { Gate } from './gate.ts'
+import type { Looker } from './looker.ts'
+import { createPatientLook } from './patience.ts'
 
 /**
  * A status, and how the gateway got it: from the cache (`hit`), by a new look at lemlist (`miss`),
@@ -35,18 +35,30 @@ export interface Reader {
    */
   lookupMany(refs: readonly ExportRef[]): Promise<(Reading | Problem | undefined)[]>
   /**
-   * Returns the cached answer, or else what lemlist says now. @throws Problem
-   *
-   * @param isWanted says, while the call waits in line, whether somebody still wants it. Without
-   * this function the call is made even when the caller has gone.
+   * Returns the cached answer, or else what lemlist says now.
+   * @throws Problem
    */
-  read(ref: ExportRef, isWanted?: () => boolean): Promise<Reading>
+  read(ref: ExportRef, options?: ReadOptions): Promise<Reading>
+}
+
+export interface ReadOptions {
+  /**
+   * Who reads. Looks at ids that nobody has seen before are counted for each caller. Without it
+   * nothing is counted.
+   */
+  readonly callerId?: string | undefined
+  /**
+   * Says, while the call waits in line, whether somebody still wants it. Without this function the
+   * call is made even when the caller has gone.
+   */
+  readonly isWanted?: () => boolean
 }
 
 export interface ReaderOptions {
   readonly cache: Cache
   readonly looker: Looker
   readonly follower: Pick<Follower, 'note' | 'standing'>
+  readonly gate: Gate
   /** Whether other replicas may know more, because the store that they share is or was away. */
   readonly isAlone: () => boolean
   /** How long a caller waits in line for lemlist, milliseconds. */
@@ -55,8 +67,6 @@ export interface ReaderOptions {
   readonly budgetPatienceMs?: () => number
 }
 
-/** How often a caller in line checks whether it still makes sense to wait for the budget. */
-const LOOK_AGAIN_MS = 100
 /**
  * lemlist may have been wrong when it did not know an export. So a read asks lemlist again, but at
  * most once in this time for each export.
@@ -77,70 +87,41 @@ export const createReader = (options: ReaderOptions): Reader => {
     cache,
     looker,
     follower,
+    gate,
     isAlone,
     budgetPatienceMs = () => Number.POSITIVE_INFINITY,
   } = options
   const doubted = new LRUCache<string, number>({ max: MAX_DOUBTED })
 
-  const patience = (): number => Math.min(budgetPatienceMs(), options.patienceMs)
+  const patienceMs = (): number => Math.min(budgetPatienceMs(), options.patienceMs)
+  const lookPatiently = createPatientLook({ looker, follower, patienceMs })
 
   const classOf = async (ref: ExportRef): Promise<CallClass> => {
     if (cache.hasSeen(ref)) return 'watched'
     return (await follower.standing(ref)) === 'none' ? 'unconfirmed' : 'watched'
   }
 
-  /**
-   * Makes or joins a look for a caller. The caller that starts the look also tells the follower, so
-   * that the export is polled until it is final.
-   */
-  const look = (ref: ExportRef, turn: Omit<Turn, 'giveUpAt'>) => {
-    const giveUpAt = turn.due + patience()
-    const { flight, joined } = looker.look(ref, { ...turn, giveUpAt })
-    if (joined) return { flight, joined }
-    const answer = flight.answer.then(async (kept) => {
-      await follower.note(ref, kept)
-      return kept
-    })
-    return { flight: { ...flight, answer }, joined }
-  }
-
-  /** Rejects when the look still waits in line after this caller's patience. The look goes on. */
-  const patiently = async ({ look, answer }: Flight, began: number): Promise<Kept> => {
-    const outOfPatience = Promise.withResolvers<never>()
-    let timer: NodeJS.Timeout | undefined
-    const wait = () => {
-      const leftMs = began + patience() - performance.now()
-      if (leftMs > 0) timer = setTimeout(wait, Math.min(leftMs, LOOK_AGAIN_MS))
-      else if (look.isWaiting()) outOfPatience.reject(noSlot())
-    }
-    wait()
-    try {
-      return await Promise.race([answer, outOfPatience.promise])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  /** A poll may leave the line without a slot while a caller who has joined it is still patient. */
-  const lookPatiently = async (ref: ExportRef, turn: Omit<Turn, 'giveUpAt'>): Promise<Reading> => {
-    const { flight, joined } = look(ref, turn)
-    try {
-      return { ...(await patiently(flight, turn.due)), how: joined ? 'collapsed' : 'miss' }
-    } catch (error) {
-      const isPatient = performance.now() < turn.due + patience()
-      if (joined && isPatient && wasTurnedAway(error)) return lookPatiently(ref, turn)
-      throw error
-    }
-  }
-
   const wasPending = async (ref: ExportRef): Promise<boolean> =>
     cache.stale(ref) !== undefined || (await follower.standing(ref)) === 'followed'
 
-  const refresh = async (ref: ExportRef, isWanted?: () => boolean): Promise<Reading> => {
+  const refresh = async (
+    ref: ExportRef,
+    { callerId, isWanted }: ReadOptions,
+    came?: number,
+  ): Promise<Reading> => {
     const callClass = await classOf(ref)
-    const turn = { callClass, due: performance.now(), ...(isWanted && { isWanted }) }
+    const due = came ?? performance.now()
+    const wanted = { ...(isWanted && { isWanted }) }
     try {
-      return await lookPatiently(ref, turn)
+      if (callerId !== undefined && callClass === 'unconfirmed' && !looker.landing(ref)) {
+        const wait = gate.pass(ref, callerId, patienceMs())
+        if (wait !== undefined) {
+          await wait
+          // Somebody else may have looked at it meanwhile.
+          return await answer(ref, wanted, due)
+        }
+      }
+      return await lookPatiently(ref, { callClass, due, ...wanted })
     } catch (error) {
       if (isUnknown(error) && (await wasPending(ref))) throw timedOut()
       if (!isPassing(error)) throw error
@@ -158,15 +139,23 @@ export const createReader = (options: ReaderOptions): Reader => {
   const doubt = async (
     ref: ExportRef,
     verdict: Problem,
-    isWanted?: () => boolean,
+    { callerId: _, ...wanted }: ReadOptions,
   ): Promise<Reading> => {
     const key = keyOf(ref)
     const lastAt = doubted.get(key) ?? Number.NEGATIVE_INFINITY
     if (performance.now() - lastAt < DOUBT_MS) throw verdict
     doubted.set(key, performance.now())
-    const reading = await refresh(ref, isWanted).catch(() => undefined)
+    const reading = await refresh(ref, wanted).catch(() => undefined)
     if (reading === undefined || !isFinal(reading.snapshot)) throw verdict
     return reading
+  }
+
+  /** @param came when the caller came, if he has waited since then, monotonic milliseconds */
+  const answer = async (ref: ExportRef, options: ReadOptions, came?: number): Promise<Reading> => {
+    const [known] = await cache.lookupMany([ref])
+    if (!(known instanceof Problem)) return asHit(known) ?? refresh(ref, options, came)
+    if (known.code === 'export-timed-out') return doubt(ref, known, options)
+    throw known
   }
 
   const lookup: Reader['lookup'] = async (ref) => asHit(await cache.lookup(ref))
@@ -175,12 +164,7 @@ export const createReader = (options: ReaderOptions): Reader => {
     peek: (ref) => asHit(cache.peek(ref)),
     lookup,
     lookupMany: async (refs) => (await cache.lookupMany(refs)).map(asKnownHit),
-    read: async (ref, isWanted) => {
-      const [known] = await cache.lookupMany([ref])
-      if (!(known instanceof Problem)) return asHit(known) ?? refresh(ref, isWanted)
-      if (known.code === 'export-timed-out') return doubt(ref, known, isWanted)
-      throw known
-    },
+    read: (ref, options = {}) => answer(ref, options),
   }
 }
 
@@ -190,6 +174,3 @@ const isPassing = (error: unknown): error is Problem =>
 const asHit = (kept: Kept | undefined): Reading | undefined => kept && { ...kept, how: 'hit' }
 
 const asKnownHit = (known: Known) => (known instanceof Problem ? known : asHit(known))
-
-const noSlot = (): Problem =>
-  new Problem('budget-exhausted', 'No call to lemlist was free in time.', { retryAfterMs: 1_000 })

@@ -1,6 +1,6 @@
 import { Problem } from '../../problems.ts'
 import { type ExportRef, keyOf } from '../export.ts'
-import type { Attendance, Soon } from '../following/attendance.ts'
+import type { Attendance } from '../following/attendance.ts'
 import type { Follower } from '../following/follower.ts'
 import { type PollIntervals, watchedIntervalMs } from '../following/poll-policy.ts'
 import type { Observer } from '../ports.ts'
@@ -8,27 +8,32 @@ import type { Cache } from '../reading/cache.ts'
 import type { Looker } from '../reading/looker.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import { wasTurnedAway } from '../turned-away.ts'
+import type { Arrivals } from './arrivals.ts'
 import type { Doubter, Hub, Topic } from './hub.ts'
 
-/** Finds the first status for subscribers that join. The hub tells it to them. */
+/**
+ * Finds the first status for subscribers that join. The hub tells it to them. `callerId` says who
+ * joins: looks at ids that nobody has seen before are counted for each caller. Without it nothing is
+ * counted.
+ */
 export interface Opening {
   /**
    * Resolves when the topic of a joined export holds something to tell. A young observation is
    * enough, so that 10 000 who join cost lemlist one call or none.
    * @throws Problem when the export is unknown or over for good
    */
-  first(ref: ExportRef): Promise<void>
+  first(ref: ExportRef, callerId?: string): Promise<void>
   /**
    * The same for many exports. It tells what is known, and leaves the other exports to the shared
    * poll, which looks at them one after the other. So a stream of a hundred exports does not fill
    * the waiting line. The problem of one export is told to its topic and not thrown.
    */
-  firstOfMany(refs: readonly ExportRef[]): Promise<void>
+  firstOfMany(refs: readonly ExportRef[], callerId?: string): Promise<void>
   /**
    * What a client is told first that has joined with an id which is unknown here while the store is
    * away: an end that is known, else what lemlist says from now on, and no observation of before.
    */
-  confirm(refs: readonly ExportRef[], doubter: Doubter): Promise<void>
+  confirm(refs: readonly ExportRef[], doubter: Doubter, callerId?: string): Promise<void>
   /**
    * Returns the last pending observation if it is younger than the interval of a watched export.
    */
@@ -40,7 +45,8 @@ export interface OpeningOptions {
   readonly reader: Pick<Reader, 'lookupMany' | 'read'>
   readonly cache: Pick<Cache, 'stale'>
   readonly follower: Pick<Follower, 'standing'>
-  readonly attendance: Pick<Attendance, 'hasten' | 'adopt'>
+  readonly attendance: Pick<Attendance, 'hasten'>
+  readonly arrivals: Pick<Arrivals, 'adopt' | 'come' | 'join'>
   readonly looker: Pick<Looker, 'landing'>
   readonly observer: Observer
   readonly intervals: PollIntervals
@@ -48,7 +54,8 @@ export interface OpeningOptions {
 }
 
 export const createOpening = (options: OpeningOptions): Opening => {
-  const { hub, reader, cache, follower, attendance, looker, observer, intervals } = options
+  const { hub, reader, cache, follower, attendance, arrivals, looker, observer, intervals } =
+    options
   const now = options.now ?? Date.now
   /** The reads for the first subscriber of each topic. Later subscribers wait for the same read. */
   const underWay = new Map<string, Promise<void>>()
@@ -80,15 +87,17 @@ export const createOpening = (options: OpeningOptions): Opening => {
       }),
     )
 
-  const adopt = async (refs: readonly ExportRef[], soon: Soon): Promise<void> => {
-    const wanted = refs.map((ref) => ({ ref }))
-    for (const ref of await attendance.adopt(wanted, soon)) tellTrouble(ref, full())
+  const lookAgain = (ref: ExportRef, trouble: Problem, callerId?: string): Promise<void> => {
+    // lemlist has not failed, and the export still waits for its first look.
+    if (wasTurnedAway(trouble)) return arrivals.come([ref], callerId)
+    return arrivals.adopt([ref], 'after a failure')
   }
 
-  const look = async (ref: ExportRef): Promise<void> => {
+  const look = async (ref: ExportRef, callerId?: string): Promise<void> => {
     try {
-      const reading = await reader.read(ref, () => hub.isWatched(ref))
-      if (reading.trouble !== undefined) await adopt([ref], soonAfter(reading.trouble))
+      const isWanted = () => hub.isWatched(ref)
+      const reading = await reader.read(ref, { isWanted, callerId })
+      if (reading.trouble !== undefined) await lookAgain(ref, reading.trouble, callerId)
       tell(ref, reading)
       if (reading.trouble !== undefined) tellTrouble(ref, reading.trouble)
     } catch (thrown) {
@@ -97,7 +106,7 @@ export const createOpening = (options: OpeningOptions): Opening => {
       // One 404 for an export that is followed may be a hiccup. The next looks decide.
       const undecided = error.status === 404 && (await follower.standing(ref)) !== 'none'
       if (!passes && !undecided) throw error
-      await adopt([ref], soonAfter(error))
+      await lookAgain(ref, error, callerId)
       if (passes) tellTrouble(ref, error)
     }
   }
@@ -108,13 +117,13 @@ export const createOpening = (options: OpeningOptions): Opening => {
   }
 
   /** Tells what is known already, or a young observation. Without both it looks at lemlist. */
-  const open = async (ref: ExportRef): Promise<void> => {
+  const open = async (ref: ExportRef, callerId?: string): Promise<void> => {
     const [known] = await reader.lookupMany([ref])
     // An export that has timed out is not over for good: the look below may ask lemlist again.
     if (known instanceof Problem && known.code !== 'export-timed-out') throw known
     if (known !== undefined && !(known instanceof Problem)) return tell(ref, known)
     const recent = young(ref)
-    if (recent === undefined) return look(ref)
+    if (recent === undefined) return look(ref, callerId)
     await hasten([ref])
     // The status is told last, here and in `look`. If the first subscriber leaves and another one
     // joins meanwhile, the new one waits for this read, and this line must tell it the status.
@@ -129,8 +138,8 @@ export const createOpening = (options: OpeningOptions): Opening => {
     return done
   }
 
-  const openTelling = (ref: ExportRef): Promise<void> =>
-    open(ref).catch((error) => {
+  const openTelling = (ref: ExportRef, callerId?: string): Promise<void> =>
+    open(ref, callerId).catch((error) => {
       if (error instanceof Problem) tellGone(ref, error)
       throw error
     })
@@ -149,11 +158,11 @@ export const createOpening = (options: OpeningOptions): Opening => {
     return unknown
   }
 
-  const confirm: Opening['confirm'] = async (refs, doubter) => {
+  const confirm: Opening['confirm'] = async (refs, doubter, callerId) => {
     const unknown = await tellEnds(refs)
     const doubt = async (refs: readonly ExportRef[]): Promise<void> => {
       for (const ref of refs) hub.doubt(ref, doubter, cache.stale(ref)?.snapshot)
-      await adopt(refs, 'at once')
+      await arrivals.come(refs, callerId)
     }
     const waits: Promise<void>[] = []
     const ready: ExportRef[] = []
@@ -166,7 +175,7 @@ export const createOpening = (options: OpeningOptions): Opening => {
     await Promise.all([doubt(ready), ...waits])
   }
 
-  const openMany = async (refs: readonly ExportRef[]): Promise<void> => {
+  const openMany = async (refs: readonly ExportRef[], callerId?: string): Promise<void> => {
     const unknown = await tellEnds(refs)
     const recent = unknown.filter((ref) => young(ref) !== undefined)
     await hasten(recent)
@@ -174,9 +183,9 @@ export const createOpening = (options: OpeningOptions): Opening => {
       const reading = young(ref)
       if (reading !== undefined) tell(ref, reading)
     }
-    await adopt(
+    await arrivals.come(
       unknown.filter((ref) => young(ref) === undefined),
-      'at once',
+      callerId,
     )
   }
 
@@ -188,13 +197,15 @@ export const createOpening = (options: OpeningOptions): Opening => {
   return {
     young,
     confirm,
-    first: (ref) =>
-      isTold(ref)
-        ? Promise.resolve()
-        : (underWay.get(keyOf(ref)) ?? begin([ref], openTelling(ref))),
-    firstOfMany: async (refs) => {
+    first: (ref, callerId) => {
+      arrivals.join([ref], callerId)
+      if (isTold(ref)) return Promise.resolve()
+      return underWay.get(keyOf(ref)) ?? begin([ref], openTelling(ref, callerId))
+    },
+    firstOfMany: async (refs, callerId) => {
+      arrivals.join(refs, callerId)
       const fresh = refs.filter((ref) => !isTold(ref) && !underWay.has(keyOf(ref)))
-      if (fresh.length > 0) await begin(fresh, openMany(fresh))
+      if (fresh.length > 0) await begin(fresh, openMany(fresh, callerId))
     },
   }
 }
@@ -205,13 +216,3 @@ export const createOpening = (options: OpeningOptions): Opening => {
  */
 const tellsEnough = ({ snapshot, word }: Topic): boolean =>
   word?.kind !== 'gone' && (snapshot !== undefined || word !== undefined)
-
-/**
- * Says how soon the next look comes after this trouble. When the waiting line turned the call away,
- * lemlist has not failed, and the export still waits for its first look.
- */
-const soonAfter = (trouble: Problem): Soon =>
-  wasTurnedAway(trouble) ? 'at once' : 'after a failure'
-
-const full = (): Problem =>
-  new Problem('overloaded', 'The gateway follows as many exports as it can.')

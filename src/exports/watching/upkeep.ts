@@ -5,6 +5,7 @@ import type { PollIntervals } from '../following/poll-policy.ts'
 import type { Observer, ResultRecord, Results } from '../ports.ts'
 import type { Cache } from '../reading/cache.ts'
 import { inSlices, nextTurn } from '../slices.ts'
+import type { Arrivals } from './arrivals.ts'
 import type { Hub, Topic } from './hub.ts'
 
 /**
@@ -25,6 +26,7 @@ export interface UpkeepOptions {
   readonly hub: Pick<Hub, 'open' | 'dispatch'>
   readonly cache: Pick<Cache, 'stale'>
   readonly attendance: Pick<Attendance, 'renew' | 'adopt'>
+  readonly arrivals: Pick<Arrivals, 'isWaiting'>
   readonly results: Pick<Results, 'getMany'>
   readonly observer: Observer
   readonly intervals: PollIntervals
@@ -38,7 +40,7 @@ export interface UpkeepOptions {
 const SILENT_INTERVALS = 3
 
 export const createUpkeep = (options: UpkeepOptions): Upkeep => {
-  const { hub, cache, attendance, results, observer, intervals } = options
+  const { hub, cache, attendance, arrivals, results, observer, intervals } = options
   const now = options.now ?? Date.now
 
   const tellEnd = (ref: ExportRef, record: ResultRecord | undefined): void => {
@@ -63,7 +65,9 @@ export const createUpkeep = (options: UpkeepOptions): Upkeep => {
 
   /** Makes the schedule track these exports, if it does not yet, and look at them soon. */
   const follow = async (topics: readonly Topic[], soon: Soon): Promise<void> => {
-    const wanted = topics.map(({ ref, snapshot }) => {
+    // What waits for the allowance of a caller has no look before its time.
+    const due = topics.filter(({ ref }) => !arrivals.isWaiting(ref))
+    const wanted = due.map(({ ref, snapshot }) => {
       const firstSeenAt = cache.stale(ref)?.firstSeenAt ?? snapshot?.observedAt
       return firstSeenAt === undefined ? { ref } : { ref, firstSeenAt }
     })

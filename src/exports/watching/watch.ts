@@ -3,6 +3,7 @@ import { type ExportRef, isFinal } from '../export.ts'
 import type { Attendance } from '../following/attendance.ts'
 import type { Cache } from '../reading/cache.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
+import type { Arrivals } from './arrivals.ts'
 import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
 import type { Opening } from './opening.ts'
 
@@ -25,20 +26,26 @@ export interface Watch extends Pick<Opening, 'first' | 'firstOfMany' | 'confirm'
    * Resolves when the export is over, `ms` have passed or a signal aborts.
    * @throws Problem as `first`
    */
-  wait(ref: ExportRef, ms: number, signals: readonly AbortSignal[]): Promise<Reading>
+  wait(
+    ref: ExportRef,
+    ms: number,
+    signals: readonly AbortSignal[],
+    callerId?: string,
+  ): Promise<Reading>
 }
 
 interface WatchOptions {
   readonly hub: Hub
   readonly opening: Opening
   readonly attendance: Pick<Attendance, 'came' | 'left'>
+  readonly arrivals: Pick<Arrivals, 'left'>
   readonly reader: Pick<Reader, 'lookup' | 'lookupMany' | 'read'>
   readonly cache: Pick<Cache, 'stale'>
   readonly isAlone: () => boolean
 }
 
 export const createWatch = (options: WatchOptions): Watch => {
-  const { hub, opening, attendance, reader, cache, isAlone } = options
+  const { hub, opening, attendance, arrivals, reader, cache, isAlone } = options
   const { first, firstOfMany, confirm, young } = opening
 
   const join: Watch['join'] = (ref, subscriber) => {
@@ -48,7 +55,9 @@ export const createWatch = (options: WatchOptions): Watch => {
 
   const leave: Watch['leave'] = (ref, subscriber) => {
     hub.unsubscribe(ref, subscriber)
-    if (!hub.isWatched(ref)) attendance.left(ref)
+    if (hub.isWatched(ref)) return
+    attendance.left(ref)
+    arrivals.left(ref)
   }
 
   const known: Watch['known'] = async (refs) => {
@@ -70,7 +79,7 @@ export const createWatch = (options: WatchOptions): Watch => {
     leave,
     first,
     firstOfMany,
-    wait: async (ref, ms, signals) => {
+    wait: async (ref, ms, signals, callerId) => {
       const over = Promise.withResolvers<void>()
       const subscriber = {
         changed: ({ snapshot, word }: Topic) => {
@@ -84,7 +93,7 @@ export const createWatch = (options: WatchOptions): Watch => {
       if (signals.some(({ aborted }) => aborted)) stop()
       join(ref, subscriber)
       try {
-        await Promise.race([first(ref), over.promise])
+        await Promise.race([first(ref, callerId), over.promise])
         const known = hub.topic(ref)
         if (known === undefined || !isOver(known)) await over.promise
       } finally {
@@ -94,7 +103,7 @@ export const createWatch = (options: WatchOptions): Watch => {
       }
       // While this replica is alone, another one may have shown the end after the young observation.
       const observed = isAlone() ? undefined : young(ref)
-      return (await reader.lookup(ref)) ?? observed ?? (await reader.read(ref))
+      return (await reader.lookup(ref)) ?? observed ?? (await reader.read(ref, { callerId }))
     },
   }
 }

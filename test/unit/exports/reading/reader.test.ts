@@ -1,8 +1,14 @@
 import { describe, expect, it, vi } from 'vitest'
+import { createAllowances } from '../../../../src/exports/reading/allowances.ts'
 import { createCache } from '../../../../src/exports/reading/cache.ts'
+import { createGate } from '../../../../src/exports/reading/gate.ts'
 import { createLatest } from '../../../../src/exports/reading/latest.ts'
 import { createLooker } from '../../../../src/exports/reading/looker.ts'
-import { createReader, type ReaderOptions } from '../../../../src/exports/reading/reader.ts'
+import {
+  createReader,
+  type ReaderOptions,
+  type ReadOptions,
+} from '../../../../src/exports/reading/reader.ts'
 import { Problem } from '../../../../src/problems.ts'
 import { useFakeTime } from '../../../helpers/fake-time.ts'
 import {
@@ -39,6 +45,7 @@ const start = ({
   const reader = createReader({
     cache,
     looker,
+    gate: createGate(createAllowances({ calls: 16, windowMs: 2_000 })),
     follower: {
       note: async (_, { snapshot }) => void noted.push(snapshot.state),
       standing: async () => standing,
@@ -311,5 +318,79 @@ describe('a 404 of lemlist', () => {
     await outcome(started, 1)
     expect(started.looks).toHaveLength(2)
     expect(started.results.records.size).toBe(0)
+  })
+})
+
+describe('a read of an id that nobody has seen before', () => {
+  const CRM = { callerId: 'key:crm' }
+  const unknown = (number: number) => ({ ...REF, exportId: `axp_Unknown${number}` })
+  const readMany = (
+    { reader }: ReturnType<typeof start>,
+    count: number,
+    from = 0,
+    caller: ReadOptions = CRM,
+  ) =>
+    Array.from({ length: count }, (_, index) => watch(reader.read(unknown(from + index), caller)))
+
+  it('is not counted without a caller', async () => {
+    const started = start()
+    readMany(started, 100, 0, {})
+    await started.settled()
+    expect(started.looks).toHaveLength(100)
+  })
+
+  it('waits for the allowance of its caller, and no longer than his patience', async () => {
+    const started = start()
+    const seen = readMany(started, 20)
+    await started.settled()
+    expect(started.looks).toHaveLength(4)
+    expect(seen.flat()).toEqual(Array(8).fill('budget-exhausted'))
+    await vi.advanceTimersByTimeAsync(4_100)
+    expect(started.looks).toHaveLength(12)
+    expect(vi.getTimerCount()).toBeGreaterThan(0)
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('counts from its arrival when it is refused in line', async () => {
+    const started = start()
+    const seen = readMany(started, 5)
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS + 1)
+    expect(seen.flat()).toEqual(Array(5).fill('budget-exhausted'))
+  })
+
+  it('takes nothing from the allowance of another caller', async () => {
+    const started = start()
+    readMany(started, 100)
+    readMany(started, 4, 100, { callerId: 'key:other' })
+    await started.settled()
+    expect(started.looks).toHaveLength(8)
+  })
+
+  it('is counted once for all who share its look', async () => {
+    const started = start()
+    for (let reads = 0; reads < 50; reads += 1) watch(started.reader.read(REF, CRM))
+    await started.settled()
+    readMany(started, 3)
+    await started.settled()
+    expect(started.looks).toHaveLength(4)
+  })
+
+  it('makes no call when the export became known while it waited', async () => {
+    const started = start()
+    readMany(started, 4)
+    const seen = watch(started.reader.read(REF, CRM))
+    await started.settled()
+    await started.cache.keep(REF, say('done'))
+    await vi.advanceTimersByTimeAsync(2_100)
+    expect(seen).toEqual(['hit done'])
+    expect(started.looks).toHaveLength(4)
+  })
+
+  it('is no such read when the gateway follows the export', async () => {
+    const started = start({ standing: 'followed' })
+    readMany(started, 100)
+    await started.settled()
+    expect(started.looks).toHaveLength(100)
   })
 })

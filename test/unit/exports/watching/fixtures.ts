@@ -1,6 +1,8 @@
 import { vi } from 'vitest'
 import type { ExportRef, Kept } from '../../../../src/exports/export.ts'
-import type { Reading } from '../../../../src/exports/reading/reader.ts'
+import { createAllowances } from '../../../../src/exports/reading/allowances.ts'
+import type { Reading, ReadOptions } from '../../../../src/exports/reading/reader.ts'
+import { createArrivals } from '../../../../src/exports/watching/arrivals.ts'
 import { createHub, type Topic } from '../../../../src/exports/watching/hub.ts'
 import { createOpening } from '../../../../src/exports/watching/opening.ts'
 import { createUpkeep } from '../../../../src/exports/watching/upkeep.ts'
@@ -55,7 +57,7 @@ export const start = () => {
       return known.end
     },
     lookupMany: async (refs: readonly unknown[]) => refs.map(() => known.end),
-    read: (_: unknown, isWanted: () => boolean = () => true) => {
+    read: (_: unknown, { isWanted = () => true }: ReadOptions = {}) => {
       const read = Promise.withResolvers<Reading>()
       reads.push(read)
       wanted.push(isWanted)
@@ -71,6 +73,7 @@ export const start = () => {
       }
       await known.schedule
     },
+    unconfirmed: async (refs: readonly ExportRef[]) => (known.standing === 'none' ? refs : []),
     adopt: async (exports: readonly { ref: ExportRef; firstSeenAt?: number }[], soon: string) => {
       for (const { firstSeenAt } of exports) {
         const confirmed = firstSeenAt === undefined ? '' : ' as confirmed'
@@ -83,10 +86,10 @@ export const start = () => {
       return known.lost
     },
   }
-  const watching = {
-    ...{ hub, attendance, observer, intervals: INTERVALS },
-    cache: { stale: () => known.stale },
-  }
+  const cache = { stale: () => known.stale, hasSeen: () => known.stale !== undefined }
+  const allowances = createAllowances({ calls: 16, windowMs: 2_000 })
+  const arrivals = createArrivals({ allowances, attendance, cache, hub })
+  const watching = { hub, attendance, arrivals, observer, intervals: INTERVALS, cache }
   const follower = { standing: async () => known.standing }
   const looker = { landing: () => known.landing }
   const isAlone = () => known.isAlone
@@ -111,7 +114,20 @@ export const start = () => {
   /** What was asked of the attendance, without the watchers who came and left. */
   const planned = () => asked.filter((line) => line !== 'came' && line !== 'left')
   return {
-    ...{ watch, upkeep, hub, results, observer, known, asked, planned, reads, wanted, read },
+    ...{
+      watch,
+      arrivals,
+      upkeep,
+      hub,
+      results,
+      observer,
+      known,
+      asked,
+      planned,
+      reads,
+      wanted,
+      read,
+    },
     ...{ join, settled },
   }
 }
