@@ -1,12 +1,12 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createLemlist, type Lemlist } from '../../src/sandbox/lemlist.ts'
 import type { ScriptedAnswer } from '../../src/sandbox/scripted-answers.ts'
+import { filesIn, leaksIn, type Seen } from '../helpers/canaries.ts'
 import { statusPath } from '../helpers/gateway.ts'
 import { type GatewayProcess, spawnGateway, tempDirectory } from '../helpers/process.ts'
-import { findSecret } from '../helpers/secret-search.ts'
 import { doneBody, pendingBody, REF, statusBody } from '../helpers/status-bodies.ts'
 
 /** A key whose base64 has `+` and `/` in it. */
@@ -36,12 +36,6 @@ const FAULTS: ScriptedAnswer[] = [
   { hang: true },
   { body: pendingBody(), extra: ECHOES },
 ]
-
-interface Seen {
-  /** Where it was seen and what it was. */
-  readonly of: string
-  readonly bytes: Uint8Array | string
-}
 
 const rawExchange = (url: string, request: string) =>
   new Promise<string>((resolve) => {
@@ -104,12 +98,6 @@ const suffer = async ({ url }: GatewayProcess, lemlist: Lemlist): Promise<Seen[]
   return seen
 }
 
-const filesIn = (directory: string): Seen[] =>
-  readdirSync(directory).map((name) => ({
-    of: `file ${name}`,
-    bytes: readFileSync(join(directory, name)),
-  }))
-
 const startLemlist = async () => {
   const lemlist = createLemlist({
     apiKeys: [KEY],
@@ -120,8 +108,7 @@ const startLemlist = async () => {
   return { lemlist, baseUrl }
 }
 
-const leaks = (seen: Seen[]): string[] =>
-  seen.flatMap(({ of, bytes }) => findSecret(bytes, KEY).map((form) => `${of}: ${form}`))
+const leaks = (seen: readonly Seen[]): string[] => leaksIn(seen, { KEY })
 
 describe('the lemlist key', () => {
   it('is sent to lemlist, and is in no log, body, header, document or stored byte', async () => {
