@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { EventSource } from 'eventsource'
@@ -7,12 +8,10 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { recordAnswered } from '../helpers/answered.ts'
 import { eventsPath, manyEventsPath, startGateway } from '../helpers/gateway.ts'
 import { startHastyProxy } from '../helpers/hasty-proxy.ts'
+import { fencesIn } from '../helpers/markdown.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
 
-/**
- * The proxy inside of the development servers of Vite, webpack and Next is http-proxy, and so is
- * http-proxy-middleware. It does not pass a broken response on.
- */
+/** http-proxy-middleware does not pass a broken response on, nor do the proxies of Vite and webpack. */
 const startProxy = async (options: Options): Promise<string> => {
   const proxy = createProxyMiddleware(options)
   const server = createServer((request, response) => void proxy(request, response))
@@ -27,18 +26,20 @@ const startProxy = async (options: Options): Promise<string> => {
   return `http://127.0.0.1:${port}`
 }
 
-/** The setting of docs/operations.md for those who keep `SSE_CUT=abrupt`. */
-const PASS_CUTS_ON: Options = {
-  on: {
-    proxyRes: (answer, _request, response) => {
-      answer.on('close', () => answer.complete || response.destroy())
-    },
-  },
+/** The options with the function that docs/operations.md shows for those who keep `SSE_CUT=abrupt`. */
+const loadPassOn = async (): Promise<Options> => {
+  const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [fence, ...others] = fencesIn(page).filter(({ language }) => language === 'js')
+  if (fence === undefined || others.length > 0) throw new Error('the page shows not one function')
+  const module = await import(
+    `data:text/javascript,${encodeURIComponent(`${fence.text}\nexport { passOn }`)}`
+  )
+  return { on: { proxyRes: module.passOn } }
 }
 
 const WAYS = [
   ['SSE_CUT=clean', 'clean', {}],
-  ["the proxy's own way", 'abrupt', PASS_CUTS_ON],
+  ["the proxy's own way", 'abrupt', await loadPassOn()],
 ] as const
 
 describe('an EventSource behind http-proxy-middleware', () => {

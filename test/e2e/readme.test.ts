@@ -21,6 +21,9 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   // access-doc.test.ts runs them, and other-origin.test.ts runs `html`. oauth2-proxy and nginx are
   // not here to run `text`.
   'docs/access.md': ['console', 'sh', 'json', 'js', 'python', 'html', 'text', 'mermaid'],
+  // documented-proxies.test.ts runs `caddy`, `apache` and `vcl`, http-proxy-middleware.test.ts `js`,
+  // below-a-path.test.ts `nginx`, and rights.test.ts `text`.
+  'docs/operations.md': ['caddy', 'apache', 'vcl', 'js', 'nginx', 'text'],
 }
 /** These are all documents for people, except the changelog. */
 const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: project })]
@@ -77,9 +80,9 @@ describe('the documents', () => {
     expect(fences.length).toBeGreaterThan(15)
     for (const { document, language } of fences) {
       // The last suite runs `console`, and readme-watching.test.ts runs `js`. The next test judges
-      // `sh`, below-a-path.test.ts runs `nginx`, and rights.test.ts `text`. A `mermaid` block is a drawing.
+      // `sh`. A `mermaid` block is a drawing.
       const isShown = SHOWING.some((showing) => showing === document)
-      const shown = isShown ? ['console', 'js', 'sh', 'mermaid'] : ['sh', 'nginx', 'text']
+      const shown = isShown ? ['console', 'js', 'sh', 'mermaid'] : ['sh']
       expect(PROGRAMS[document] ?? shown, document).toContain(language)
     }
   })

@@ -24,6 +24,12 @@ export interface Program {
   argv(config: string, directory: string): readonly string[]
 }
 
+/** What is needed to start a program with a configuration of the test's own. */
+export interface Startable extends Pick<Program, 'name' | 'file' | 'argv'> {
+  /** Variables for a program that would otherwise write into the home of the user. */
+  readonly env?: (directory: string) => Readonly<Record<string, string>>
+}
+
 export const NGINX: Program = {
   name: 'nginx',
   file: 'nginx.conf',
@@ -110,7 +116,7 @@ export const startBalancer = (
  * @param configure makes the configuration for this port of 127.0.0.1 and this log file
  */
 export const startWith = async (
-  program: Program,
+  program: Startable,
   configure: (port: number, logFile: string) => string,
 ): Promise<Balancer> => {
   for (let tries = 1; ; tries += 1) {
@@ -122,7 +128,7 @@ export const startWith = async (
 }
 
 const start = async (
-  program: Program,
+  program: Startable,
   configure: (port: number, logFile: string) => string,
   port: number,
 ): Promise<Balancer | undefined> => {
@@ -139,6 +145,7 @@ const start = async (
   const child = spawn(path, program.argv(config, directory), {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: directory,
+    env: { ...process.env, ...program.env?.(directory) },
   })
   const closed = once(child, 'close')
   let printed = ''
