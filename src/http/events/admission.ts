@@ -1,8 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Caller } from '../../access/caller.ts'
 import type { Word } from '../../exports/watching/hub.ts'
 import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
-import { callerOf } from '../entry.ts'
+import { callerOf, countedAs } from '../entry.ts'
 import { exportParams } from '../openapi/schemas.ts'
 import { type Cut, sendAway } from './ending.ts'
 import { encodeEvent, spread } from './sse.ts'
@@ -54,10 +53,6 @@ export const admits = (request: FastifyRequest, reply: FastifyReply, streams: St
   if (streams.hasRoomFor(countedAs(callerOf(request)))) return true
   return refuse('rate-limited', 'This caller has reached its limit of open streams.')
 }
-
-/** Where nobody proves who he is, all callers are one, and no limit of a caller makes sense. */
-export const countedAs = ({ id }: Caller): string | undefined =>
-  id === 'anonymous' ? undefined : id
 
 /**
  * What the hook that authenticates does with trouble that passes. An HTTP status would end a

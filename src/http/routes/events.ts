@@ -4,6 +4,7 @@ import { campaignMissing } from '../../exports/ends.ts'
 import { type ExportRef, isFinal } from '../../exports/export.ts'
 import type { Reader } from '../../exports/reading/reader.ts'
 import { Problem } from '../../problems.ts'
+import { countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
 import { goneId, isGoneId, singleFrames } from '../events/frames.ts'
 import {
@@ -100,7 +101,7 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
       { schema, exposeHeadRoute: false, config },
       async (request, reply) => {
         requireEventStream(request.headers.accept)
-        const { account, ref } = entry.find(request, 'status', request.params)
+        const { account, caller, ref } = entry.find(request, 'status', request.params)
         const id = lastEventId(request, request.query)
         if (await hasSeenTheEnd(account?.reader, ref, id)) return noContent(request, reply)
         const content = { refs: [ref], foreign: NOTHING, account }
@@ -111,11 +112,11 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
         if (isDoubted) {
           begin(reply, stream)
           account.watch
-            .confirm([ref], stream)
+            .confirm([ref], stream, countedAs(caller))
             .catch((error) => logger.error({ err: error }, 'a bug'))
           return reply
         }
-        const refusal = await within(FIRST_READ_MS, account.watch.first(ref))
+        const refusal = await within(FIRST_READ_MS, account.watch.first(ref, countedAs(caller)))
         if (refusal instanceof Problem && stream.abandon()) throw refusal
         begin(reply, stream)
         return reply

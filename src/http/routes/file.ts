@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { FileAnswer } from '../../exports/ports.ts'
 import { Problem } from '../../problems.ts'
 import { sendDownload } from '../download.ts'
-import type { Entry } from '../entry.ts'
+import { countedAs, type Entry } from '../entry.ts'
 import {
   ACCESS_PROBLEMS,
   COMMON_PROBLEMS,
@@ -83,9 +83,9 @@ export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
       if (request.method === 'GET') {
         request.deed = { action: 'download', campaign: params.campaignId, export: params.exportId }
       }
-      const { account, ref } = entry.enter(request, 'file', params)
+      const { account, caller, ref } = entry.enter(request, 'file', params)
       const answer = await account.files
-        .open(ref, rangeOf(request), gone)
+        .open(ref, rangeOf(request), gone, countedAs(caller))
         .catch((error: unknown) => {
           if (!gone.aborted) throw error
         })

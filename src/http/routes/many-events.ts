@@ -4,6 +4,7 @@ import { type ExportRef, isFinal } from '../../exports/export.ts'
 import type { Reading } from '../../exports/reading/reader.ts'
 import { nextTurn } from '../../exports/slices.ts'
 import { Problem } from '../../problems.ts'
+import { countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
 import { GONE, manyFrames, manyStateId } from '../events/frames.ts'
 import {
@@ -94,7 +95,10 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
     if (!admits(request, reply, streams)) return reply
     const stream = openStream(request, reply, { ...asked, frames, isDoubted }, options)
     begin(reply, stream)
-    const told = isDoubted ? account?.watch.confirm(mine, stream) : account?.watch.firstOfMany(mine)
+    const callerId = countedAs(asked.caller)
+    const told = isDoubted
+      ? account?.watch.confirm(mine, stream, callerId)
+      : account?.watch.firstOfMany(mine, callerId)
     // The problem of one export is dispatched to its topic, and the stream tells it by an event.
     // So nothing but an unexpected error arrives here.
     const unexpected = 'an operation failed because of an unexpected error'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { ExportRef } from '../../exports/export.ts'
-import type { AccountParts, Entry } from '../entry.ts'
+import { type AccountParts, countedAs, type Entry } from '../entry.ts'
 import type { Streams } from '../events/streams.ts'
 import { STATUS_EXAMPLES } from '../openapi/examples.ts'
 import {
@@ -70,10 +70,12 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
     { watch, closed }: AccountParts,
     ref: ExportRef,
     seconds: number,
+    callerId: string | undefined,
   ) => {
     waiting += 1
     try {
-      return await watch.wait(ref, seconds * 1_000, [request.signal, streams.draining, closed])
+      const signals = [request.signal, streams.draining, closed]
+      return await watch.wait(ref, seconds * 1_000, signals, callerId)
     } finally {
       waiting -= 1
     }
@@ -87,10 +89,14 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
       // answered at once.
       const holds = wait !== undefined && waiting < streams.max
       if (holds) reply.header('preference-applied', `wait=${wait}`)
-      const { account, ref } = entry.enter(request, 'status', request.params)
+      const { account, caller, ref } = entry.enter(request, 'status', request.params)
       const { reader } = account
+      const callerId = countedAs(caller)
       const reading =
-        reader.peek(ref) ?? (await (holds ? held(request, account, ref, wait) : reader.read(ref)))
+        reader.peek(ref) ??
+        (await (holds
+          ? held(request, account, ref, wait, callerId)
+          : reader.read(ref, { callerId })))
       sendStatus(request, reply, request.params, reading, options)
       return reply
     })
