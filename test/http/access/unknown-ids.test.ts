@@ -32,8 +32,8 @@ const start = () =>
     lemlist: TWO_TEAMS,
   })
 
-const read = (gateway: Pick<AccessGateway, 'url'>, path: string, key: string, wait = '0') =>
-  send(gateway, path, { headers: [bearer(key), `Prefer: wait=${wait}`] })
+const read = (gateway: Pick<AccessGateway, 'url'>, path: string, key: string, prefer = '') =>
+  send(gateway, path, { headers: [bearer(key), `Prefer: ${prefer}`] })
 
 const readMany = (gateway: AccessGateway, count: number, key: string) =>
   Promise.all(idsOf('Unknown', count).map((ref) => read(gateway, statusPath(ref), key)))
@@ -66,11 +66,15 @@ describe('ids that nobody has seen before', () => {
     expect((await read(gateway, statusPath(SALES), KEYS.crm)).status).toBe(200)
   })
 
-  it.each(['status', 'file'])('cost the same on the route of the %s', async (route) => {
+  it.each([
+    ['status', ''],
+    ['status', 'wait=1'],
+    ['file', ''],
+  ])('cost the same on the route of the %s with the preference `%s`', async (route, prefer) => {
     const gateway = await start()
     await readMany(gateway, 4, KEYS.crm)
     const path = statusPath({ campaignId, exportId: 'axp_Fifth' }).replace(/status$/, route)
-    expectProblem(await read(gateway, path, KEYS.crm, '1'), 'budget-exhausted')
+    expectProblem(await read(gateway, path, KEYS.crm, prefer), 'budget-exhausted')
     expect(gateway.lemlist.calls).toHaveLength(4)
   })
 
