@@ -90,7 +90,7 @@ export const createAccount = (options: AccountOptions): Account => {
   const watching = { hub, cache, attendance, arrivals, observer, intervals }
   const opening = createOpening({ ...watching, reader, follower, looker })
   const upkeep = createUpkeep({ ...watching, results })
-  const watch = createWatch({ ...watching, opening, reader, isAlone })
+  const watch = createWatch({ hub, opening, attendance, arrivals, reader, isAlone })
 
   // Starting and downloading.
   const starting = { upstream, idempotency, results, follower, observer, patienceMs, timeoutMs }

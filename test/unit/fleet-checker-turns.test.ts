@@ -110,6 +110,16 @@ describe('the checker of a client that changes replicas', () => {
     }
   })
 
+  it('excuses a replica without Redis only when the client does not say that it comes back', () => {
+    const lost = [disturbance(['blinds', 'loses'])]
+    const next = shown('second', 'b', 1_000)
+    const record = recordOf([shown('done', 'a', 300, { via: 'read' }), next], lost)
+    const returns = [{ client: 'client', keys: [key], replica: 'b', at: next.askedAt }]
+    const broken = (one: FleetRecord) => check(one, { window: CALM_WINDOW }).map(({ rule }) => rule)
+    expect(broken(record)).toEqual([])
+    expect(broken({ ...record, returns })).toEqual(['turned-back'])
+  })
+
   it('excuses a replica that had no time to notice the loss', () => {
     const short = [disturbance(['blinds', 'loses'], undefined, 400)]
     const back = shown('second', 'b', 350, stale)

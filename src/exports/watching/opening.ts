@@ -30,8 +30,8 @@ export interface Opening {
    */
   firstOfMany(refs: readonly ExportRef[], callerId?: string): Promise<void>
   /**
-   * What a client is told first that has joined with an id which is unknown here while the store is
-   * away: an end that is known, else what lemlist says from now on, and no observation of before.
+   * What a client is told first that has come back with an id while the store is away: an end that
+   * is known, else what lemlist says from now on, and no observation of before.
    */
   confirm(refs: readonly ExportRef[], doubter: Doubter, callerId?: string): Promise<void>
   /**

@@ -1,7 +1,6 @@
 import { Problem } from '../../problems.ts'
 import { type ExportRef, isFinal } from '../export.ts'
 import type { Attendance } from '../following/attendance.ts'
-import type { Cache } from '../reading/cache.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import type { Arrivals } from './arrivals.ts'
 import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
@@ -14,11 +13,6 @@ export interface Watch extends Pick<Opening, 'first' | 'firstOfMany' | 'confirm'
    * share is away.
    */
   isAlone(): boolean
-  /**
-   * Returns what is known here of exports, finals included, in their order. It makes no call to
-   * lemlist.
-   */
-  known(refs: readonly ExportRef[]): Promise<readonly Pick<Topic, 'ref' | 'snapshot' | 'word'>[]>
   /** Adds a subscriber. Call it before anything is read, so that no change gets lost in between. */
   join(ref: ExportRef, subscriber: Subscriber): Topic
   leave(ref: ExportRef, subscriber: Subscriber): void
@@ -39,13 +33,12 @@ interface WatchOptions {
   readonly opening: Opening
   readonly attendance: Pick<Attendance, 'came' | 'left'>
   readonly arrivals: Pick<Arrivals, 'left'>
-  readonly reader: Pick<Reader, 'lookup' | 'lookupMany' | 'read'>
-  readonly cache: Pick<Cache, 'stale'>
+  readonly reader: Pick<Reader, 'lookup' | 'read'>
   readonly isAlone: () => boolean
 }
 
 export const createWatch = (options: WatchOptions): Watch => {
-  const { hub, opening, attendance, arrivals, reader, cache, isAlone } = options
+  const { hub, opening, attendance, arrivals, reader, isAlone } = options
   const { first, firstOfMany, confirm, young } = opening
 
   const join: Watch['join'] = (ref, subscriber) => {
@@ -60,20 +53,8 @@ export const createWatch = (options: WatchOptions): Watch => {
     arrivals.left(ref)
   }
 
-  const known: Watch['known'] = async (refs) => {
-    const ends = await reader.lookupMany(refs)
-    return refs.map((ref, index) => {
-      const end = ends[index]
-      const final = end instanceof Problem ? undefined : end?.snapshot
-      const topic = hub.topic(ref)
-      const snapshot = final ?? topic?.snapshot ?? cache.stale(ref)?.snapshot
-      return { ref, snapshot, word: topic?.word }
-    })
-  }
-
   return {
     isAlone,
-    known,
     confirm,
     join,
     leave,

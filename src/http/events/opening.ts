@@ -140,19 +140,14 @@ export const missingTopic = (ref: ExportRef): Topic => {
 }
 
 /**
- * Whether the client may have been told more by another replica than this one knows: it names a
- * state that is unknown here, and the store through which replicas tell each other is away.
+ * Whether the client may have been shown more by another replica than this one knows: it comes back,
+ * and the store through which replicas tell each other is away. An id that is known here proves
+ * nothing, because the client may have read the end elsewhere in between.
  */
-export const mayHaveSeenMore = async (
-  { refs, foreign, account }: Pick<Content, 'refs' | 'foreign' | 'account'>,
+export const mayHaveSeenMore = (
+  account: AccountParts | undefined,
   id: string | undefined,
-  { stateId }: Pick<Frames, 'stateId'>,
-): Promise<boolean> => {
-  if (id === undefined || account?.watch.isAlone() !== true) return false
-  const known = await account.watch.known(refs.filter((ref) => !foreign.has(ref)))
-  const byRef = new Map(known.map((told) => [told.ref, told]))
-  return stateId(refs.map((ref) => byRef.get(ref) ?? missingTopic(ref))) !== id
-}
+): boolean => id !== undefined && account?.watch.isAlone() === true
 
 /** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {

@@ -105,7 +105,7 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
         const id = lastEventId(request, request.query)
         if (await hasSeenTheEnd(account?.reader, ref, id)) return noContent(request, reply)
         const content = { refs: [ref], foreign: NOTHING, account }
-        const isDoubted = await mayHaveSeenMore(content, id, frames)
+        const isDoubted = mayHaveSeenMore(account, id)
         if (!admits(request, reply, streams)) return reply
         if (account === undefined) throw campaignMissing()
         const stream = openStream(request, reply, { ...content, frames, isDoubted }, options)

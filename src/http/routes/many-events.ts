@@ -91,7 +91,7 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
     const mine = asked.refs.filter((ref) => !asked.foreign.has(ref))
     const id = lastEventId(request, request.query)
     if (await hasSeenTheEnd({ ...asked, mine }, id)) return noContent(request, reply)
-    const isDoubted = await mayHaveSeenMore(asked, id, frames)
+    const isDoubted = mayHaveSeenMore(account, id)
     if (!admits(request, reply, streams)) return reply
     const stream = openStream(request, reply, { ...asked, frames, isDoubted }, options)
     begin(reply, stream)

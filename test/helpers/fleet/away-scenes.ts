@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { calmWindow, check } from './checking/checker.ts'
-import { eventually } from './eventually.ts'
+import { eventually, within } from './eventually.ts'
 import { type Fleet, paceOf, startFleet } from './fleet.ts'
 import { readOnce } from './readers.ts'
 import type { Scene } from './scenes.ts'
@@ -68,6 +68,42 @@ export const comesBackElsewhere: Scene = async (plant) => {
     await readOnce({ client, story, recorder }, behind)
   })
   return check(fleet.record(), { window: WINDOW, roams: true })
+}
+
+/**
+ * One replica has lost Redis and has a young observation of an export. A client that follows there
+ * reads the end on the other replica, loses its connection, and comes back with an id that the first
+ * replica knows.
+ */
+export const readsTheEndElsewhere: Scene = async (plant) => {
+  const fleet = await startFleet({ replicas: 2, env: ENV, ...(plant && { plant }) })
+  const { recorder, replicas } = fleet
+  const [informed, behind] = replicas
+  if (behind === undefined) throw new Error('there are two replicas')
+  const [story] = fleet.stories(1)
+  if (story === undefined) throw new Error('there is a story')
+  const client = 'roamer'
+  const follower = fleet.follow({
+    ...{ client, stories: [story], home: behind },
+    longestRetryMs: SOON_MS,
+  })
+  await follower.told
+  const work = async (): Promise<void> => {
+    behind.redis.refuse()
+    await eventually('Redis is lost', () => behind.output().includes('Redis is away'))
+    // The checker believes only after a while that a replica has noticed the loss.
+    await delay(TIMEOUT_MS)
+    await readOnce({ client: 'neighbour', story, recorder }, behind)
+    story.finish()
+    await readOnce({ client, story, recorder }, informed)
+    follower.drop()
+    await within(5 * TIMEOUT_MS, follower.finished)
+    await within(5 * TIMEOUT_MS, follower.stopped)
+    behind.redis.heal()
+  }
+  const effects = ['blinds', 'loses'] as const
+  await fleet.disturb('Redis refuses one', TIMEOUT_MS, work, { effects, replica: behind.name })
+  return check(fleet.record(), { window: WINDOW })
 }
 
 /** Reads exports that nobody has read on each replica: when Redis is lost, and when it is back. */

@@ -74,7 +74,7 @@ export const PLANTS = {
   'a returning client shown what was known before': [
     {
       file: 'src/http/events/opening.ts',
-      text: 'id !== undefined && watch.isAlone() && stateId(await watch.known(refs)) !== id',
+      text: 'id !== undefined && account?.watch.isAlone() === true',
       instead: 'false',
     },
   ],

@@ -82,16 +82,18 @@ const couldNotKnow = (
 /**
  * A client may be shown an old status by a replica that could not know of the newer one. A read
  * must then be marked as stale. A replica that knows that others may know more has no such excuse,
- * unless the client has not named what it was shown: a read sends no id, and a stream does not know
- * what was read.
+ * unless the client does not say that it comes back: it opens a stream without an id.
  */
 const isExcused = (
   { before, next }: { before: Sighting; next: Sighting },
   record: FleetRecord,
 ): boolean => {
   if (isFinalState(next.state) || (next.via === 'read' && !next.stale)) return false
-  const isNamed = next.via === 'read' || before.via === 'stream'
-  if (isNamed && knowsItIsAlone(next, record)) return false
+  const comesBack = record.returns.some(
+    ({ client, at }) => client === next.client && at === next.askedAt,
+  )
+  const isKnown = next.via === 'read' || before.via === 'stream' || comesBack
+  if (isKnown && knowsItIsAlone(next, record)) return false
   const said = record.said.find(({ key, body }) => key === before.key && body === before.body)
   return couldNotKnow({ before, next }, said?.at ?? before.at, record)
 }
