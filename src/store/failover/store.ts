@@ -67,6 +67,8 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     backAt = performance.now()
     budget.comeBack()
     onSwitch('back')
+    // Replicas that have never heard of this one count it now, and not only at their next beat.
+    checkMessages().catch(goAway)
   }
 
   const probe = (): void => {

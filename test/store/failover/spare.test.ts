@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { startFaultProxy } from '../../helpers/fleet/fault-proxy.ts'
+import { createRandom } from '../../helpers/random.ts'
 import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { freshPrefix } from '../../helpers/redis-store.ts'
 import { busiestWindow } from '../../helpers/windows.ts'
@@ -49,6 +51,27 @@ describe.skipIf(withoutRedis)('in the window after Redis has gone', () => {
       early: stores.map(() => 0),
       due: stores.map(() => calls),
     })
+  })
+
+  // Regression: a replica that had been without Redis at its start was counted only at the next beats.
+  // Until then the others divided the reserve among too few.
+  it('a replica that was without Redis at its start is counted at once when it has come back', async () => {
+    const redis = await startRedis()
+    const prefix = freshPrefix()
+    const proxy = await startFaultProxy(redis.port, createRandom(1))
+    const options = { beatMs: 60_000, limits: LONG }
+    const { store } = await openOn(redis.url, prefix, options)
+    proxy.refuse()
+    const late = await openOn(`redis://127.0.0.1:${proxy.port}`, prefix, options)
+    expect(late.switches).toEqual(['away'])
+    proxy.heal()
+    await late.isBack()
+    // The first replica hears of the other one, and counts again.
+    await delay(500)
+    redis.pause()
+    await store.results.get(ref)
+    expect(await takeAll(store.budget, true)).toBe(2)
+    redis.resume()
   })
 
   it('and Redis goes and comes back again and again, no window has more calls than the limit', async () => {
