@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
+import { measureFlood } from './flood.ts'
 import { measureHits } from './hit.ts'
 import { measureLogs } from './logs.ts'
 import { print } from './processes.ts'
@@ -15,7 +16,7 @@ import { measureWatched } from './watched.ts'
 const BENCHES = { hit: measureHits, streams: measureStreams, schedule: measureSchedule }
 const LONG = {
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
-  logs: measureLogs,
+  ...{ logs: measureLogs, flood: measureFlood },
 }
 
 const asked = process.argv.slice(2)

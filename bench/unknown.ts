@@ -24,7 +24,9 @@ const QUIET_MS = 60_000
 const MIB = 1_024 ** 2
 
 /** The mean time between two looks at the same export, seconds. */
-const meanGap = (calls: readonly { exportId?: string | undefined; at: number }[]): number => {
+export const meanGap = (
+  calls: readonly { exportId?: string | undefined; at: number }[],
+): number => {
   const last = new Map<string, number>()
   const gaps: number[] = []
   for (const { exportId = '', at } of calls) {

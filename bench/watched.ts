@@ -64,9 +64,9 @@ const follow = async (storeUrl: string, exports: readonly Simulated[]): Promise<
 const watchAll = (server: Server, exports: readonly Simulated[]): Promise<() => void> => {
   const byId = new Map(exports.map((one) => [one.exportId, one]))
   const refs = exports.map(({ exportId }) => ({ campaignId: CAMPAIGN, exportId }))
-  return openStreams(server, inGroups(refs, PER_STREAM), () => {
+  const onText = () => {
     let rest = ''
-    return (text) => {
+    return (text: string) => {
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) {
@@ -75,7 +75,8 @@ const watchAll = (server: Server, exports: readonly Simulated[]): Promise<() => 
         if (one !== undefined) one.toldAt ??= Date.now()
       }
     }
-  })
+  }
+  return openStreams(server, inGroups(refs, PER_STREAM), { onText })
 }
 
 /**
