@@ -96,6 +96,8 @@ const startBehind = async (proxy: Proxy, env: Readonly<Record<string, string>> =
   const { host } = new URL(gateway.url)
   const { url } = await startWith(proxy, (port, logFile) => proxy.configure(host, port, logFile))
   const pending = gateway.lemlist.add({ outcome: 'never' })
+  // Its progress stands still. Otherwise its events would let a program notice that a client has left.
+  gateway.lemlist.progress(pending.exportId, 1, 1_000)
   return { ...gateway, url, pending }
 }
 
