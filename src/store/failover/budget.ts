@@ -12,7 +12,7 @@ export interface FailoverBudget extends Budget {
   goAway(replicas: number): void
   /** Tells Redis about the pauses that lemlist asked for while Redis was away. */
   restore(): Promise<void>
-  comeBack(): void
+  comeBack(replicas: number): void
 }
 
 /**
@@ -31,8 +31,9 @@ export const createFailoverBudget = (
   let share = 1
   let here = createSlidingWindow({ ...limits, calls: share })
   let quietUntil = 0
+  const spareOf = (replicas: number): number => Math.floor(reserve / Math.max(1, replicas))
   /** How many calls may leave in the window after a switch. */
-  let spare = Math.floor(reserve)
+  let spare = spareOf(1)
   /** When calls left that Redis has not counted, and which of them left in the window after a switch. */
   const own = createCallLog(limits.windowMs)
   const spared = createCallLog(limits.windowMs)
@@ -122,7 +123,7 @@ export const createFailoverBudget = (
     },
     goAway: (replicas) => {
       share = shareOf(limits.calls + reserve, reserve, replicas)
-      spare = Math.floor(reserve / Math.max(1, replicas))
+      spare = spareOf(replicas)
       here = createSlidingWindow({ ...limits, calls: share })
       own.each((account, at) => here.count(account, at))
       quietUntil = performance.now() + limits.windowMs
@@ -133,7 +134,9 @@ export const createFailoverBudget = (
         if (pauseMs(account) > 0) await primary.pause(account, pauseMs(account))
       }
     },
-    comeBack: () => {
+    comeBack: (replicas) => {
+      // A replica that had no Redis at its start learns only now how many there are.
+      spare = spareOf(replicas)
       quietUntil = performance.now() + limits.windowMs
     },
   }

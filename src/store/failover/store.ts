@@ -65,7 +65,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     if (closed) return
     up = true
     backAt = performance.now()
-    budget.comeBack()
+    budget.comeBack(primary.replicas.count())
     onSwitch('back')
     // Replicas that have never heard of this one count it now, and not only at their next beat.
     checkMessages().catch(goAway)

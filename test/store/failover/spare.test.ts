@@ -66,6 +66,7 @@ describe.skipIf(withoutRedis)('in the window after Redis has gone', () => {
     expect(late.switches).toEqual(['away'])
     proxy.heal()
     await late.isBack()
+    expect(await takeAll(late.store.budget, true)).toBe(2)
     // The first replica hears of the other one, and counts again.
     await delay(500)
     redis.pause()
