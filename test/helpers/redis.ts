@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest'
 /** A real Redis on a free port that writes nothing to disk. It ends with the test. */
 export interface RedisServer {
   readonly port: number
-  /** `redis://127.0.0.1:PORT` */
+  /** `redis://127.0.0.1:PORT`, with the password if there is one */
   readonly url: string
   readonly child: ChildProcess
   /** Stops the process, so that Redis answers nothing but closes no connection. */
@@ -37,10 +37,15 @@ const freePort = async (): Promise<number> => {
 
 const ATTEMPTS = 5
 
+export const redisUrl = (port: number, password?: string): string =>
+  `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`
+
 interface RedisServerOptions {
   /** The port that an earlier server of the test had. Default: a free one. */
   readonly port?: number
   readonly args?: readonly string[]
+  /** Redis refuses every client without this password. Default: it asks for none. */
+  readonly password?: string
   /** Starts a Sentinel, which watches no server. */
   readonly isSentinel?: boolean
   /** Registers what stops Redis. By default that happens at the end of the test. */
@@ -48,7 +53,8 @@ interface RedisServerOptions {
 }
 
 export const startRedis = async (options: RedisServerOptions = {}): Promise<RedisServer> => {
-  const { onEnd = onTestFinished, isSentinel = false } = options
+  const { onEnd = onTestFinished, isSentinel = false, password } = options
+  const secret = password === undefined ? [] : ['--requirepass', password]
   const readyLine = isSentinel ? 'Sentinel ID is' : 'Ready to accept connections'
   let said = ''
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -59,7 +65,7 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
     const config = join(directory, 'sentinel.conf')
     if (isSentinel) writeFileSync(config, '')
     const kind = isSentinel ? [config, '--sentinel'] : ['--save', '', '--appendonly', 'no']
-    const child = spawn('redis-server', [...kind, ...where, ...(options.args ?? [])], {
+    const child = spawn('redis-server', [...kind, ...where, ...secret, ...(options.args ?? [])], {
       env: { PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -80,7 +86,7 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
     if (!(await ready.promise)) continue
     return {
       port,
-      url: `redis://127.0.0.1:${port}`,
+      url: redisUrl(port, password),
       child,
       pause: () => void child.kill('SIGSTOP'),
       resume: () => void child.kill('SIGCONT'),

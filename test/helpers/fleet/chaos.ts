@@ -139,6 +139,10 @@ export const runSchedule = async (seed: number, plant?: PlantName): Promise<Outc
     await fleet.settled([...followers, ...roamers], LONGEST_RECOVERY_MS)
     // They come back to yet another replica, and are told there that they have seen the end.
     await within(LONGEST_RECOVERY_MS, Promise.all(roamers.map(({ stopped }) => stopped)))
+    // While the others were down, a client could only come back to the replica that told it the end. By
+    // now all of them are up.
+    const again = roamers.filter(({ isFinished }) => isFinished()).map((one) => one.comeBack())
+    await within(LONGEST_RECOVERY_MS, Promise.all(again))
   })
   for (const story of stories) {
     for (const replica of fleet.replicas) {

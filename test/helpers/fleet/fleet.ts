@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import { createLemlist, type Lemlist } from '../../../src/sandbox/lemlist.ts'
 import { UNLIMITED } from '../pace.ts'
 import { createRandom, type Random } from '../random.ts'
-import { type RedisServer, startRedis } from '../redis.ts'
+import { type RedisServer, redisUrl, startRedis } from '../redis.ts'
 import {
   createRecorder,
   type Disturbance,
@@ -13,9 +14,9 @@ import {
 import { eventually, within } from './eventually.ts'
 import { startFaultProxy } from './fault-proxy.ts'
 import { type Follower, type FollowerOptions, follow, roam } from './followers.ts'
-import type { PlantName } from './plants.ts'
+import { type PlantName, plantUrl } from './plants.ts'
 import { readOn } from './readers.ts'
-import { type Replica, startReplica } from './replica.ts'
+import { countedAgain, type Replica, startReplica } from './replica.ts'
 import { ACCOUNT, type Story, tellStory } from './story.ts'
 
 /** Several gateways that share one Redis and one lemlist, and the record of what happens. */
@@ -91,12 +92,6 @@ const callerOf = (authorization: string | undefined): string =>
     .toString()
     .replace(`:${keyOfReplica('')}`, '')
 
-const plantUrl = (plant: PlantName): string => {
-  const url = new URL('./plant-hook.ts', import.meta.url)
-  url.searchParams.set('bug', plant)
-  return url.href
-}
-
 export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => {
   const { replicas: count = 3, env = {}, seed = 1, plant } = options
   const random = createRandom(seed)
@@ -104,7 +99,10 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
   const lemlist = createLemlist({ rateLimit: UNLIMITED })
   const baseUrl = await lemlist.listen()
   onTestFinished(() => lemlist.close())
-  let redis = await startRedis()
+  // A gateway of a test run that was killed still tries to reach its Redis, on a port that may belong to
+  // this fleet by now. It must not put into Redis what it knows.
+  const password = randomUUID()
+  let redis = await startRedis({ password })
 
   const start = async (_: unknown, index: number): Promise<Replica> => {
     const name = String.fromCharCode('a'.charCodeAt(0) + index)
@@ -112,7 +110,7 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
     const replica = await startReplica(name, proxy, {
       LEMLIST_API_KEY: keyOfReplica(name),
       LEMLIST_BASE_URL: baseUrl,
-      STORE_URL: `redis://127.0.0.1:${proxy.port}`,
+      STORE_URL: redisUrl(proxy.port, password),
       DOCS: 'false',
       ...env,
       ...(plant !== undefined && { NODE_OPTIONS: `--import=${plantUrl(plant)}` }),
@@ -131,6 +129,7 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
   const [first, ...others] = await Promise.all(Array.from({ length: count }, start))
   if (first === undefined) throw new Error('a fleet has at least one replica')
   const replicas = [first, ...others] as const
+  await countedAgain(replicas)
 
   const pick = (): Replica => {
     const up = replicas.filter((replica) => replica.isUp())
@@ -145,7 +144,7 @@ export const startFleet = async (options: FleetOptions = {}): Promise<Fleet> => 
     redis: () => redis,
     replaceRedis: async () => {
       await redis.kill()
-      redis = await startRedis()
+      redis = await startRedis({ password })
       for (const replica of replicas) replica.redis.aim(redis.port)
     },
     stories: (number) =>

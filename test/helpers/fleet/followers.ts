@@ -16,6 +16,8 @@ export interface Follower {
   isFinished(): boolean
   /** Resolves with the HTTP status that told the client to stop. */
   readonly stopped: Promise<number>
+  /** Opens one more connection, as a page does that is shown again. Resolves when it has ended. */
+  comeBack(): Promise<void>
   /** When and where the client opened each connection. The list grows. */
   readonly connects: readonly { readonly at: number; readonly replica: string }[]
   /** Breaks the connection, as happens when a mobile phone changes its network. */
@@ -56,7 +58,7 @@ export const follow = (options: FollowerOptions): Follower => {
   const begin = performance.now()
   for (const { key } of stories) recorder.follows.push({ client, key, from: begin })
 
-  const connect = (): void => {
+  const connect = (): Promise<void> => {
     const replica = pick()
     const askedAt = performance.now()
     const turn = nextTurn()
@@ -90,7 +92,7 @@ export const follow = (options: FollowerOptions): Follower => {
       onEvent,
     })
     connection = opened
-    void opened.ended.then(() => {
+    return opened.ended.then(() => {
       const at = performance.now()
       for (const ask of asks) ask.to = Math.min(ask.to, at)
       const status = opened.status()
@@ -98,11 +100,11 @@ export const follow = (options: FollowerOptions): Follower => {
       if (status !== undefined && status !== 200) {
         if (status !== 204) recorder.refusals.push({ client, status, replica: replica.name, at })
         stopped.resolve(status)
-      } else if (!closed) timer = setTimeout(connect, retryMs)
+      } else if (!closed) timer = setTimeout(() => void connect(), retryMs)
     })
   }
 
-  connect()
+  void connect()
   onTestFinished(() => {
     closed = true
     clearTimeout(timer)
@@ -114,6 +116,7 @@ export const follow = (options: FollowerOptions): Follower => {
     finished: finished.promise,
     isFinished: () => open.size === 0,
     stopped: stopped.promise,
+    comeBack: connect,
     connects,
     drop: () => void connection?.socket.resetAndDestroy(),
   }

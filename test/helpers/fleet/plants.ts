@@ -104,6 +104,13 @@ export const PLANTS = {
 
 export type PlantName = keyof typeof PLANTS
 
+/** What a gateway must import to have this bug. */
+export const plantUrl = (plant: PlantName): string => {
+  const url = new URL('./plant-hook.ts', import.meta.url)
+  url.searchParams.set('bug', plant)
+  return url.href
+}
+
 export const isPlantName = (name: string | null): name is PlantName =>
   name !== null && name in PLANTS
 
