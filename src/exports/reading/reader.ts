@@ -74,8 +74,6 @@ export interface ReaderOptions {
 const DOUBT_MS = 60_000
 /** For so many exports this replica remembers when it has asked lemlist again. */
 const MAX_DOUBTED = 10_000
-/** The part of his patience that a caller may wait before the line. He needs the rest in the line. */
-const PART_BEFORE_LINE = 0.5
 /** Trouble with lemlist that will pass. Any other problem is an answer of its own. */
 const PASSING: ReadonlySet<string> = new Set([
   'budget-exhausted',
@@ -116,7 +114,7 @@ export const createReader = (options: ReaderOptions): Reader => {
     const wanted = { ...(isWanted && { isWanted }) }
     try {
       if (callerId !== undefined && callClass === 'unconfirmed' && !looker.landing(ref)) {
-        const wait = gate.pass(ref, callerId, patienceMs() * PART_BEFORE_LINE)
+        const wait = gate.pass(ref, callerId, patienceMs())
         if (wait !== undefined) {
           await wait
           // Somebody else may have looked at it meanwhile.
