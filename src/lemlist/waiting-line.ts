@@ -34,10 +34,10 @@ export interface Place {
 
 interface WaitingLineOptions {
   /**
-   * Asks the budget of the key: 0 = a call may leave, else the milliseconds to wait. The budget may
-   * ask whether a call waits now whose due time has come, as that of a caller's read has.
+   * Asks the budget of the key: 0 = a call may leave, else the milliseconds to wait. It is told
+   * whether a call waits whose due time has come, as that of a caller's read has.
    */
-  readonly take: (isDue: () => boolean) => Promise<number>
+  readonly take: (isDue: boolean) => Promise<number>
   /** Whether the earliest due call goes first, whatever its class. Default: never. */
   readonly isScarce?: () => boolean
   /**
@@ -117,7 +117,6 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   const isAnybodyReady = (): boolean => [...waiters].some(mayLeave)
 
   const isAnybodyDue = (): boolean => {
-    dropUnwanted()
     const now = performance.now()
     return [...waiters].some((waiter) => waiter.due <= now && mayLeave(waiter))
   }
@@ -168,14 +167,11 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     dropUnwanted()
     if (waiters.size === 0) return
     if (!isAnybodyReady()) return rest(Number.POSITIVE_INFINITY)
-    let wasDue = false
-    const waitMs = await take(() => {
-      wasDue = isAnybodyDue()
-      return wasDue
-    })
+    const asksForDue = isAnybodyDue()
+    const waitMs = await take(asksForDue)
     if (waitMs > 0) {
       // A caller who came while the budget was asked may have a slot that the others do not get.
-      if (!wasDue && isScarce() && isAnybodyDue()) return
+      if (!asksForDue && isScarce() && isAnybodyDue()) return
       restsUntil = performance.now() + waitMs
       return rest(waitMs)
     }

@@ -83,11 +83,11 @@ export const createFailoverBudget = (
   }
 
   /** The answer while the window after a switch, or a pause, is not over. */
-  const takeQuiet = (account: string, isDue: () => boolean): number =>
-    isDue() && takeSpare(account) ? 0 : restMs(account)
+  const takeQuiet = (account: string, isDue: boolean): number =>
+    isDue && takeSpare(account) ? 0 : restMs(account)
 
   return {
-    take: async (account, isDue = () => false) => {
+    take: async (account, isDue = false) => {
       if (restMs(account) > 0) return takeQuiet(account, isDue)
       let isHere = false
       const waitMs = await either(

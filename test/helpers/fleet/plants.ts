@@ -67,7 +67,7 @@ export const PLANTS = {
   'the reserve not spent after a switch': [
     {
       file: 'src/store/failover/budget.ts',
-      text: 'isDue() && takeSpare(account) ? 0 : restMs(account)',
+      text: 'isDue && takeSpare(account) ? 0 : restMs(account)',
       instead: 'restMs(account)',
     },
   ],
