@@ -129,11 +129,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     },
     reload: async (next) => {
       const { changes, gone, closed } = accounts.reload(next.keys)
-      const others = access.reload(next.access ?? NO_CALLERS, next.ticketSecret)
+      const callers = access.reload(next.access ?? NO_CALLERS, next.ticketSecret)
       for (const name of gone) streams.cutAccount(name)
       await closed
-      // Both name the accounts that came and went.
-      return [...new Set([...changes, ...others])]
+      return [...changes, ...callers]
     },
     close: () => {
       const { drainDelayMs } = config

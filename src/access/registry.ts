@@ -1,4 +1,4 @@
-import type { AccessFile, AccountKey, CallerEntry } from './access-file.ts'
+import type { AccessFile, CallerEntry } from './access-file.ts'
 import type { Caller } from './caller.ts'
 import { createKeyRing, type KeyRing } from './keys.ts'
 
@@ -50,33 +50,17 @@ const ringOf = (file: AccessFile, callers: ReadonlyMap<string, Caller>): KeyRing
     ),
   )
 
-const changesOf = (before: AccessFile, after: AccessFile): readonly string[] => [
-  ...compare('account', before.accounts ?? new Map(), after.accounts ?? new Map(), (old, now) =>
-    keyText(old) === keyText(now) ? [] : ['key changed'],
-  ),
-  ...compare('caller', before.callers, after.callers, (old, now) => [
-    ...(listText(old.keys) === listText(now.keys) ? [] : ['keys changed']),
-    ...(rightsText(old) === rightsText(now) ? [] : ['rights changed']),
-  ]),
-]
-
-const compare = <T>(
-  word: string,
-  before: ReadonlyMap<string, T>,
-  after: ReadonlyMap<string, T>,
-  differ: (old: T, now: T) => readonly string[],
-): string[] =>
-  [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
-    const old = before.get(name)
-    const now = after.get(name)
-    if (old === undefined) return [`${word} ${name}: added`]
-    if (now === undefined) return [`${word} ${name}: removed`]
-    return differ(old, now).map((what) => `${word} ${name}: ${what}`)
+const changesOf = (before: AccessFile, after: AccessFile): readonly string[] =>
+  [...new Set([...before.callers.keys(), ...after.callers.keys()])].flatMap((name) => {
+    const [old, now] = [before.callers.get(name), after.callers.get(name)]
+    if (old === undefined) return [`caller ${name}: added`]
+    if (now === undefined) return [`caller ${name}: removed`]
+    return [
+      ...(listText(old.keys) === listText(now.keys) ? [] : [`caller ${name}: keys changed`]),
+      ...(rightsText(old) === rightsText(now) ? [] : [`caller ${name}: rights changed`]),
+    ]
   })
 
-// These texts are only compared with each other. They appear nowhere, since they hold secrets.
-const keyText = (key: AccountKey): string =>
-  'apiKey' in key ? `key ${key.apiKey.reveal()}` : `file ${key.apiKeyFile}`
 const listText = (list: Iterable<string>): string => [...list].toSorted().join(' ')
 const rightsText = ({ accounts, campaigns, scopes }: CallerEntry): string =>
   // The first account is the one that is used when a request names none, so their order counts.

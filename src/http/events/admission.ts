@@ -4,7 +4,7 @@ import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
 import { callerOf, countedAs } from '../entry.ts'
 import { exportParams } from '../openapi/schemas.ts'
 import { type Cut, sendAway } from './ending.ts'
-import { encodeEvent, spread } from './sse.ts'
+import { encodeEvent, SOON_RETRY_MS, spread } from './sse.ts'
 import { STREAM_HEADERS } from './stream.ts'
 import type { Streams } from './streams.ts'
 
@@ -12,7 +12,6 @@ import type { Streams } from './streams.ts'
 
 /** A client that finds no room is told to come back late, so that others can leave meanwhile. */
 const REFUSED_RETRY_MS = { min: 10_000, max: 30_000 }
-const DRAINING_RETRY_MS = { min: 1_000, max: 3_000 }
 
 /**
  * Turns a client away that must come back later: answers 200 and ends at once. Any other status
@@ -21,7 +20,7 @@ const DRAINING_RETRY_MS = { min: 1_000, max: 3_000 }
  * @param word the trouble to tell; undefined while the gateway stops
  */
 const turnAway = (request: FastifyRequest, reply: FastifyReply, cut: Cut, word?: Word): void => {
-  const { min, max } = word === undefined ? DRAINING_RETRY_MS : REFUSED_RETRY_MS
+  const { min, max } = word === undefined ? SOON_RETRY_MS : REFUSED_RETRY_MS
   reply.hijack()
   const { raw } = reply
   raw.on('error', () => {})

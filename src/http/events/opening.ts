@@ -9,7 +9,7 @@ import { type AccountParts, callerOf, countedAs, type Entry } from '../entry.ts'
 import type { Bodies } from '../status/bodies.ts'
 import type { Ending } from './ending.ts'
 import type { Frames } from './frames.ts'
-import { spread } from './sse.ts'
+import { SOON_RETRY_MS, spread } from './sse.ts'
 import { EventStream } from './stream.ts'
 import type { Streams } from './streams.ts'
 
@@ -27,7 +27,6 @@ export interface EventRouteOptions {
  * milliseconds. Until then a permanent refusal can still be an HTTP status.
  */
 export const FIRST_READ_MS = 2_000
-const CLOSED_RETRY_MS = { min: 1_000, max: 3_000 }
 
 const EVENT_STREAM_RANGE = /^(text\/event-stream|text\/\*|\*\/\*)$/i
 const NEVER = /^q=0(\.0*)?$/i
@@ -127,8 +126,7 @@ export const openStream = (
     else stream.changed(account.watch.join(ref, stream))
   }
   // The account may have been closed since the request came.
-  if (account?.closed.aborted)
-    stream.cut('closed', spread(CLOSED_RETRY_MS.min, CLOSED_RETRY_MS.max))
+  if (account?.closed.aborted) stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
   return stream
 }
 

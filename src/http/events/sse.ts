@@ -71,6 +71,9 @@ export const encodeLastRetry = (ms: number): string => `${encodeRetry(ms)}\n`
  */
 export const COMMENT = ':\n'
 
+/** When a client should come back that another gateway, or this one, can serve at once. */
+export const SOON_RETRY_MS = { min: 1_000, max: 3_000 }
+
 /** A random whole number from `min` to `max`, so that clients do not all reconnect at once. */
 export const spread = (min: number, max: number): number =>
   min + Math.floor(Math.random() * (max - min + 1))

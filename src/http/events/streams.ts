@@ -1,6 +1,6 @@
 import type { Cut } from './ending.ts'
 import { createHolders, type Holder } from './holders.ts'
-import { spread } from './sse.ts'
+import { SOON_RETRY_MS, spread } from './sse.ts'
 import type { EventStream } from './stream.ts'
 
 /** What this file uses of an event stream. */
@@ -71,7 +71,6 @@ const SLICE = 256
  */
 const DRAIN_MS_PER_STREAM = 5
 const ROTATION_RETRY_MS = { min: 2_000, max: 5_000 }
-const DRAIN_RETRY_MS = { min: 1_000, max: 3_000 }
 
 export const createStreams = (options: StreamsOptions): Streams => {
   const { max, cut, heartbeatMs, maxAgeMs, drainMs = LONGEST_DRAIN_MS } = options
@@ -143,7 +142,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
     for (const [index, stream] of order.entries()) {
       const aheadMs = (index / order.length) * windowMs - (performance.now() - startedAt)
       if (aheadMs > 1) await pause(aheadMs)
-      stream.cut('drained', spread(DRAIN_RETRY_MS.min, DRAIN_RETRY_MS.max))
+      stream.cut('drained', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
     }
   }
 
@@ -168,7 +167,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
     drain,
     cutAccount: (account) => {
       for (const stream of holders.ofAccount(account)) {
-        stream.cut('closed', spread(DRAIN_RETRY_MS.min, DRAIN_RETRY_MS.max))
+        stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
       }
     },
     close: () => {

@@ -24,8 +24,8 @@ export interface StandInSchedule extends Schedule, Restored {
 type Meanwhile = NonNullable<Restoring['meanwhile']>
 
 /**
- * The `Schedule` of one account in Redis. While Redis is away, a schedule in memory holds the exports that are watched
- * or started on this replica.
+ * The `Schedule` of one account in Redis. While Redis is away, a schedule in memory holds the exports
+ * that are watched or started on this replica.
  */
 export const createStandInSchedule = (
   { schedule: there, results }: Primary,

@@ -100,16 +100,6 @@ describe('the callers of an access file', () => {
     expect(registry.reload(parseAccessFile(JSON.stringify({ callers: after })))).toEqual(changes)
   })
 
-  it('tell of accounts as well, and show no key', () => {
-    const of = (accounts: unknown) => parseAccessFile(JSON.stringify({ accounts }))
-    const registry = createRegistry(of({ a: { apiKey: 'k1' }, b: { apiKey: 'k2' } }))
-    expect(registry.reload(of({ a: { apiKeyFile: '/k1' }, c: { apiKey: 'k3' } }))).toEqual([
-      'account a: key changed',
-      'account b: removed',
-      'account c: added',
-    ])
-  })
-
   it('tell that the first account is another one, since that is the one without a header', () => {
     const of = (accounts: readonly string[]) =>
       parseAccessFile(
