@@ -6,8 +6,9 @@ import { digestOf } from '../../src/access/keys.ts'
 import { createLemlist } from '../../src/sandbox/lemlist.ts'
 import { everythingIn, filesIn, leaksIn, type Seen } from '../helpers/canaries.ts'
 import { startConnectProxy } from '../helpers/connect-proxy.ts'
+import { misplaced, waysToShow } from '../helpers/credential-places.ts'
 import { filePath } from '../helpers/downloads.ts'
-import { eventsPath, manyEventsPath, statusPath } from '../helpers/gateway.ts'
+import { eventsPath, logLines, manyEventsPath, statusPath } from '../helpers/gateway.ts'
 import { UNLIMITED } from '../helpers/pace.ts'
 import { type GatewayProcess, spawnGateway, tempDirectory } from '../helpers/process.ts'
 import { createSigningKey, startProvider } from '../helpers/provider.ts'
@@ -62,23 +63,23 @@ const makeTicket = async ({ url }: GatewayProcess): Promise<string> => {
   return ticket
 }
 
-/** Where a client may put a credential, rightly or wrongly. */
-const waysToShow = (secret: string): { headers: readonly string[]; query: string }[] => {
-  const basic = Buffer.from(`:${secret}`).toString('base64')
-  return [
-    { headers: [`Authorization: Bearer ${secret}`], query: '' },
-    { headers: [`X-Api-Key: ${secret}`], query: '' },
-    { headers: [`Authorization: Bearer ${secret}x`], query: '' },
-    { headers: [`Authorization: Basic ${basic}`], query: '' },
-    { headers: [`Authorization: Bearer ${secret}`, `X-Api-Key: ${secret}`], query: '' },
-    { headers: [`Cookie: token=${secret}`], query: '' },
-    { headers: [], query: `?ticket=${encodeURIComponent(secret)}` },
-    { headers: [], query: `?api_key=${encodeURIComponent(secret)}&ticket=x` },
-    // The parser refuses these two.
-    { headers: [`Authorization: Bearer ${secret}`, `X-A: ${'a'.repeat(17_000)}`], query: '' },
-    { headers: [`Authorization: Bearer ${secret}`, 'X-A: \0'], query: '' },
-  ]
-}
+/** Every field that a log line may have. Look at the values of a new one before you name it here. */
+const FIELDS = [
+  ...['level', 'time', 'msg', 'requestId', 'method', 'route', 'status', 'durationMs', 'aborted'],
+  ...['caller', 'account', 'proof', 'cache', 'problem', 'cause', 'ending', 'err', 'result'],
+  ...['action', 'campaign', 'export', 'exports', 'campaigns', 'scopes', 'expiresAt', 'changes'],
+  ...['url', 'page', 'docs', 'proxy', 'signal', 'operation', 'kind', 'policy'],
+]
+const FIELDS_OF_ERRORS = ['name', 'code', 'message', 'stack', 'cause']
+
+/** The fields of log lines that nobody has listed. */
+const unlisted = (log: string): string[] =>
+  logLines(log).flatMap(({ err, cause, ...line }) => [
+    ...Object.keys(line).filter((field) => !FIELDS.includes(field)),
+    ...Object.keys({ ...Object(err), ...Object(cause) }).filter(
+      (field) => !FIELDS_OF_ERRORS.includes(field),
+    ),
+  ])
 
 /** The requests of everybody who knows a secret, to every kind of route. */
 const visit = async ({ url }: GatewayProcess, secrets: readonly string[]): Promise<Seen[]> => {
@@ -106,6 +107,10 @@ const visit = async ({ url }: GatewayProcess, secrets: readonly string[]): Promi
         seen.push({ of: `answer to ${method} ${path}`, bytes })
       }
     }
+    for (const request of misplaced(secret, CALLER_KEY)) {
+      const of = `answer to ${request.slice(0, 20)}`
+      seen.push({ of, bytes: await exchange(url, request) })
+    }
   }
   return seen
 }
@@ -124,9 +129,14 @@ describe('the secrets of a gateway with callers', () => {
     const ticket = await makeTicket(gateway)
     const secrets = { LEMLIST_KEY, CALLER_KEY, PROXY_PASSWORD, REDIS_PASSWORD, TICKET_SECRET }
     const shown = { ...secrets, jwt, ticket }
-    const answers = await visit(gateway, [CALLER_KEY, jwt, ticket])
+    const answers = await visit(gateway, [CALLER_KEY, jwt, ticket, LEMLIST_KEY])
     // A faulty file holds the same secrets, and the log says what is wrong with it.
     writeFileSync(accessFile, JSON.stringify({ ...file, [LEMLIST_KEY]: CALLER_KEY }))
+    await reload(gateway, 'could not be read again')
+    // The key in place of its digest.
+    writeFileSync(accessFile, JSON.stringify(file).replace(digestOf(CALLER_KEY), CALLER_KEY))
+    await reload(gateway, 'could not be read again')
+    writeFileSync(accessFile, LEMLIST_KEY)
     await reload(gateway, 'could not be read again')
     writeFileSync(accessFile, `${readFileSync(accessFile, 'utf8')}${CALLER_KEY}`)
     await reload(gateway, 'could not be read again')
@@ -137,7 +147,7 @@ describe('the secrets of a gateway with callers', () => {
     expect([proxy.asked.length > 0, lemlist.calls.length > 0]).toEqual([true, true])
     const statuses = new Set(answers.map(({ bytes }) => String(bytes).slice(9, 12)))
     expect([...statuses]).toEqual(
-      expect.arrayContaining(['200', '201', '400', '401', '404', '431']),
+      expect.arrayContaining(['200', '201', '400', '401', '404', '413', '414', '421', '431']),
     )
     const log = gateway.output()
     // A start or a download by each kind of credential.
@@ -146,6 +156,7 @@ describe('the secrets of a gateway with callers', () => {
     expect(kept.some(({ bytes }) => Buffer.from(bytes).includes(DONE.exportId))).toBe(true)
     const seen = [...answers, ...kept, { of: 'log', bytes: log }]
     expect(leaksIn(seen, shown)).toEqual([])
+    expect(unlisted(log)).toEqual([])
   }
 
   it('are in no log at trace, answer or document, and not in SQLite', async () => {

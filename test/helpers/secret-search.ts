@@ -12,13 +12,31 @@ const base64At = (secret: Buffer, offset: number, encoding: 'base64' | 'base64ur
   return text.slice(first, Math.floor(((offset + secret.length) * 8) / 6))
 }
 
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
+const codePointsOf = (text: string): string =>
+  [...text].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
+const lowerCaseCodes = (text: string): string => text.replace(/%../g, (code) => code.toLowerCase())
+/** WHATWG URL leaves more characters as they are than `encodeURIComponent` does, and fewer. */
+const passwordOf = (text: string): string => {
+  const url = new URL('redis://host')
+  url.password = text
+  return url.password
+}
+
 const formsOf = (name: string, text: string): [string, string][] => {
   const bytes = Buffer.from(text)
   const hex = bytes.toString('hex')
   return [
     [`${name}, plain`, text],
     [`${name}, percent-encoded`, encodeURIComponent(text)],
-    [`${name}, in JSON`, JSON.stringify(text).slice(1, -1)],
+    [`${name}, percent-encoded twice`, encodeURIComponent(encodeURIComponent(text))],
+    [`${name}, percent-encoded in lower case`, lowerCaseCodes(encodeURIComponent(text))],
+    [`${name}, every byte percent-encoded`, hex.replace(/../g, '%$&')],
+    [`${name}, like the password of a URL`, passwordOf(text)],
+    [`${name}, in JSON`, inJson(text)],
+    [`${name}, in JSON in JSON`, inJson(inJson(text))],
+    [`${name}, in JSON as code points`, codePointsOf(text)],
+    [`${name}, in lower case`, text.toLowerCase()],
     [`${name}, hex`, hex],
     [`${name}, HEX`, hex.toUpperCase()],
     ...[0, 1, 2].flatMap((offset): [string, string][] => [
@@ -40,6 +58,8 @@ export const findSecret = (haystack: Uint8Array | string, secret: string): strin
     ['as a password', `:${secret}`],
     ['first half', secret.slice(0, half)],
     ['second half', secret.slice(half)],
+    // A parser shows so many characters of what it refuses. All JWTs begin alike.
+    ...(secret.startsWith('eyJ') ? [] : [['beginning', secret.slice(0, 10)] as [string, string]]),
   ]
   const bytes = Buffer.from(haystack)
   const forms = parts.flatMap(([name, text]) => formsOf(name, text))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findSecret } from '../helpers/secret-search.ts'
 
-const SECRET = 'canary/Key+7f3a9b1e5d~x'
+const SECRET = 'canary/Key"+7f3a9\\b1e5d~x'
 const hidden = (text: string) => `{"level":30,"msg":"${text}","n":1}`
 const half = Math.ceil(SECRET.length / 2)
 
@@ -17,8 +17,24 @@ describe('the search for a secret', () => {
     ['in hex', Buffer.from(SECRET).toString('hex')],
     ['in HEX', Buffer.from(SECRET).toString('hex').toUpperCase()],
     ['percent-encoded', encodeURIComponent(SECRET)],
+    ['percent-encoded twice', encodeURIComponent(encodeURIComponent(SECRET))],
+    [
+      'percent-encoded in lower case',
+      encodeURIComponent(SECRET).replaceAll(/%../g, (code) => code.toLowerCase()),
+    ],
+    ['percent-encoded byte by byte', Buffer.from(SECRET).toString('hex').replace(/../g, '%$&')],
+    ['as the password of a URL', new URL(`redis://:${encodeURIComponent(SECRET)}@host`).href],
+    ['as the user and password of Basic', Buffer.from(`user:${SECRET}`).toString('base64')],
+    ['in JSON', JSON.stringify(SECRET)],
+    ['in JSON in JSON', JSON.stringify(JSON.stringify(SECRET))],
+    [
+      'in JSON as code points',
+      [...SECRET].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join(''),
+    ],
+    ['in lower case', SECRET.toLowerCase()],
     ['cut after its first half', SECRET.slice(0, half)],
     ['cut before its second half', SECRET.slice(half)],
+    ['as a parser shows it', `${SECRET.slice(0, 10)}"... is not valid JSON`],
   ])('finds it %s, in text and in bytes', (_, form) => {
     expect(findSecret(hidden(form), SECRET)).not.toEqual([])
     const bytes = Buffer.concat([Buffer.from([0, 255, 128]), Buffer.from(form), Buffer.from([0])])
