@@ -19,6 +19,13 @@ export const duration = (min: number) => whole(min, LONGEST_TIMER)
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
+/** The parsed URL without a slash at its end. Parsing may add one: `/a/.` becomes `/a/`. */
+const withoutLastSlash = (text: string): URL => {
+  const url = new URL(text)
+  url.pathname = url.pathname.replace(/\/+$/, '')
+  return url
+}
+
 export const baseUrl = z
   .string()
   .refine((text) => URL.canParse(text), 'must be an absolute URL')
@@ -32,7 +39,7 @@ export const baseUrl = z
     const { username, password, search, hash } = new URL(text)
     return `${username}${password}${search}${hash}` === ''
   }, 'must have no user, password, query or fragment')
-  .transform((text) => new URL(text.replace(/\/+$/, '')))
+  .transform(withoutLastSlash)
 
 const NO_WRAPPING = 'must be the bare key, without quotes around it, and no placeholder'
 
@@ -51,10 +58,10 @@ export const flag = z
 
 export const publicUrl = z
   .string()
-  .refine((text) => /^https?:\/\/[^/?#@\s]+(\/[^?#\\\s]*)?$/i.test(text) && URL.canParse(text), {
+  .refine((text) => /^https?:\/\/[^/?#@\\\s]+(\/[^?#\\\s]*)?$/i.test(text) && URL.canParse(text), {
     error: 'must be http: or https: with a host, and nothing but a path after the host',
   })
-  .transform((text) => new URL(text.replace(/\/+$/, '')))
+  .transform(withoutLastSlash)
 
 /** A name with digits and dots alone would be looked up like a name, and is an address with a slip. */
 const HOST_NAME = /^(?![\d.]*$)[A-Za-z0-9._-]{1,253}$/

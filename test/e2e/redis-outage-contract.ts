@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { isState } from '../helpers/event-connection.ts'
 import { statusPath } from '../helpers/gateway.ts'
 import type { GatewayProcess } from '../helpers/process.ts'
@@ -46,16 +46,21 @@ const keepReading = (fleet: Fleet, done: Ref, seen: Ref) => {
       await delay(everyMs)
     }
   }
-  const loops = [
+  const loops = Promise.all([
     loop('cached', 40, () => statusPath(done)),
     loop('pending', 700, () => statusPath(seen)),
     loop('cold', 1_100, () => statusPath(fleet.pending())),
-  ]
+  ])
+  // A test that fails never calls `stop`. Its gateways end, and then the reads fail: that says nothing.
+  loops.catch(() => {})
+  onTestFinished(() => {
+    stopped = true
+  })
   return {
     reads,
     stop: async () => {
       stopped = true
-      await Promise.all(loops)
+      await loops
     },
   }
 }

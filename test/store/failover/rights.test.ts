@@ -99,7 +99,9 @@ describe.skipIf(withoutRedis)('a user of Redis without rights for the channel', 
     const { redis, prefix, allow, open } = await setUp()
     await allow('resetchannels')
     const { store, switches, failures } = await open()
-    expect([await store.healthy(), store.isMisconfigured?.()]).toEqual([false, true])
+    expect(await store.healthy()).toBe(false)
+    // On a busy machine the first try may only have been late.
+    await expect.poll(() => store.isMisconfigured?.(), { timeout: 5_000 }).toBe(true)
     const heard: string[] = []
     store.updates.listen((_, __, from) => void heard.push(from))
     const update = { kind: 'status', snapshot: young('x').snapshot } as const

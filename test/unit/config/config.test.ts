@@ -229,6 +229,8 @@ const BAD: readonly (readonly [name: string, value: string])[] = [
   ['PUBLIC_URL', `https://gateway.example/a ${CANARY}`],
   ['PUBLIC_URL', `https://user:${CANARY}@gateway.example`],
   ['PUBLIC_URL', `https://gateway.example?${CANARY}`],
+  // Regression: a backslash begins a path, so this had the default port and the path /:8080.
+  ['PUBLIC_URL', 'http://[::1]\\:8080'],
   ['DRAIN_DELAY_MS', '-1'],
   ['SHUTDOWN_TIMEOUT_MS', '0'],
   ['DOCS', 'yes'],
@@ -289,6 +291,7 @@ describe('a configuration is refused', () => {
     ['https://Gateway.example:8443/', 'https://gateway.example:8443'],
     ['https://gateway.example/lemlist', 'https://gateway.example/lemlist'],
     ['https://gateway.example/a/b//', 'https://gateway.example/a/b'],
+    ['https://gateway.example/a/.', 'https://gateway.example/a'],
     ['https://gateway.example', 'https://gateway.example'],
   ])('a file link below PUBLIC_URL=%s begins with %s', (PUBLIC_URL, fileUrlsBase) => {
     const config = loadConfig({ ...KEY, FILE_URLS: 'gateway', PUBLIC_URL })
