@@ -14,7 +14,8 @@ const TIMED = [
 const LONGEST = new Set([
   ...['failover', 'page-list', 'page-life', 'dockerfile', 'sandbox'],
   ...['slow-consumer', 'poll-budget', 'nginx', 'haproxy', 'drain'],
-  ...['fleet-pace', 'fleet-rolling', 'fleet-lost-count', 'fleet-late-reschedule', 'fleet-life'],
+  ...['clients', 'process', 'log-output', 'below-a-path', 'swagger-access', 'health-check'],
+  ...['fleet-pace', 'fleet-rolling', 'fleet-away', 'fleet-lost-count', 'fleet-life'],
   ...['redis-gone', 'redis-refuses', 'redis-budget'],
 ])
 
@@ -69,7 +70,7 @@ export default defineConfig({
           include: ['test/{e2e,browser}/**/*.test.ts'],
           exclude: TIMED,
           ...patient,
-          maxWorkers: 4,
+          maxWorkers: 6,
           sequence: { groupOrder: 1 },
         },
       },
