@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { measureFlood } from './flood.ts'
 import { measureHits } from './hit.ts'
+import { measureKeys } from './keys.ts'
 import { measureLogs } from './logs.ts'
 import { print } from './processes.ts'
 import { measureSchedule } from './schedule.ts'
@@ -16,7 +17,7 @@ import { measureWatched } from './watched.ts'
 const BENCHES = { hit: measureHits, streams: measureStreams, schedule: measureSchedule }
 const LONG = {
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
-  ...{ logs: measureLogs, flood: measureFlood },
+  ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys },
 }
 
 const asked = process.argv.slice(2)
