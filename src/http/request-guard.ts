@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Problem } from '../problems.ts'
 import { contentOf } from './needless-content.ts'
 import { isSameHost, pathAndQueryOf, pathOf } from './request-target.ts'
@@ -33,18 +33,24 @@ export const guardRequests = (app: FastifyInstance, options: GuardOptions): void
     // While the gateway stops, every answer closes its connection. So callers open their next one
     // to another gateway, and this process can end.
     if (options.draining()) reply.header('connection', 'close')
+    // HTTP/1.0 has no chunks, so whoever passed this on may not know them (RFC 9112, 6.1).
+    if (raw.httpVersion === '1.0' && raw.headers['transfer-encoding'] !== undefined) {
+      return done(unframed(reply, 'An HTTP/1.0 request must have no Transfer-Encoding.'))
+    }
     const refusal = refusalOf(raw, options)
     if (refusal !== undefined) return done(refusal)
     if (raw.method !== 'GET' && raw.method !== 'HEAD') return done()
-    /** Nobody reads the content, so the gateway cannot know where the next request begins. */
-    const refuse = (): void => {
-      reply.header('connection', 'close')
-      done(new Problem('invalid-request', 'A GET or HEAD request must have no body.'))
-    }
+    const refuse = (): void => done(unframed(reply, 'A GET or HEAD request must have no body.'))
     if (Number(raw.headers['content-length'] ?? 0) > 0) return refuse()
     if (raw.headers['transfer-encoding'] === undefined) return done()
     void contentOf(raw).then((content) => (content === 'none' ? done() : refuse()))
   })
+}
+
+/** A refusal after which the gateway cannot know where the next request begins. */
+const unframed = (reply: FastifyReply, detail: string): Problem => {
+  reply.header('connection', 'close')
+  return new Problem('invalid-request', detail)
 }
 
 const refusalOf = (raw: IncomingMessage, options: GuardOptions): Problem | undefined => {

@@ -3,6 +3,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { Logger } from '../telemetry/log.ts'
 import { clientErrorHandler } from './client-error.ts'
 import { frameworkErrorHandler, handleErrors } from './error-handler.ts'
+import { handleInTurn } from './in-turn.ts'
 import { allowPages, createCrossOrigin } from './origins/cross-origin.ts'
 import { type GuardOptions, guardRequests } from './request-guard.ts'
 import { requestIdOf } from './request-id.ts'
@@ -53,6 +54,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
   // A server may ignore an unknown expectation (RFC 9110, 10.1.1). Node would answer 417 without a
   // problem document.
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
+  handleInTurn(app)
   logRequests(app, logger)
   guardRequests(app, options)
   const methodsOf = noteMethods(app)
