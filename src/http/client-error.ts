@@ -1,11 +1,11 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError } from 'fastify'
 import { Problem, toDocument } from '../problems.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { PROBLEM_TYPE } from './error-handler.ts'
 import type { CrossOrigin } from './origins/cross-origin.ts'
-import { newRequestId } from './request-id.ts'
+import { newRequestId, requestIdOf } from './request-id.ts'
 
 /**
  * How long the gateway goes on reading from a sender that it has refused, milliseconds. It drops
@@ -22,17 +22,26 @@ export const clientErrorHandler = (logger: Logger, { headersFor }: CrossOrigin) 
   return (error: ConnectionError, socket: Socket): void => {
     // After the first refusal the parser reports an error for all further data of this socket, too.
     if (refused.has(socket)) return
-    // Node's own field, which is only read here: the response that is being written to this socket.
-    // A problem in the middle of another response would garble that response.
-    const { _httpMessage: answering } = socket as {
-      _httpMessage?: Pick<ServerResponse, 'headersSent' | 'req'> | null
-    }
+    const { answering, arriving } = stateOf(socket)
     if (error.code === 'ECONNRESET' || !socket.writable || answering?.headersSent === true) {
       socket.destroy()
       return
     }
+    refused.add(socket)
+    // The request that is being answered arrived whole: what came behind it is wrong. Its caller
+    // must learn what became of it, such as of a start.
+    if (answering?.req.complete) {
+      answering.setHeader('connection', 'close')
+      return
+    }
+    // The request was answered before its content broke off. A second answer would be taken for
+    // that to the next request.
+    if (answering === undefined && arriving?.complete === false) {
+      end(socket, error, '')
+      return
+    }
     const problem = clientProblem(error)
-    const requestId = newRequestId()
+    const requestId = answering ? requestIdOf(answering.req) : newRequestId()
     const origin = answering ? answering.req.headers.origin : originIn(error)
     const body = JSON.stringify(toDocument(problem, requestId))
     logger.info(
@@ -48,16 +57,30 @@ export const clientErrorHandler = (logger: Logger, { headersFor }: CrossOrigin) 
       'Connection: close',
       ...Object.entries(headersFor(origin)).map(([name, value]) => `${name}: ${value}`),
     ]
-    const answer = `${head.join('\r\n')}\r\n\r\n${body}`
-    if (error.code?.startsWith('HPE_')) {
-      // When a socket is closed while received bytes are unread, the kernel sends a TCP reset. The
-      // reset can reach the sender before the answer does. So the socket is read for a little
-      // longer.
-      refused.add(socket)
-      socket.end(answer)
-      setTimeout(() => socket.destroy(), LINGER_MS).unref()
-    } else socket.end(answer, () => socket.destroySoon())
+    end(socket, error, `${head.join('\r\n')}\r\n\r\n${body}`)
   }
+}
+
+/**
+ * Node's own fields of a connection, which are only read here. `answering` is the response that is
+ * being written: a problem in the middle of another response would garble that response. `arriving`
+ * is the newest request whose head was read.
+ */
+const stateOf = (socket: Socket) => {
+  const { _httpMessage, parser } = socket as {
+    _httpMessage?: Pick<ServerResponse, 'headersSent' | 'req' | 'setHeader'> | null
+    parser?: { readonly incoming?: IncomingMessage | null } | null
+  }
+  return { answering: _httpMessage ?? undefined, arriving: parser?.incoming ?? undefined }
+}
+
+const end = (socket: Socket, { code }: ConnectionError, answer: string): void => {
+  if (code?.startsWith('HPE_')) {
+    // When a socket is closed while received bytes are unread, the kernel sends a TCP reset. The
+    // reset can reach the sender before the answer does. So the socket is read for a little longer.
+    socket.end(answer)
+    setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  } else socket.end(answer, () => socket.destroySoon())
 }
 
 /** The types of Fastify call `rawPacket` the JSON form of a Buffer. It is a Buffer. */

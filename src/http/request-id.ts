@@ -6,8 +6,14 @@ const SANE = /^[A-Za-z0-9._~:+-]{1,64}$/
 
 export const newRequestId = (): string => randomUUID()
 
-/** The caller's `X-Request-Id` when it is a sane token of at most 64 characters, else a new one. */
-export const requestIdOf = (request: Pick<IncomingMessage, 'headers'>): string => {
-  const sent = request.headers['x-request-id']
-  return typeof sent === 'string' && SANE.test(sent) ? sent : newRequestId()
+/**
+ * The caller's `X-Request-Id` when it is a sane token of at most 64 characters, else a new one. The
+ * new one takes its place in the headers, so that a request has the same id for all who ask.
+ */
+export const requestIdOf = ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
+  const sent = headers['x-request-id']
+  if (typeof sent === 'string' && SANE.test(sent)) return sent
+  const id = newRequestId()
+  headers['x-request-id'] = id
+  return id
 }

@@ -9,8 +9,12 @@ export interface Forwarder {
   aim(...urls: readonly string[]): void
 }
 
-/** A minimal load balancer for TCP connections. It ends with the test. */
-export const startForwarder = async (): Promise<Forwarder> => {
+/**
+ * A minimal load balancer for TCP connections. It ends with the test.
+ *
+ * @param alter changes the bytes on their way to the gateway
+ */
+export const startForwarder = async (alter?: (bytes: Buffer) => Buffer): Promise<Forwarder> => {
   let targets: readonly string[] = []
   const sockets = new Set<Socket>()
   const keep = (socket: Socket): void => {
@@ -29,7 +33,8 @@ export const startForwarder = async (): Promise<Forwarder> => {
     gateway.once('connect', () => {
       gateway.off('error', next)
       gateway.pipe(client)
-      client.pipe(gateway)
+      if (alter === undefined) client.pipe(gateway)
+      else client.on('data', (bytes: Buffer) => void gateway.write(alter(bytes)))
       gateway.once('close', () => client.destroySoon())
       client.once('close', () => gateway.destroySoon())
     })

@@ -86,3 +86,7 @@ export const rawRequest = (
   { method = 'GET', headers = ['Host: 127.0.0.1'] as readonly string[], body = '' } = {},
 ): string =>
   [`${method} ${target} HTTP/1.1`, ...headers, 'Connection: close', '', body].join('\r\n')
+
+/** The request ids of all answers in what a server sent. */
+export const idsIn = (text: string): readonly string[] =>
+  [...text.matchAll(/^x-request-id: *(\S+)\r$/gim)].map(([, id = '']) => id)

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { sharedGateway, type TestGateway } from '../helpers/gateway.ts'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { logLines, sharedGateway, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { expectProblem } from '../helpers/problem.ts'
 import { ask, exchange, rawRequest, readAnswer } from '../helpers/wire.ts'
 
@@ -143,6 +145,46 @@ describe('broken HTTP:', () => {
     const bytes = `${lines(`GET ${LIVE} HTTP/1.1`, HOST)}NONSENSE\r\n\r\n`
     const text = await exchange(gateway().url, bytes)
     expect(readAnswer(text)).toMatchObject({ status: 200, body: '{"status":"ok"}', rest: '' })
+  })
+
+  // Regression: a caller was told 400, and never learned that an export had been started.
+  it('nonsense behind a request that is still being answered does not replace its answer', async () => {
+    const { url, lemlist } = await startGateway({
+      lemlist: { exports: [{ campaignId: 'cam_Slow' }] },
+    })
+    const start = lines('POST /campaigns/cam_Slow/export/start HTTP/1.1', HOST, 'Content-Length: 0')
+    const answer = await ask(url, `${start}NONSENSE\r\n\r\n`)
+    expect(answer).toMatchObject({ status: 201, rest: '' })
+    expect(answer.headers.get('connection')).toBe('close')
+    expect(lemlist.calls).toHaveLength(1)
+  })
+
+  // Regression: a proxy could take the second answer for that to its next request.
+  it('a request that was answered before its content broke off gets no second answer', async () => {
+    const head = lines(`POST ${LIVE} HTTP/1.1`, HOST, 'Transfer-Encoding: chunked')
+    const { url } = await startGateway()
+    const socket = connect(Number(new URL(url).port))
+    onTestFinished(() => void socket.destroy())
+    let text = ''
+    socket.on('data', (data: Buffer) => {
+      text += data
+    })
+    socket.write(`${head}2\r\n{}\r\n`)
+    await once(socket, 'data')
+    const closed = once(socket, 'close')
+    socket.write('0\r\nContent-Length: 5\r\n\r\n')
+    await closed
+    expect(readAnswer(text)).toMatchObject({ status: 405, rest: '' })
+  })
+
+  // Regression: such a request had two ids, one in its answer and one in its log line.
+  it('a request whose content breaks off has one id', async () => {
+    const { url, logs } = await startGateway()
+    const answer = await ask(url, chunked('x\r\n'))
+    await vi.waitFor(() => expect(logLines(logs())).toHaveLength(2))
+    const ids = logLines(logs()).map(({ requestId }) => requestId)
+    const id = answer.headers.get('x-request-id')
+    expect(ids).toEqual([id, id])
   })
 
   it.each([
