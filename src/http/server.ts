@@ -9,6 +9,7 @@ import { type GuardOptions, guardRequests } from './request-guard.ts'
 import { requestIdOf } from './request-id.ts'
 import { logRequests } from './request-log.ts'
 import { noteMethods } from './route-methods.ts'
+import { cutStuckReaders } from './stuck-readers.ts'
 
 export interface ServerOptions extends GuardOptions {
   readonly logger: Logger
@@ -54,6 +55,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
   // A server may ignore an unknown expectation (RFC 9110, 10.1.1). Node would answer 417 without a
   // problem document.
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
+  cutStuckReaders(app.server)
   handleInTurn(app)
   logRequests(app, logger)
   guardRequests(app, options)
