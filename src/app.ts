@@ -6,6 +6,7 @@ import { createAccounts } from './accounts.ts'
 import type { Config } from './config/config.ts'
 import { longestAheadMs } from './exports/following/poll-policy.ts'
 import { authenticateCallers } from './http/authenticate.ts'
+import { limitConnections, mostConnections } from './http/connection-limit.ts'
 import { createEntry } from './http/entry.ts'
 import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
@@ -93,6 +94,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     draining: stopping,
     corsOrigins,
   })
+  limitConnections(server.server, mostConnections(sse.maxStreams), logger)
   authenticateCallers(server, {
     authenticator: access.authenticator,
     isRequired: auth.size > 0,
