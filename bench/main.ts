@@ -5,6 +5,7 @@ import { measureKeys } from './keys.ts'
 import { measureLogs } from './logs.ts'
 import { print } from './processes.ts'
 import { measureSchedule } from './schedule.ts'
+import { measureSlow } from './slow.ts'
 import { measureStalls } from './stalls.ts'
 import { measureStreams } from './streams.ts'
 import { measureUnknown } from './unknown.ts'
@@ -17,7 +18,7 @@ import { measureWatched } from './watched.ts'
 const BENCHES = { hit: measureHits, streams: measureStreams, schedule: measureSchedule }
 const LONG = {
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
-  ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys },
+  ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys, slow: measureSlow },
 }
 
 const asked = process.argv.slice(2)
