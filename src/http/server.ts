@@ -42,7 +42,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: 4_000,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: 500,
       // request-guard.ts requires a `Host` and answers with a problem. Node would answer with an
       // empty body.
       requireHostHeader: false,

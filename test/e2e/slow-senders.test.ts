@@ -6,7 +6,7 @@ import { spawnGateway } from '../helpers/process.ts'
 import { readAnswer } from '../helpers/wire.ts'
 
 const SENDERS = 1_000
-/** They are cut after 4 to 6 s. The rest is for a busy machine. */
+/** They are cut after 4 to 5.5 s. The rest is for a busy machine. */
 const CUT_WITHIN_MS = 12_000
 
 describe('1 000 senders that send a byte now and then', () => {

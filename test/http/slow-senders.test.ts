@@ -5,7 +5,7 @@ import { exchange, readAnswer } from '../helpers/wire.ts'
 
 /**
  * These limits are tested in real time: 4 s for the headers and 5 s for the whole request. The
- * server looks at its connections once a second.
+ * server looks at its connections twice a second.
  */
 
 const HEAD = 'POST /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n'
