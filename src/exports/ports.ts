@@ -123,10 +123,11 @@ export interface Budget {
   /**
    * Returns 0 and counts a call that may leave now. Otherwise returns the milliseconds to wait.
    *
-   * @param isDue whether a call waits whose time has come, such as a caller's. A budget with only a
-   * few calls left gives them to nobody else. Default false
+   * @param isDue whether a call waits now whose time has come, such as a caller's. A budget with only
+   * a few calls left gives them to nobody else. It asks when it gives one, because the caller may
+   * leave while the store is asked. Default: none waits
    */
-  take(account: string, isDue?: boolean): Promise<number>
+  take(account: string, isDue?: () => boolean): Promise<number>
   /** Lets no call leave for `ms` milliseconds, because a 429 or 503 of lemlist asked for that. */
   pause(account: string, ms: number): Promise<void>
   /** Returns how long such a pause still lasts, milliseconds; 0 when there is none. */

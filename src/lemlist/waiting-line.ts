@@ -34,10 +34,10 @@ export interface Place {
 
 interface WaitingLineOptions {
   /**
-   * Asks the budget of the key: 0 = a call may leave, else the milliseconds to wait. It is told
-   * whether a call waits whose due time has come, as that of a caller's read has.
+   * Asks the budget of the key: 0 = a call may leave, else the milliseconds to wait. The budget may
+   * ask whether a call waits now whose due time has come, as that of a caller's read has.
    */
-  readonly take: (isDue: boolean) => Promise<number>
+  readonly take: (isDue: () => boolean) => Promise<number>
   /** Whether the earliest due call goes first, whatever its class. Default: never. */
   readonly isScarce?: () => boolean
   /**
@@ -117,6 +117,7 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   const isAnybodyReady = (): boolean => [...waiters].some(mayLeave)
 
   const isAnybodyDue = (): boolean => {
+    dropUnwanted()
     const now = performance.now()
     return [...waiters].some((waiter) => waiter.due <= now && mayLeave(waiter))
   }
@@ -167,11 +168,16 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
     dropUnwanted()
     if (waiters.size === 0) return
     if (!isAnybodyReady()) return rest(Number.POSITIVE_INFINITY)
-    const asksForDue = isAnybodyDue()
-    const waitMs = await take(asksForDue)
+    /** What the budget was told. A budget asks only if it may have a call for what is due alone. */
+    let wasDue: boolean | undefined
+    const waitMs = await take(() => {
+      wasDue = isAnybodyDue()
+      return wasDue
+    })
     if (waitMs > 0) {
-      // A caller who came while the budget was asked may have a slot that the others do not get.
-      if (!asksForDue && isScarce() && isAnybodyDue()) return
+      // A caller who came after the budget had asked may have a slot that the others do not get. To a
+      // budget that has not asked, the caller makes no difference: it would be asked without end.
+      if (wasDue === false && isScarce() && isAnybodyDue()) return
       restsUntil = performance.now() + waitMs
       return rest(waitMs)
     }

@@ -82,12 +82,15 @@ export const createFailoverBudget = (
     return true
   }
 
-  /** The answer while the window after a switch, or a pause, is not over. */
-  const takeQuiet = (account: string, isDue: boolean): number =>
-    isDue && takeSpare(account) ? 0 : restMs(account)
+  /**
+   * The answer while the window after a switch, or a pause, is not over. It may end just now, but
+   * only a call that was counted may be told 0.
+   */
+  const takeQuiet = (account: string, isDue: () => boolean): number =>
+    isDue() && takeSpare(account) ? 0 : Math.max(1, restMs(account))
 
   return {
-    take: async (account, isDue = false) => {
+    take: async (account, isDue = () => false) => {
       if (restMs(account) > 0) return takeQuiet(account, isDue)
       let isHere = false
       const waitMs = await either(
@@ -97,8 +100,8 @@ export const createFailoverBudget = (
           return restMs(account) > 0 ? takeQuiet(account, isDue) : takeHere(account)
         },
       )
-      // Redis may have gone away meanwhile, for another call. Then this call waits too.
-      return isHere ? waitMs : restMs(account) || waitMs
+      // Redis may have gone away meanwhile, for another call. Then what it said no longer counts.
+      return isHere || restMs(account) === 0 ? waitMs : takeQuiet(account, isDue)
     },
     isScarce: () => quietUntil > performance.now(),
     pause: async (account, ms) => {

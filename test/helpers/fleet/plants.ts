@@ -67,8 +67,8 @@ export const PLANTS = {
   'the reserve not spent after a switch': [
     {
       file: 'src/store/failover/budget.ts',
-      text: 'isDue && takeSpare(account) ? 0 : restMs(account)',
-      instead: 'restMs(account)',
+      text: 'isDue() && takeSpare(account) ? 0 : ',
+      instead: '',
     },
   ],
   'a returning client shown what was known before': [

@@ -14,7 +14,7 @@ describe.skipIf(withoutRedis)('when a command finds Redis gone', () => {
     redis.pause()
     const found = isAway({ store })
     await delay(LATER_MS)
-    const asked = store.budget.take('default', true).then(() => 'answered')
+    const asked = store.budget.take('default', () => true).then(() => 'answered')
     const later = found.then(() => delay(LATER_MS / 3)).then(() => 'waits')
     expect(await Promise.race([asked, later])).toBe('answered')
     redis.resume()
