@@ -90,12 +90,16 @@ export interface ExportStatus {
 export interface ProblemMembers {
   /**
    * What went wrong, for programs: a code of the gateway such as `export-not-found`. The client
-   * adds three codes. `disconnected` = no answer came. `unexpected-answer` = the answer did not come
-   * from the gateway, but from a proxy, for example. `no-ticket` = the `ticket` function failed, so
-   * nothing was sent.
+   * adds three codes, all of trouble that passes:
+   *
+   * - `disconnected` = no answer came, or none in time, or the connection broke;
+   * - `unexpected-answer` = the answer is not one of the gateway, but of a proxy, for example. A
+   *   refusal of the gateway is `application/problem+json` with a string `code` and a number
+   *   `status`, and its good answers are JSON with what was asked for in them;
+   * - `no-ticket` = the `ticket` function failed, so nothing was sent.
    */
   code: string
-  /** The HTTP status. 0 when no answer came. */
+  /** The HTTP status, also of an `unexpected-answer`. 0 when no answer came. */
   status: number
   /** What went wrong, in a few words. The same for every problem with this code. */
   title: string
@@ -155,12 +159,15 @@ type HeaderValues = Headers | Record<string, string> | [string, string][]
 export interface RequestOptions {
   /**
    * The origin of the gateway, without a slash at the end, such as `https://gateway.example`.
-   * Default: the origin of the page. Node has no page, so there it is required.
+   * Default: the origin of the page. Node has no page, so there it is required. What makes no
+   * address with `http:` or `https:` is a `TypeError`. With an option `fetch` the client does not
+   * check that.
    */
   baseUrl?: string | undefined
   /**
    * Headers for every request. A function is called anew for each request, also when a stream
-   * reconnects, so that it can return a fresh token.
+   * reconnects, so that it can return a fresh token. When it throws, the call ends with that error,
+   * and so does a watch.
    */
   headers?: HeaderValues | (() => HeaderValues | Promise<HeaderValues>) | undefined
   /**
@@ -181,8 +188,8 @@ export interface RequestOptions {
    *   ticket for a second, then two, four and so on up to half a minute, until a ticket is accepted.
    *
    * Requests that need a ticket at the same time wait for one call of the function, for at most 30
-   * seconds. When it throws a `GatewayProblem`, the client passes that on. Any other error, and an
-   * answer that is no string, becomes a problem `no-ticket` with status 0. A watch tells such a
+   * seconds. When it throws a `GatewayProblem` that has a status, the client passes that on. Any other
+   * error, and an answer that is no string, becomes a problem `no-ticket` with status 0. A watch tells such a
    * problem to `onProblem` and tries again; to end the watch, for example because the user has
    * signed out, throw a `GatewayProblem` with status 401, or abort the `signal`.
    */
@@ -200,17 +207,31 @@ export interface RequestOptions {
   account?: string | undefined
   /** Aborts the request or the watch at once. It then rejects with the reason of the signal. */
   signal?: AbortSignal | undefined
+  /**
+   * How long a request may take, milliseconds: until its answer is complete, or until a stream
+   * begins. The time that `headers` and `ticket` take is part of it. After that the problem is
+   * `disconnected`. More than 0, else a `RangeError`. `Infinity` and all from 2^31 on mean no
+   * limit. Set more for a request with the header `Prefer: wait=…`. Default 30000.
+   */
+  timeoutMs?: number | undefined
   /** The `fetch` to use. Default: the global one. */
   fetch?: typeof globalThis.fetch | undefined
 }
 
-/** Options of a watch. A watch reconnects by itself as often as needed. */
+/**
+ * Options of a watch. A watch reconnects by itself as often as needed: after the time that the
+ * gateway names in `retry:` (10 ms to 30 s, at first 3 s), then after twice that time and so on up to
+ * half a minute, until an event comes. It tries at once when the browser is online again, and when
+ * the page is shown or hidden. When the gateway answers with `Retry-After`, it waits that long, at
+ * most half a minute, in any case.
+ */
 export interface WatchOptions extends RequestOptions {
   /**
    * Called for trouble that may pass: with the export, with lemlist, or on the way to the gateway
    * (`disconnected`). The watch goes on by itself, so show the trouble and wait. Trouble with an
    * export or with lemlist is over when the next status comes. Trouble on the way is over when
-   * `onOpen` is called.
+   * `onOpen` is called. An error that `onProblem` or `onOpen` throws ends the watch: it throws the
+   * same error.
    */
   onProblem?: ((problem: GatewayProblem) => void) | undefined
   /** Called when the stream is connected: the first time, and after every reconnect. */
@@ -218,7 +239,8 @@ export interface WatchOptions extends RequestOptions {
   /**
    * When nothing has come for this long, milliseconds, the client takes the connection for dead and
    * makes a new one. It must be longer than the gateway's `SSE_HEARTBEAT_MS` (15 s by default),
-   * because a quiet stream carries a heartbeat. Default 60000.
+   * because a quiet stream carries a heartbeat. More than 0, else a `RangeError`. `Infinity` and all
+   * that no timer can hold (2^31 and more) mean never. Default 45000.
    */
   silenceMs?: number | undefined
 }
@@ -230,7 +252,8 @@ export interface WatchOptions extends RequestOptions {
  */
 export type ExportEvent =
   | (ExportRef & { type: 'status'; body: ExportStatus })
-  | (ExportRef & { type: 'problem' | 'gone'; problem: GatewayProblem })
+  | (ExportRef & { type: 'problem'; problem: GatewayProblem })
+  | (ExportRef & { type: 'gone'; problem: GatewayProblem })
 
 /**
  * Watches one export. Yields its status now, then its status after every change. Ends after the
@@ -247,7 +270,8 @@ export type ExportEvent =
  * of the signal.
  *
  * @throws GatewayProblem when the trouble will not pass: the export is gone, or the gateway refuses
- * the request (401, 404, 410 …). Other trouble goes to `onProblem`.
+ * the request (401, 404, 410 …). Other trouble goes to `onProblem`. So does any refusal that is not
+ * the gateway's own.
  */
 export declare const watchExport: (
   options: ExportRef & WatchOptions,
@@ -281,8 +305,12 @@ export declare const getStatus: (options: ExportRef & RequestOptions) => Promise
 
 /**
  * Starts an export of the statistics of a campaign. The `id` of the answer is the export id. When
- * no answer comes, the client asks again with the same key, so that one call never starts two
- * exports.
+ * no answer of the gateway comes, the client asks again with the same key, so that one call never
+ * starts two exports. It makes at most 6 requests. Between them it waits for 0.5, 1, 2, 4 and 8
+ * seconds, or up to a quarter longer, so a call to a gateway that is away fails after 15 to 20
+ * seconds. Each request may take `timeoutMs`, so a gateway that hangs may keep the call waiting for
+ * more than three minutes. To end it sooner, set `timeoutMs`, or a `signal` such as
+ * `AbortSignal.timeout(30_000)`.
  *
  * @throws GatewayProblem
  */

@@ -7,118 +7,125 @@
  * @import * as Api from './client.d.ts'
  */
 
+export {
+  createTicket,
+  downloadLink,
+  downloadUrl,
+  GatewayProblem,
+  getStatus,
+  startExport,
+  watchExport,
+  watchExports,
+}
+
 const EVENT_STREAM = 'text/event-stream'
-/** The longest wait before the next try, milliseconds, unless the gateway asks for a longer one. */
-const MAX_BACK_OFF_MS = 30_000
+/** The longest wait before the next try, milliseconds, whatever the gateway asks for. */
+const MAX_WAIT_MS = 30_000
 /**
  * The shortest wait before the next try, milliseconds. If a gateway asked for less, its own clients
  * would overload it.
  */
-const MIN_RETRY_MS = 10
+const MIN_WAIT_MS = 10
+/** This long, milliseconds, is never. Timers are for less: one that is set for more rings at once. */
+const NEVER_MS = 2 ** 31
 /** How many times a start without an answer is sent again, with the same key. */
 const START_RETRIES = 5
-/** How long a `ticket` function may take, milliseconds. All requests that need a ticket wait for it. */
-const TICKET_TIMEOUT_MS = 30_000
+/** How long a request or a `ticket` function may take, milliseconds, unless the caller says. */
+const TIMEOUT_MS = 30_000
 /** How long a ticket is used whose end the client cannot read, milliseconds. */
 const TICKET_LIFE_MS = 300_000
 
-/**
- * Whether trouble with this status may pass. A refusal (4xx) does not pass, except 408 (too slow)
- * and 429 (too often).
- *
- * @param {number} status
- */
-const mayPass = (status) => status < 400 || status > 499 || [408, 429].includes(status)
-
 /** The members of the RFC 9457 object are members of the error. */
-export const GatewayProblem = /** @type {typeof Api.GatewayProblem} */ (
+const GatewayProblem = /** @type {typeof Api.GatewayProblem} */ (
   /** @type {unknown} */ (
     class extends Error {
+      /** @override */
+      name = 'GatewayProblem'
       /** @param {Api.ProblemMembers} problem */
       constructor(problem) {
         super(problem.detail)
         Object.assign(this, problem)
-        this.name = 'GatewayProblem'
       }
     }
   )
 )
 
 /** @type {typeof Api.downloadUrl} */
-export const downloadUrl = (options) => pathOf(options, options.exportId, 'file')
+const downloadUrl = (options) => pathOf(options, options.exportId, 'file')
 
 /** @type {typeof Api.downloadLink} */
-export const downloadLink = async (options) => {
+const downloadLink = async (options) => {
   const { ticket, signal } = options
   const url = downloadUrl(options)
   if (!ticket) return url
-  try {
-    return `${url}?ticket=${path(await orAbort(keeperOf(ticket).current(), signal))}`
-  } catch (error) {
-    throw asProblem(error, signal)
-  }
+  return `${url}?ticket=${path(await during(signal, NEVER_MS, keeperOf(ticket).current))}`
 }
 
 /** @type {typeof Api.createTicket} */
-export const createTicket = (options) => {
+const createTicket = (options) => {
   const { baseUrl = '', exports, campaigns, scopes, ttl } = options
-  const names = exports?.map(({ campaignId, exportId }) => `${campaignId}/${exportId}`)
-  const body = JSON.stringify({ exports: names, campaigns, scopes, ttl })
-  return json(options, `${baseUrl}/tickets`, 'POST', { 'content-type': 'application/json' }, body)
+  return json(options, `${baseUrl}/tickets`, 'ticket', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ exports: exports?.map(nameOf), campaigns, scopes, ttl }),
+  })
 }
 
 /** @type {typeof Api.getStatus} */
-export const getStatus = (options) => json(options, pathOf(options, options.exportId, 'status'))
+const getStatus = (options) => json(options, pathOf(options, options.exportId, 'status'), 'status')
 
 /** @type {typeof Api.startExport} */
-export const startExport = async (options) => {
+const startExport = async (options) => {
   // `crypto.randomUUID` is missing on pages that are served by plain HTTP.
   const random = crypto.getRandomValues(new Uint32Array(4)).join('-')
-  const key = { 'idempotency-key': options.idempotencyKey ?? random }
+  const headers = { 'idempotency-key': options.idempotencyKey ?? random }
   for (let failures = 0; ; ) {
     try {
-      return await json(options, pathOf(options, 'start'), 'POST', key)
+      return await json(options, pathOf(options, 'start'), 'id', {
+        method: 'POST',
+        headers,
+      })
     } catch (error) {
-      const { code } = asProblem(error, options.signal)
-      // The start is asked for again when no answer came, or when the answer is that the first
-      // request is still in progress. Any other answer counts.
-      const lost = ['disconnected', 'idempotency-in-progress'].includes(code)
-      if (!lost || failures === START_RETRIES) throw error
+      const { code } = /** @type {Api.GatewayProblem} */ (error)
+      // The start is asked for again when no answer of the gateway came, or when the answer is that
+      // the first request is still in progress. Any other answer counts.
+      const isLost = ['disconnected', 'unexpected-answer', 'idempotency-in-progress'].includes(code)
+      if (!isLost || failures === START_RETRIES) throw error
       await pause(backOff(500, failures++), options.signal)
     }
   }
 }
 
 /** @type {typeof Api.watchExport} */
-export const watchExport = (options) =>
+const watchExport = (options) =>
   iterator(options.signal, async function* (signal) {
-    for await (const { event, data } of events(
-      options,
-      pathOf(options, options.exportId, 'events'),
-      signal,
-    )) {
-      if (event === 'status') yield data
-      if (event === 'problem') options.onProblem?.(new GatewayProblem(data))
-      if (event === 'gone') throw new GatewayProblem(data)
+    const url = pathOf(options, options.exportId, 'events')
+    for await (const { type, data } of events(options, url, signal)) {
+      if (type === 'gone') throw data
+      if (type === 'status') yield data
+      else options.onProblem?.(data)
     }
   })
 
 /** @type {typeof Api.watchExports} */
-export const watchExports = (options) =>
+const watchExports = (options) =>
   iterator(options.signal, async function* (signal) {
-    const query = options.exports.map((one) => `export=${path(one.campaignId, one.exportId)}`)
+    const query = options.exports.map((ref) => `export=${nameOf(ref)}`)
     const url = `${options.baseUrl ?? ''}/events?${query.join('&')}`
-    for await (const { event: type, data } of events(options, url, signal)) {
+    for await (const { type, data } of events(options, url, signal)) {
       const { campaignId, exportId, body } = data
       if (type === 'status') yield { type, campaignId, exportId, body }
-      else if (exportId) yield { type, campaignId, exportId, problem: new GatewayProblem(data) }
+      else if (exportId) yield { type, campaignId, exportId, problem: data }
       // A problem that names no export is about the stream itself: the gateway has no room for it.
-      else if (type === 'problem') options.onProblem?.(new GatewayProblem(data))
+      else options.onProblem?.(data)
     }
   })
 
 /** @param {string[]} parts */
 const path = (...parts) => parts.map(encodeURIComponent).join('/')
+
+/** @param {Api.ExportRef} ref */
+const nameOf = ({ campaignId, exportId }) => path(campaignId, exportId)
 
 /** @param {{ baseUrl?: string | undefined, campaignId: string }} options @param {string[]} rest */
 const pathOf = ({ baseUrl = '', campaignId }, ...rest) =>
@@ -135,11 +142,9 @@ const pathOf = ({ baseUrl = '', campaignId }, ...rest) =>
  */
 const iterator = (signal, run) => {
   const stop = new AbortController()
-  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   const generator = (async function* () {
     try {
-      either.throwIfAborted()
-      yield* run(either)
+      yield* run(AbortSignal.any([stop.signal, signal ?? stop.signal]))
     } catch (error) {
       if (!stop.signal.aborted) throw error
     }
@@ -153,72 +158,116 @@ const iterator = (signal, run) => {
 }
 
 /**
+ * Begins an exchange with the gateway, which is over when the signal aborts. Throws the reason of a
+ * signal that has aborted before, and a RangeError for times that are none.
+ *
+ * @param {AbortSignal | undefined} signal
+ * @param {number[]} times milliseconds
+ */
+const open = (signal, ...times) => {
+  if (!times.every((ms) => ms > 0)) throw new RangeError('A time must be more than 0 ms.')
+  signal?.throwIfAborted()
+  const own = new AbortController()
+  const close = () => own.abort()
+  signal?.addEventListener('abort', close, { signal: own.signal })
+  return {
+    signal: own.signal,
+    /** Closes the connection, if it is open, and lets go of the signal. */
+    close,
+    /**
+     * Waits for the work, but for no longer than `ms`. Then the exchange is over. A connection that
+     * went dead reports no error, and the client would wait for it without an end.
+     *
+     * @template T
+     * @param {Promise<T>} work
+     * @param {number} ms
+     * @returns {Promise<T>}
+     */
+    soon: (work, ms) =>
+      new Promise((resolve, reject) => {
+        own.signal.onabort = () =>
+          reject(signal?.aborted ? signal.reason : disconnected(new Error('too slow')))
+        const timer = ms < NEVER_MS ? setTimeout(close, ms) : 0
+        work.finally(() => clearTimeout(timer)).then(resolve, reject)
+      }),
+  }
+}
+
+/**
+ * One exchange that consists of this work.
+ *
+ * @template T
+ * @param {AbortSignal | undefined} signal
+ * @param {number} ms how long it may take
+ * @param {(signal: AbortSignal) => Promise<T>} work
+ */
+const during = async (signal, ms, work) => {
+  const exchange = open(signal, ms)
+  try {
+    return await exchange.soon(work(exchange.signal), ms)
+  } finally {
+    exchange.close()
+  }
+}
+
+/**
  * The events of a stream. Reconnects as often as needed. Returns after `end` or a 204, and throws
  * trouble that will not pass.
  *
  * @param {Api.WatchOptions} options
  * @param {string} url
  * @param {AbortSignal} signal
- * @returns {AsyncGenerator<{ event: any, data: any }, void, void>}
+ * @returns {AsyncGenerator<{ type: any, data: any }, void, void>} the data of trouble is its problem
  */
 async function* events(options, url, signal) {
-  const { onProblem, onOpen, silenceMs = 60_000 } = options
+  const { timeoutMs = TIMEOUT_MS, silenceMs = 45_000 } = options
   const memory = { id: '', retryMs: 3000 }
   for (let failures = 0; ; failures++) {
-    const connection = new AbortController()
-    const drop = () => connection.abort()
+    const exchange = open(signal, timeoutMs, silenceMs)
     let minimumMs = 0
-    /** @type {any} */
-    let timer
-    /**
-     * Waits for the work, but drops the connection after `silenceMs`. A connection that went dead
-     * reports no error, and the client would wait for it without an end.
-     *
-     * @template T
-     * @param {Promise<T>} work
-     * @returns {Promise<T>}
-     */
-    const soon = (work) =>
-      new Promise((resolve, reject) => {
-        timer = setTimeout(drop, silenceMs)
-        connection.signal.onabort = reject
-        work.finally(() => clearTimeout(timer)).then(resolve, reject)
-      })
-    signal.addEventListener('abort', drop)
     try {
-      const own = { accept: EVENT_STREAM, ...(memory.id && { 'last-event-id': memory.id }) }
-      // Without `no-store` a browser makes a second stream of the same URL wait for the first one.
-      const init = /** @type {const} */ ({ signal: connection.signal, cache: 'no-store' })
-      const response = await soon(ask(options, url, init, own))
-      const { status, headers, body } = response
+      const response = await exchange.soon(
+        ask(options, url, {
+          headers: { accept: EVENT_STREAM, 'last-event-id': memory.id },
+          signal: exchange.signal,
+          // A browser makes a second stream of the same URL wait for the first one otherwise.
+          cache: 'no-store',
+        }),
+        timeoutMs,
+      )
+      const { status, body } = response
       if (status === 204) return
-      minimumMs = Math.min(Number(headers.get('retry-after')) * 1000 || 0, MAX_BACK_OFF_MS)
-      if (status !== 200 || !headers.get('content-type')?.startsWith(EVENT_STREAM)) {
-        throw await soon(problemOf(response))
+      minimumMs = Math.min(Number(response.headers.get('retry-after')) * 1000 || 0, MAX_WAIT_MS)
+      if (status !== 200 || !hasType(response, EVENT_STREAM)) {
+        throw await exchange.soon(problemOf(response), timeoutMs)
       }
-      onOpen?.()
+      options.onOpen?.()
       const reader = /** @type {NonNullable<typeof body>} */ (body).getReader()
       const decoder = new TextDecoder()
       const parse = createParser(memory)
       for (;;) {
-        const { done, value } = await soon(reader.read())
-        if (done) throw new Error('cut')
-        for (const { event, data } of parse(decoder.decode(value, { stream: true }))) {
-          if (event === 'end') return
-          yield { event, data: JSON.parse(data) }
+        const { done, value } = await exchange.soon(reach(reader.read()), silenceMs)
+        if (done) throw disconnected(new Error('cut'))
+        for (const { event: type, data: text } of parse(decoder.decode(value, { stream: true }))) {
+          if (type === 'end') return
+          if (!/^(status|problem|gone)$/.test(type)) continue
+          const data = parsed(text, status)
+          yield { type, data: type === 'status' ? data : told(data, status) }
           failures = 0
         }
       }
     } catch (error) {
-      const trouble = asProblem(error, signal)
-      if (!mayPass(trouble.status)) throw trouble
-      onProblem?.(trouble)
+      signal.throwIfAborted()
+      // A refusal (4xx) does not pass, unless it says so itself.
+      if (!(error instanceof GatewayProblem)) throw error
+      if (!error.retryable && error.status > 399 && error.status < 500) throw error
+      options.onProblem?.(error)
     } finally {
       // This also closes the connection when the consumer ends the iteration early.
-      drop()
-      signal.removeEventListener('abort', drop)
+      exchange.close()
     }
-    await pause(Math.max(minimumMs, backOff(memory.retryMs, failures)), signal)
+    const waitMs = Math.max(minimumMs, backOff(memory.retryMs, failures))
+    if (await pause(waitMs, signal, minimumMs)) failures = -1
   }
 }
 
@@ -229,74 +278,72 @@ async function* events(options, url, signal) {
  * @param {{ id: string, retryMs: number }} memory what the next connection needs to know
  */
 const createParser = (memory) => {
-  let { id } = memory
+  /** @returns {Record<string, any>} */
+  const blank = () => ({ id: memory.id, event: '', data: '' })
   let rest = ''
-  let event = ''
-  /** @type {string[]} */
-  let data = []
   let afterCr = false
+  let read = blank()
   /** @param {string} text */
   return function* (text) {
     if (!text) return
     // A CR at the end of the last chunk has ended its line. An LF that follows belongs to that CR.
-    const lines = (rest + (afterCr ? text.replace(/^\n/, '') : text)).split(/\r\n|\r|\n/)
+    const lines = (rest + (afterCr ? text.replace(/^\n/, '') : text)).split(/\r\n?|\n/)
     afterCr = text.endsWith('\r')
     rest = /** @type {string} */ (lines.pop())
     for (const line of lines) {
-      const [, field, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
-      if (field === 'event') event = value
-      if (field === 'data') data.push(value)
-      if (field === 'id' && !value.includes('\0')) id = value
-      if (field === 'retry' && /^\d+$/.test(value)) {
-        memory.retryMs = Math.max(Number(value), MIN_RETRY_MS)
-      }
+      // This matches any line.
+      const found = /** @type {string[]} */ (/([^:]*):? ?(.*)/s.exec(line))
+      const [, field, value] = /** @type {[string, string, string]} */ (found)
+      if (field === 'data') read.data += `\n${value}`
+      // An id with a NUL in it is ignored, and no other field has one.
+      else if (!value.includes('\0')) read[field] = value
       if (line) continue
-      memory.id = id
-      if (data.length > 0) yield { event, data: data.join('\n') }
-      event = ''
-      data = []
+      memory.id = read.id
+      if (/^\d+$/.test(read.retry)) memory.retryMs = Math.max(+read.retry, MIN_WAIT_MS)
+      if (read.data) yield { event: read.event, data: read.data.slice(1) }
+      read = blank()
     }
   }
 }
 
 /**
- * The wait before the next try, milliseconds. It is at least `ms`, grows with the failures, and is
- * random, so that clients do not come back at the same moment.
+ * The wait before the next try, milliseconds. It grows from `ms` with the failures, and is random,
+ * so that clients do not come back at the same moment.
  *
  * @param {number} ms
  * @param {number} failures
  */
 const backOff = (ms, failures) =>
-  Math.min(ms * 2 ** failures, Math.max(ms, MAX_BACK_OFF_MS)) * (1 + Math.random() / 4)
-
-/** @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>} */
-const pause = (ms, signal) =>
-  new Promise((resolve, reject) => {
-    const settle = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', settle)
-      if (signal?.aborted) reject(signal.reason)
-      else resolve()
-    }
-    const timer = setTimeout(settle, ms)
-    signal?.addEventListener('abort', settle)
-    if (signal?.aborted) settle()
-  })
+  Math.min(ms * 2 ** failures, MAX_WAIT_MS) * (1 + Math.random() / 4)
 
 /**
- * Waits for the work, but not after the signal is aborted.
+ * Waits, and resolves to whether it was woken: the device is online again, or somebody looks at the
+ * page again.
  *
- * @template T
- * @param {Promise<T>} work
- * @param {AbortSignal | undefined} signal
- * @returns {Promise<T>}
+ * @param {number} ms
+ * @param {AbortSignal} [signal]
+ * @param {unknown} [mustLast] whether nothing wakes it
+ * @returns {Promise<unknown>}
  */
-const orAbort = (work, signal) =>
+const pause = (ms, signal, mustLast) =>
   new Promise((resolve, reject) => {
-    const stop = () => reject(signal?.reason)
-    work.finally(() => signal?.removeEventListener('abort', stop)).then(resolve, reject)
-    signal?.addEventListener('abort', stop)
-    if (signal?.aborted) stop()
+    const over = new AbortController()
+    const once = { signal: over.signal }
+    /** @param {unknown} [event] */
+    const settle = (event) => {
+      clearTimeout(timer)
+      over.abort()
+      if (signal?.aborted) reject(signal.reason)
+      else resolve(event)
+    }
+    const timer = setTimeout(settle, ms)
+    signal?.addEventListener('abort', settle, once)
+    if (signal?.aborted) settle()
+    if (mustLast) return
+    // Node has neither of them. `visibilitychange` begins at the document and bubbles.
+    for (const type of ['online', 'visibilitychange']) {
+      globalThis.addEventListener?.(type, settle, once)
+    }
   })
 
 /**
@@ -309,16 +356,16 @@ const orAbort = (work, signal) =>
  * @param {number} askedAt epoch milliseconds
  */
 const renewalOf = (ticket, askedAt) => {
-  let lifeMs = Number.NaN
+  let lifeMs = 0
   try {
-    const [, payload = ''] = ticket.split('.')
+    const [, payload] = /** @type {[string, string]} */ (ticket.split('.'))
     const { exp, iat } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
     const leftMs = exp * 1000 - askedAt
     lifeMs = iat ? (exp - iat) * 1000 : leftMs
     if (leftMs > 0) lifeMs = Math.min(lifeMs, leftMs)
   } catch {}
   if (!(lifeMs > 0)) lifeMs = TICKET_LIFE_MS
-  return askedAt + lifeMs - Math.min(lifeMs / 10, TICKET_TIMEOUT_MS)
+  return askedAt + lifeMs - Math.min(lifeMs / 10, TIMEOUT_MS)
 }
 
 /**
@@ -328,18 +375,15 @@ const renewalOf = (ticket, askedAt) => {
  * @returns {Promise<string>}
  */
 const askFor = async (source) => {
-  const over = new AbortController()
-  const late = pause(TICKET_TIMEOUT_MS, over.signal)
+  let cause
   try {
-    const ticket = await Promise.race([(async () => source())(), late])
-    if (!ticket || typeof ticket !== 'string') throw new TypeError('no string in time')
-    return ticket
+    const ticket = await during(undefined, TIMEOUT_MS, async () => source())
+    if (ticket && typeof ticket === 'string') return ticket
   } catch (error) {
-    if (error instanceof GatewayProblem) throw error
-    throw problem('no-ticket', 0, 'The page has no ticket for the gateway.', error)
-  } finally {
-    over.abort()
+    if (error instanceof GatewayProblem && error.status) throw error
+    cause = error
   }
+  throw problem('no-ticket', 0, 'There is no ticket for the gateway.', cause)
 }
 
 /**
@@ -365,9 +409,8 @@ const createKeeper = (source) => {
     }
   }
   const current = async () => {
-    if (!asking && Date.now() < renewAt) return kept
-    asking ??= ask()
-    return asking
+    if (Date.now() >= renewAt) asking ??= ask()
+    return asking ?? kept
   }
   return {
     current,
@@ -379,11 +422,12 @@ const createKeeper = (source) => {
      * @param {string} refused
      */
     async replacement(refused) {
-      // Another request was refused too. It has replaced the ticket, or is about to.
-      if (asking || kept !== refused) return current()
-      if (Date.now() < calmUntil) return ''
-      calmUntil = Date.now() + backOff(1000, refusals++)
-      renewAt = 0
+      // Otherwise another request was refused too, and has replaced the ticket or is about to.
+      if (!asking && kept === refused) {
+        if (Date.now() < calmUntil) return ''
+        calmUntil = Date.now() + backOff(1000, refusals++)
+        renewAt = 0
+      }
       return current()
     },
 
@@ -407,70 +451,103 @@ const keeperOf = (source) => {
 /**
  * @param {Api.RequestOptions} options
  * @param {string} url
- * @param {RequestInit} init
- * @param {Record<string, string>} own
+ * @param {RequestInit & { headers?: Record<string, string> }} init
  */
-const ask = async (options, url, init, own) => {
-  const { headers, fetch = globalThis.fetch, apiKey, account, ticket } = options
+const ask = async (options, url, init) => {
+  const { headers, fetch, apiKey, account, ticket } = options
   const all = new Headers(typeof headers === 'function' ? await headers() : headers)
-  const wanted = { ...own, 'x-api-key': apiKey, 'x-lemlist-account': account }
-  for (const [name, value] of Object.entries(wanted)) if (value) all.set(name, value)
-  const send = () => fetch(url, { ...init, headers: all })
+  const own = { ...init.headers, 'x-api-key': apiKey, 'x-lemlist-account': account }
+  for (const [name, value] of Object.entries(own)) if (value) all.set(name, value)
+  const send = () => {
+    const whole = { ...init, headers: all }
+    // A `fetch` fails alike for a wrong request and for a lost network. This throws for the wrong one.
+    if (!fetch && !new Request(url, whole).url.startsWith('http')) {
+      throw new TypeError(`no http address: ${url}`)
+    }
+    return reach((fetch ?? globalThis.fetch)(url, whole))
+  }
   if (!ticket) return send()
 
   const keeper = keeperOf(ticket)
-  const first = await keeper.current()
-  all.set('authorization', `Bearer ${first}`)
-  let response = await send()
-  if (response.status === 401) {
-    const second = await keeper.replacement(first)
-    if (!second) return response
-    // Nobody reads the first answer. Its connection is free for others when it is cancelled.
-    response.body?.cancel().catch(() => {})
-    all.set('authorization', `Bearer ${second}`)
-    response = await send()
+  /** @param {string} one */
+  const sendWith = (one) => {
+    all.set('authorization', `Bearer ${one}`)
+    return send()
   }
-  if (response.status !== 401) keeper.accepted()
-  return response
+  const first = await keeper.current()
+  const response = await sendWith(first)
+  const second = response.status === 401 && (await keeper.replacement(first))
+  // Nobody reads the first answer. Its connection is free for others when it is cancelled.
+  if (second) response.body?.cancel().catch(() => {})
+  const last = second ? await sendWith(second) : response
+  if (last.status !== 401) keeper.accepted()
+  return last
 }
 
 /**
  * @param {Api.RequestOptions} options
  * @param {string} url
- * @param {string} [method]
- * @param {Record<string, string>} [own]
- * @param {string} [body]
+ * @param {string} essence the member that every good answer has
+ * @param {RequestInit & { headers?: Record<string, string> }} [init]
  */
-const json = async (options, url, method = 'GET', own = {}, body = undefined) => {
-  const { signal } = options
-  try {
-    const init = { method, signal: signal ?? null, body: body ?? null }
-    const response = await orAbort(ask(options, url, init, own), signal)
+const json = (options, url, essence, init) =>
+  during(options.signal, options.timeoutMs ?? TIMEOUT_MS, async (signal) => {
+    const response = await ask(options, url, { ...init, signal })
     if (!response.ok) throw await problemOf(response)
-    return await response.json()
-  } catch (error) {
-    throw asProblem(error, signal)
-  }
+    return parsed(await reach(response.text()), response.status, essence)
+  })
+
+/**
+ * What the gateway said. Throws a problem when it did not say that.
+ *
+ * @param {string} text
+ * @param {number} status
+ * @param {string} [essence] the member that it must have
+ */
+const parsed = (text, status, essence) => {
+  try {
+    const said = JSON.parse(text)
+    if (essence ? said[essence] : said) return said
+  } catch {}
+  throw told(null, status)
+}
+
+/** @param {Response} response @param {string} type */
+const hasType = ({ headers }, type) => headers.get('content-type')?.startsWith(type)
+
+/** @param {Response} response */
+const problemOf = async (response) => {
+  const isOurs = hasType(response, 'application/problem+json')
+  return told(isOurs && (await response.json().catch(() => {})), response.status)
 }
 
 /**
- * The problem in an answer. When the answer does not come from the gateway, the problem says so.
+ * The problem that the gateway told. When something else has answered in its place, such as a proxy,
+ * the problem says so.
  *
- * @param {Response} response
+ * @param {any} said
+ * @param {number} status
  */
-const problemOf = async (response) => {
-  const said = await response.json().catch(() => {})
-  if (said?.code) return new GatewayProblem(said)
-  return problem('unexpected-answer', response.status, 'Not an answer of the gateway.')
-}
+const told = (said, status) =>
+  typeof said?.code === 'string' && typeof said.status === 'number'
+    ? new GatewayProblem(said)
+    : problem('unexpected-answer', status, `Not an answer of the gateway: HTTP ${status}.`)
 
 /** @param {string} code @param {number} status @param {string} detail @param {unknown} [cause] */
 const problem = (code, status, detail, cause) =>
-  new GatewayProblem({ code, title: detail, status, detail, retryable: mayPass(status), cause })
+  new GatewayProblem({ code, title: detail, status, detail, retryable: true, cause })
 
-/** @param {any} error @param {AbortSignal} [signal] @returns {Api.GatewayProblem} */
-const asProblem = (error, signal) => {
-  signal?.throwIfAborted()
-  if (error instanceof GatewayProblem) return error
-  return problem('disconnected', 0, 'The gateway cannot be reached.', error)
-}
+/** @param {unknown} cause */
+const disconnected = (cause) => problem('disconnected', 0, 'The gateway cannot be reached.', cause)
+
+/**
+ * Uses the network. Only an error in here is an error of the network: an error of a function that
+ * the caller has passed stays as it is.
+ *
+ * @template T
+ * @param {Promise<T>} use
+ */
+const reach = (use) =>
+  use.catch((error) => {
+    throw disconnected(error)
+  })

@@ -119,7 +119,9 @@ describe.skipIf(obstacle !== undefined)(
       await live(page)
       lemlist.finish(REF.exportId)
       const problem = { code: 'forbidden', status: 403, title: '', detail: '', retryable: false }
-      await page.route('**/tickets', (route) => route.fulfill({ status: 403, json: problem }))
+      const contentType = 'application/problem+json'
+      const refusal = { status: 403, contentType, json: problem }
+      await page.route('**/tickets', (route) => route.fulfill(refusal))
       await page.getByRole('link', { name: 'Download CSV' }).click()
       await page.locator('.trouble', { hasText: 'does not allow this' }).waitFor()
     })

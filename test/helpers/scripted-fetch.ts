@@ -31,7 +31,13 @@ export const offline: Answer = () => Promise.reject(new TypeError('fetch failed'
 export const json =
   (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
   () =>
-    Response.json(body, { status, headers })
+    Response.json(body, {
+      status,
+      headers: {
+        'content-type': status < 400 ? 'application/json' : 'application/problem+json',
+        ...headers,
+      },
+    })
 
 interface StreamOptions {
   /** Whether the connection stays open after the chunks. */

@@ -13,6 +13,7 @@ import { refuse, reply, type StubRequest, startStub } from '../helpers/stub-gate
 
 const REF = { campaignId: 'cam_1', exportId: 'axp_1' }
 const DONE = { status: { status: 'done' } }
+const STARTED = { id: 'axp_1' }
 
 /** A ticket as the gateway makes them. The client reads its payload and cannot check the rest. */
 const ticketWith = (payload: Record<string, unknown>) =>
@@ -29,7 +30,7 @@ const sentBy = ({ headers }: StubRequest) => headers.authorization
 const startAccepting = async (...accepted: string[]) =>
   startStub((request, response) => {
     if (!accepted.some((ticket) => sentBy(request) === `Bearer ${ticket}`)) return refuse(response)
-    reply(response, 200, DONE)
+    reply(response, 200, request.method === 'POST' ? STARTED : DONE)
   })
 
 afterEach(() => {
@@ -377,7 +378,9 @@ describe('createTicket', () => {
   })
 
   it('leaves out what is not given', async () => {
-    const { url: baseUrl, asked } = await startStub((_, response) => reply(response, 201, {}))
+    const { url: baseUrl, asked } = await startStub((_, response) =>
+      reply(response, 201, { ticket: 't' }),
+    )
     await createTicket({ baseUrl, campaigns: ['cam_2'] })
     expect(asked.map(({ body }) => JSON.parse(body))).toEqual([{ campaigns: ['cam_2'] }])
   })

@@ -53,6 +53,29 @@ describe('the types of the client', () => {
     expectTypeOf<client.GatewayProblem>().toExtend<Error>()
   })
 
+  // One member stood for both `problem` and `gone`, and then the first test does not compile.
+  it('narrow an event of many exports, whichever way it is asked for', () => {
+    const excluding = (event: client.ExportEvent): string => {
+      if (event.type === 'problem' || event.type === 'gone') return event.problem.code
+      return event.body.status.status
+    }
+    const chained = (event: client.ExportEvent): string => {
+      if (event.type === 'status') return event.body.status.status
+      else if (event.type === 'problem') return event.problem.code
+      else if (event.type === 'gone') return event.problem.code
+      else return event satisfies never
+    }
+    const ref = { campaignId: 'cam_1', exportId: 'axp_1' }
+    const members = { code: 'export-not-found', status: 404, title: '', detail: '' }
+    const problem = new client.GatewayProblem({ ...members, retryable: false })
+    const events: client.ExportEvent[] = [
+      { ...ref, type: 'status', body: { status: { status: 'done' } } },
+      { ...ref, type: 'gone', problem },
+    ]
+    expect(events.map(excluding)).toEqual(['done', 'export-not-found'])
+    expect(events.map(chained)).toEqual(['done', 'export-not-found'])
+  })
+
   it('do not accept a field of another type', () => {
     // @ts-expect-error -- proves that the type check notices a wrong type.
     expectTypeOf<{ status: { status: string; total: string } }>().toExtend<client.ExportStatus>()
