@@ -41,7 +41,7 @@ const server = createServer(({ url }, response) => {
   const stream: EventStream = new EventStream(response, {
     frames,
     refs: [REF],
-    headers: {},
+    requestId: 'fan-out',
     expiresAt: Number.POSITIVE_INFINITY,
     cut: 'abrupt',
     isDoubted: false,

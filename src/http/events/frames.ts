@@ -2,15 +2,18 @@ import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../../exports/export.ts'
 import { isOver, type Topic, type Word } from '../../exports/watching/hub.ts'
 import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
-import { newRequestId } from '../request-id.ts'
 import type { Bodies } from '../status/bodies.ts'
 import { encodeEvent, encodeId } from './sse.ts'
 
-/** Encodes the events of a stream: once per change, and the same bytes go to every stream. */
+/** Encodes the events of a stream. A status is encoded once, and the same bytes go to every stream. */
 export interface Frames {
   status(snapshot: Snapshot, ref: ExportRef, stateId: string): Uint8Array
-  /** A `problem` event for trouble that passes, a `gone` event for the end of an export. */
-  word(word: Word, ref: ExportRef, stateId: string): Uint8Array
+  /**
+   * A `problem` event for trouble that passes, a `gone` event for the end of an export.
+   *
+   * @param requestId of the stream, so that a caller's report leads to the log line of the stream
+   */
+  word(word: Word, ref: ExportRef, stateId: string, requestId: string): Uint8Array
   /** The id of the state of a client that has been told everything in these topics. */
   stateId(topics: readonly Told[]): string
   /** The `end` event: nothing more will come. */
@@ -63,13 +66,19 @@ export const GONE = 'gone'
 const partOf = ({ snapshot, word }: Told): string =>
   word?.kind === 'gone' ? GONE : (snapshot?.version ?? 'unknown')
 
-const encodeWord = (word: Word, { campaignId, exportId }: ExportRef, id?: string): string => {
-  const problem = toDocument(new Problem(word.code, word.detail), newRequestId())
-  return encodeEvent({
+const encodeWord = (
+  word: Word,
+  { campaignId, exportId }: ExportRef,
+  requestId: string,
+  id?: string,
+): Uint8Array => {
+  const problem = toDocument(new Problem(word.code, word.detail), requestId)
+  const event = encodeEvent({
     event: word.kind === 'gone' ? 'gone' : 'problem',
     data: JSON.stringify({ ...problem, campaignId, exportId }),
     ...(id !== undefined && { id }),
   })
+  return bytes(event)
 }
 
 /**
@@ -93,12 +102,10 @@ export const singleFrames = ({ bodyOf }: Bodies): Frames => {
       id: snapshot.version,
     }),
   )
-  const word = memo<Word>((said, ref) =>
-    encodeWord(said, ref, said.kind === 'gone' ? goneId(said.code) : undefined),
-  )
   return {
     status,
-    word,
+    word: (word, ref, _stateId, requestId) =>
+      encodeWord(word, ref, requestId, word.kind === 'gone' ? goneId(word.code) : undefined),
     stateId: ([told]) => told?.snapshot?.version ?? '',
     end: ([told]) =>
       encodeEnd(told?.word?.kind === 'gone' ? 'gone' : (told?.snapshot?.state ?? 'gone')),
@@ -117,10 +124,9 @@ export const manyFrames = ({ bodyOf }: Bodies): Frames => {
     const data = `{"campaignId":"${campaignId}","exportId":"${exportId}","body":${body}}`
     return encodeEvent({ event: 'status', data })
   })
-  const word = memo<Word>((said, ref) => encodeWord(said, ref))
   return {
     status: (snapshot, ref, stateId) => withId(status(snapshot, ref), stateId),
-    word: (said, ref, stateId) => withId(word(said, ref), stateId),
+    word: (word, ref, stateId, requestId) => encodeWord(word, ref, requestId, stateId),
     stateId: (topics) =>
       manyStateId(
         topics.every(isOver),

@@ -63,8 +63,6 @@ export const lastEventId = (
   return typeof sent === 'string' && LAST_EVENT_ID.test(sent) ? sent : undefined
 }
 
-const requestId = ({ id }: FastifyRequest) => ({ 'x-request-id': id })
-
 /** What a stream tells of. */
 export interface Content {
   readonly refs: readonly ExportRef[]
@@ -114,7 +112,7 @@ export const openStream = (
   const stream: EventStream = new EventStream(reply.raw, {
     frames,
     refs,
-    headers: requestId(request),
+    requestId: request.id,
     expiresAt: streams.expiry(),
     cut: streams.cut,
     isDoubted,

@@ -9,8 +9,8 @@ interface EventStreamOptions {
   readonly frames: Frames
   /** The exports that the stream tells of. */
   readonly refs: readonly ExportRef[]
-  /** Headers of this response, besides those of every stream. */
-  readonly headers: Readonly<Record<string, string>>
+  /** The id of the request, which the client finds in `X-Request-Id` and in every problem. */
+  readonly requestId: string
   /** When the stream is rotated, monotonic milliseconds. */
   readonly expiresAt: number
   /** How the stream ends when its client must come back. */
@@ -57,7 +57,7 @@ export class EventStream implements Doubter {
   readonly expiresAt: number
   readonly #response: ServerResponse
   readonly #frames: Frames
-  readonly #headers: Readonly<Record<string, string>>
+  readonly #headers: typeof STREAM_HEADERS & { readonly 'x-request-id': string }
   readonly #onClose: (ending: Ending) => void
   readonly #cut: Cut
   readonly #lines = new Map<string, Line>()
@@ -71,7 +71,7 @@ export class EventStream implements Doubter {
   constructor(response: ServerResponse, options: EventStreamOptions) {
     this.#response = response
     this.#frames = options.frames
-    this.#headers = { ...STREAM_HEADERS, ...options.headers }
+    this.#headers = { ...STREAM_HEADERS, 'x-request-id': options.requestId }
     this.#onClose = options.onClose
     this.expiresAt = options.expiresAt
     this.#cut = options.cut
@@ -223,7 +223,8 @@ export class EventStream implements Doubter {
       line.toldSnapshot = snapshot
       yield this.#frames.status(snapshot, ref, this.#stateId())
     }
-    if (isNewWord) yield this.#frames.word(word, ref, this.#stateId())
+    const requestId = this.#headers['x-request-id']
+    if (isNewWord) yield this.#frames.word(word, ref, this.#stateId(), requestId)
   }
 
   /** The id of the state of a client that has read everything up to this event. */

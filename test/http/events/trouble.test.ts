@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { isState } from '../../helpers/event-connection.ts'
 import { eventsPath, statusPath } from '../../helpers/gateway.ts'
 import { doneBody, pendingBody, REF, statusBody } from '../../helpers/status-bodies.ts'
-import { named, namesOf, startWatching } from '../../helpers/watching.ts'
+import { fieldsOf, named, namesOf, startWatching } from '../../helpers/watching.ts'
 
 const { campaignId, exportId } = REF
 
@@ -44,6 +44,34 @@ describe('trouble of lemlist that passes', () => {
     await stream.waitFor(() => stream.events.length >= 3)
     expect(namesOf(stream)).toEqual(['status', 'problem', 'status'])
     expect(stream.events[2]).toMatchObject({ data: pendingBody(), id: stream.events[0]?.id })
+  })
+
+  // The id was a new one each time, and was in no log.
+  it('has the request id of its stream, also when other streams tell of it', async () => {
+    const { open, say, fail, deny, logs } = await startWatching()
+    say(pendingBody())
+    const many = `/events?export=${campaignId}/${exportId}`
+    const streams = [
+      open(eventsPath(REF), { headers: ['X-Request-Id: first'] }),
+      open(eventsPath(REF), { headers: ['X-Request-Id: second'] }),
+      open(many, { headers: ['X-Request-Id: third'] }),
+      open(many),
+    ]
+    for (const stream of streams) await stream.waitFor(named('status'))
+    fail(500)
+    for (const stream of streams) await stream.waitFor(named('problem'))
+    deny()
+    const ids: string[] = []
+    for (const stream of streams) {
+      await stream.waitFor(named('gone'))
+      const told = stream.events.filter(({ event }) => ['problem', 'gone'].includes(event))
+      const instances = new Set(told.map(({ data }): string => JSON.parse(data).instance))
+      expect([...instances]).toEqual([fieldsOf(stream)['x-request-id']])
+      ids.push(...instances)
+      await stream.ended
+    }
+    expect(ids).toEqual(['first', 'second', 'third', expect.stringMatching(/^[\w-]{36}$/)])
+    for (const id of ids) await expect.poll(logs).toContain(`"requestId":"${id}"`)
   })
 
   it('is told again when it changes', async () => {
