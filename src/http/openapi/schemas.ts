@@ -111,11 +111,14 @@ export const statusHeaders = accountHeaders.extend({
 export const startHeaders = accountHeaders.extend({
   'idempotency-key': z
     .string()
-    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+    .regex(
+      /^(?!""$)(?:[\x21-\x7e]{1,255}|"[\x21-\x7e]{1,255}")$/,
+      'must be 1 to 255 printable ASCII characters',
+    )
     .optional()
     .meta({
       description:
-        'A new key for each export that the caller wants, such as a UUID. A repeated key starts no second export.',
+        'A new key for each export that the caller wants, such as a UUID. A repeated key starts no second export. It may be in double quotes, as a string of RFC 8941: `"k"` and `k` are one key.',
       example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
     }),
 })

@@ -57,6 +57,15 @@ const schema = {
 } as const
 
 /**
+ * The key itself. Some clients send it as a string of RFC 8941, which is in double quotes, and a
+ * caller may repeat its request by another client.
+ */
+const unquoted = (key: string | undefined): string | undefined => {
+  const [, inner] = /^"(.+)"$/.exec(key ?? '') ?? []
+  return inner === undefined ? key : inner.replaceAll(/\\(["\\])/g, '$1')
+}
+
+/**
  * Serves the start, by POST only. Programs follow links and repeat failed GETs by themselves. If the
  * start were a GET, they would start exports by accident.
  */
@@ -75,7 +84,7 @@ export const startRoute = async (
         { schema, onRequest },
         async (request, reply) => {
           const { campaignId } = request.params
-          const key = request.headers['idempotency-key']
+          const key = unquoted(request.headers['idempotency-key'])
           request.deed = { action: 'start', campaign: campaignId }
           const { account, caller, ref } = entry.enter(request, 'start', { campaignId })
           const once = key === undefined ? undefined : { caller: caller.id, key }

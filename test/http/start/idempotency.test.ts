@@ -130,6 +130,8 @@ describe('an Idempotency-Key', () => {
     ['has a blank', 'two words'],
     ['is too long', 'x'.repeat(256)],
     ['is no ASCII', 'caf\u00e9'],
+    ['is empty between its quotes', '""'],
+    ['is too long between its quotes', `"${'x'.repeat(256)}"`],
   ])('that %s is malformed, and nothing is started', async (_, bad) => {
     const { url, lemlist } = await startGatewayWithCampaign()
     const answer = await start({ url }, { key: bad })
@@ -143,6 +145,26 @@ describe('an Idempotency-Key', () => {
     const gateway = await startGatewayWithCampaign()
     const { text } = await start(gateway, { key: good })
     expect((await start(gateway, { key: good })).text).toBe(text)
+  })
+
+  // A client that sent `k1` and one that sent `"k1"` started two exports.
+  it.each([
+    ['k1', '"k1"'],
+    ['a"b\\c', '"a\\"b\\\\c"'],
+    ['x'.repeat(255), `"${'x'.repeat(255)}"`],
+  ])('is the same with and without quotes: %s, %s', async (bare, quoted) => {
+    const gateway = await startGatewayWithCampaign()
+    const { text, status } = await start(gateway, { key: bare })
+    expect(status).toBe(201)
+    expect(await start(gateway, { key: quoted })).toMatchObject({ status: 201, text })
+    expect(gateway.lemlist.calls.filter(isStart)).toHaveLength(1)
+  })
+
+  it.each([['"'], ['"k'], ['k"'], ['k"k']])('keeps a quote that is no pair: %s', async (odd) => {
+    const gateway = await startGatewayWithCampaign()
+    const { text } = await start(gateway, { key: odd })
+    expect((await start(gateway, { key: 'k' })).text).not.toBe(text)
+    expect((await start(gateway, { key: odd })).text).toBe(text)
   })
 
   it('is in no log and in no answer', async () => {
