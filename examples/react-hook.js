@@ -1,25 +1,35 @@
 import { useEffect, useState } from 'react'
-import { watchExport } from '/client.js'
+import { watchExport } from './client.js'
 
 /**
  * Watches an export while the component is mounted, and watches anew when the ids change. Returns
  * `{ status, trouble, refused }`: the newest status, trouble that may pass, and the error that
  * ended the watch.
  *
+ *   const { status } = useExport(campaignId, exportId)
+ *   return <p>{status?.status ?? 'waiting'}</p>
+ *
+ * It builds with Vite, webpack and others as it is, when `/client.js` of your gateway is saved beside
+ * it, and `/client.d.ts` for TypeScript.
+ *
  * @param {string} campaignId
  * @param {string} exportId
  */
 export function useExport(campaignId, exportId) {
-  const [state, setState] = useState({})
+  const key = `${campaignId}/${exportId}`
+  const [state, setState] = useState({ key })
   useEffect(() => {
-    const onProblem = (trouble) => setState((before) => ({ ...before, trouble }))
+    // What an earlier watch still has to say is not about this export.
+    const tell = (news) => setState((now) => (now.key === key ? { ...news(now), key } : now))
+    const onProblem = (trouble) => tell((now) => ({ ...now, trouble }))
     const watch = watchExport({ campaignId, exportId, onProblem })
     const follow = async () => {
-      for await (const { status } of watch) setState({ status })
+      for await (const { status } of watch) tell(() => ({ status }))
     }
-    setState({})
-    follow().catch((refused) => setState((before) => ({ ...before, refused })))
+    setState({ key })
+    follow().catch((refused) => tell((now) => ({ ...now, refused })))
     return () => void watch.return()
-  }, [campaignId, exportId])
-  return state
+  }, [campaignId, exportId, key])
+  // New ids are rendered before their effect runs. Until then the state is about the old ones.
+  return state.key === key ? state : {}
 }

@@ -76,7 +76,6 @@ inBrowser(`react-hook.js${why}`, () => {
   const bundleApp = async () => {
     const bundle = await rolldown({
       input: join(import.meta.dirname, 'react-app.js'),
-      external: ['/client.js'],
       platform: 'browser',
       transform: { define: { 'process.env.NODE_ENV': '"development"' } },
     })
@@ -120,6 +119,23 @@ inBrowser(`react-hook.js${why}`, () => {
     await page.locator('#state', { hasText: 'gone' }).waitFor()
     await expect.poll(() => over.length).toBe(streams.length)
     expect(new Set(streams).size).toBe(2)
+  })
+
+  // One render showed the old export under the new ids: a wrong link for a moment.
+  it('never shows one export under the ids of another', async () => {
+    const { page, add, go } = await open()
+    add(FIRST)
+    add(SECOND)
+    await go()
+    for (const ref of [SECOND, FIRST, SECOND]) {
+      await page.locator('#state', { hasText: ': pending' }).waitFor()
+      await page.evaluate(`show(${JSON.stringify(ref)})`)
+      await page.locator('#state', { hasText: `${ref.exportId}: pending` }).waitFor()
+    }
+    const commits = await page.evaluate<[string, string][]>('commits')
+    const shown = commits.filter(([, id]) => id !== '')
+    expect(new Set(shown.map(([asked]) => asked)).size).toBe(2)
+    expect(shown.filter(([asked, id]) => asked !== id)).toEqual([])
   })
 
   it('tells what the gateway refuses', async () => {

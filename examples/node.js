@@ -1,18 +1,14 @@
 /**
  * Starts an export with the typed client, watches it and prints the URL of its CSV.
  *
- *   node typed-client.ts http://localhost:8080 cam_SandboxCampaign01
+ *   node node.js http://localhost:8080 cam_SandboxCampaign01
  *
- * In a browser the code is the same, but import `/client.js` from the gateway and leave out
- * `baseUrl`.
+ * It runs on Node 20 and newer. In a project of your own, save the two files `/client.js` and
+ * `/client.d.ts` of your gateway, and import `./client.js`. In a browser the code is the same, but
+ * without `baseUrl`.
  */
 
-import {
-  downloadUrl,
-  GatewayProblem,
-  startExport,
-  watchExport,
-} from 'lemlist-export-gateway/client'
+import { downloadUrl, GatewayProblem, startExport, watchExport } from './client.js'
 
 const [baseUrl = 'http://localhost:8080', campaignId = 'cam_SandboxCampaign01'] =
   process.argv.slice(2)
@@ -21,7 +17,7 @@ try {
   const { id: exportId } = await startExport({ baseUrl, campaignId })
   const ref = { baseUrl, campaignId, exportId }
   // Called when the connection is lost or lemlist is in trouble. The watch goes on by itself.
-  const onProblem = ({ detail }: GatewayProblem) => console.log('going on:', detail)
+  const onProblem = ({ detail }) => console.log('going on:', detail)
   let state = ''
   for await (const { status } of watchExport({ ...ref, onProblem })) {
     state = status.status
