@@ -9,8 +9,15 @@ import { watchExport } from './client.js'
  *   const { status } = useExport(campaignId, exportId)
  *   return <p>{status?.status ?? 'waiting'}</p>
  *
- * It builds with Vite, webpack and others as it is, when `/client.js` of your gateway is saved beside
- * it, and `/client.d.ts` for TypeScript.
+ * It builds with Vite, webpack and others as it is, when the client of your gateway is saved beside
+ * it, and again after an update of the gateway:
+ *
+ *   curl -fsS --remote-name-all https://gateway.example/client.js https://gateway.example/client.d.ts
+ *
+ * A development server has to pass the requests on to the gateway. That is one line:
+ *
+ *   Vite:    server: { proxy: { '/campaigns': 'http://127.0.0.1:8080' } }
+ *   webpack: devServer: { proxy: [{ context: ['/campaigns'], target: 'http://127.0.0.1:8080' }] }
  *
  * @param {string} campaignId
  * @param {string} exportId
