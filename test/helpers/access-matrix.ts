@@ -129,14 +129,11 @@ export const verdictOf = (
   const account = header ?? accounts[0]
   const hasAccount = account !== undefined && accounts.includes(account)
   if (route.scope === undefined) {
-    if (!hasAccount) return 'no-account'
     const isTicket = kind === 'ticket'
     const hasNone = !scopes.includes('status') && !scopes.includes('file')
     if (isTicket || hasNone) return 'forbidden'
-  } else {
-    if (!scopes.includes(route.scope)) return 'forbidden'
-    if (!hasAccount) return 'no-account'
-  }
+  } else if (!scopes.includes(route.scope)) return 'forbidden'
+  if (!hasAccount) return 'no-account'
   const isListed = campaigns === undefined || campaigns.includes(target.campaignId)
   const isNamed = exports.includes(`${target.campaignId}/${target.exportId}`)
   if (!isListed && !(route.namesExport && isNamed)) return 'foreign'

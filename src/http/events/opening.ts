@@ -66,7 +66,7 @@ export const lastEventId = (
 /** What a stream tells of. */
 export interface Content {
   readonly refs: readonly ExportRef[]
-  /** Those of the refs that the caller may not see. They are told as gone. */
+  /** Those of the refs that the caller may not see. The stream does not join them. */
   readonly foreign: ReadonlySet<ExportRef>
   /** Undefined when the caller has no such account. Then all refs are foreign. */
   readonly account: AccountParts | undefined
@@ -120,8 +120,7 @@ export const openStream = (
   })
   streams.add(stream, { caller: countedAs(caller), account: request.account ?? '' })
   for (const ref of refs) {
-    if (account === undefined || foreign.has(ref)) stream.changed(missingTopic(ref))
-    else stream.changed(account.watch.join(ref, stream))
+    if (account !== undefined && !foreign.has(ref)) stream.changed(account.watch.join(ref, stream))
   }
   // The account may have been closed since the request came.
   if (account?.closed.aborted) stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
@@ -129,7 +128,7 @@ export const openStream = (
 }
 
 /** What is told of a foreign export: the same as of one whose campaign lemlist does not know. */
-export const missingTopic = (ref: ExportRef): Topic => {
+const missingTopic = (ref: ExportRef): Topic => {
   const { code, message } = campaignMissing()
   // A word of its own for each export: frames remember the encoding of a word.
   return { ref, snapshot: undefined, word: { kind: 'gone', code, detail: message }, heardAt: 0 }
@@ -144,6 +143,17 @@ export const mayHaveSeenMore = (
   account: AccountParts | undefined,
   id: string | undefined,
 ): boolean => id !== undefined && account?.watch.isAlone() === true
+
+/**
+ * Tells of foreign exports what is told of missing ones. The stream has begun before: lemlist's answer for
+ * a missing one comes after the beginning, too.
+ */
+export const tellForeign = (
+  { foreign }: { readonly foreign: ReadonlySet<ExportRef> },
+  stream: EventStream,
+): void => {
+  for (const ref of foreign) stream.confirmed(missingTopic(ref))
+}
 
 /** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {

@@ -16,6 +16,7 @@ import {
   noContent,
   openStream,
   requireEventStream,
+  tellForeign,
 } from '../events/opening.ts'
 import { MANY_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
@@ -95,6 +96,7 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
     if (!admits(request, reply, streams)) return reply
     const stream = openStream(request, reply, { ...asked, frames, isDoubted }, options)
     begin(reply, stream)
+    tellForeign(asked, stream)
     const callerId = countedAs(asked.caller)
     const told = isDoubted
       ? account?.watch.confirm(mine, stream, callerId)

@@ -55,8 +55,6 @@ const saidBy = (
     .replaceAll(campaignId, 'CAMPAIGN')
     // The state of a stream is a hash over the ids.
     .replace(/id: over\.\S+/g, 'id: over')
-    // A stream of many begins with a comment when lemlist has not answered yet.
-    .replace(/^:\n/gm, '')
     .replace(/^([0-9a-f]+)?\r\n/gm, ''),
   rest,
 })

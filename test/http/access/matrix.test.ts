@@ -158,6 +158,7 @@ const textOf = ({ status, headers, body }: Heard, { campaignId, exportId }: Targ
   const said = body
     .replace(/"instance":"[^"]+"/g, '"instance":""')
     .replace(/retry: \d{4,5}\n/g, '')
+    // The comment is missing when somebody else was just told that lemlist does not know the export.
     .replace(/^:\n/gm, '')
     .replace(/id: over\.\S+/g, 'id: over')
     .replaceAll(campaignId, 'CAMPAIGN')
@@ -229,14 +230,11 @@ describe('callers × accounts × campaigns × scopes × routes × credentials', 
             .filter(([one]) => one.route === route && verdicts.includes(one.verdict))
             .map(([, text]) => text),
         )
-      // A ticket says which of the campaigns it is about, and an account is none of them.
-      const alike: readonly (readonly Verdict[])[] =
-        route.name === 'tickets' ? [['foreign'], ['no-account']] : [['foreign', 'no-account']]
-      for (const verdicts of alike) {
-        const all = new Set([...textsOf(before, ...verdicts), ...textsOf(after, ...verdicts)])
-        expect(all.size, route.name).toBe(1)
-        if (route.name !== 'tickets') expect(textsOf(unknown, 'missing')).toEqual(all)
-      }
+      const alike = ['foreign', 'no-account'] as const
+      const all = new Set([...textsOf(before, ...alike), ...textsOf(after, ...alike)])
+      expect(all.size, route.name).toBe(1)
+      // A ticket may be made for a campaign that lemlist does not know.
+      if (route.name !== 'tickets') expect(textsOf(unknown, 'missing')).toEqual(all)
       for (const verdict of ['unauthenticated', 'forbidden'] as const) {
         expect(textsOf(before, verdict)).toEqual(textsOf(after, verdict))
       }

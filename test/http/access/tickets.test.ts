@@ -27,6 +27,7 @@ const FILE = {
   callers: {
     crm: entry(KEYS.crm, { accounts: ['sales', 'emea'] }),
     bi: entry(KEYS.bi, { accounts: ['emea'] }),
+    spare: entry(KEYS.spare, { accounts: ['sales'], campaigns: [SALES.campaignId] }),
   },
 }
 
@@ -98,6 +99,25 @@ describe('POST /tickets', () => {
     const gateway = await start()
     const header = ['X-Lemlist-Account: nowhere']
     expectProblem(await post(gateway, '{"campaigns":["cam_A"]}', header), 'campaign-not-found')
+  })
+
+  // Regression: the text told an account that is not the caller's from a campaign that is not his.
+  it('tells of a foreign account what it tells of a foreign campaign', async () => {
+    const gateway = await start()
+    const said = async (campaign: string, ...headers: string[]) => {
+      const { status, body } = await send(gateway, '/tickets', {
+        method: 'POST',
+        headers: [bearer(KEYS.spare), 'Content-Type: application/json', ...headers],
+        body: `{"campaigns":["${campaign}"]}`,
+      })
+      return { status, body: body.replace(/"instance":"[^"]+"/, '') }
+    }
+    const foreign = await said('cam_Sales2')
+    expect(foreign.status).toBe(404)
+    for (const name of ['emea', 'nowhere', '__proto__']) {
+      expect(await said('cam_Sales2', `X-Lemlist-Account: ${name}`)).toEqual(foreign)
+      expect(await said('cam_Sales1', `X-Lemlist-Account: ${name}`)).toEqual(foreign)
+    }
   })
 
   it('makes no ticket for a ticket', async () => {
