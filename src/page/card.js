@@ -3,63 +3,79 @@
 /**
  * The card of one export: the state of the export as HTML.
  *
- * @import { ExportRef, GatewayProblem } from '../client/client.d.ts'
+ * @import { ExportRef } from '../client/client.d.ts'
  * @import { Followed } from './state.js'
  */
 
 import { downloadUrl } from '../client.js'
-import { fileLink, isSignedIn } from './access.js'
 import { announce, copyOf, part, sign, write } from './dom.js'
+import { download } from './download.js'
+import { isCurrent } from './line.js'
 import { baseUrl, keyOf, root } from './links.js'
-import { demandSignIn, isUnauthenticated } from './signing-in.js'
-import { diesAt, elapsedMs, isOver, nameOf, stateOf, titleOf } from './state.js'
+import { renderLife, renderProgress } from './progress.js'
+import { beganAt, elapsedMs, isOver, nameOf, stateOf, titleOf } from './state.js'
 import { problemWords } from './troubles.js'
-import {
-  BUTTON_WORDS,
-  FAULTS,
-  lifeOf,
-  NEWS,
-  PROGRESS,
-  RUNNING_FOR,
-  STATE_NAMES,
-  STATE_WORDS,
-  sizeOf,
-  spanOf,
-  TOOK,
-} from './words.js'
+import { BUTTON_WORDS, DURATION, NEWS, STATE_NAMES, STATE_WORDS, spanOf, timeOf } from './words.js'
+
+/** A name with more letters than this does not fit on its line. */
+const LONG_NAME = 36
+/** How long the sign of a copied link stays, milliseconds. */
+const COPIED_MS = 2000
 
 /**
- * `told` is what the page announced last about the export. `fault` is why its file did not come.
+ * `told` is what the page announced last about the export. `full` is how much of its bar is full, 0
+ * to 1. `fault` is why what somebody asked for did not come.
  *
- * @typedef {Followed & { node: HTMLElement, told: string, fault?: string }} Card
+ * @typedef {Followed & { node: HTMLElement, told: string, full: number, fault: string }} Card
  */
 
 /**
  * @param {ExportRef} ref
- * @param {(card: Card) => void} onRemove is called when somebody presses the Remove button
+ * @param {{ onRemove: (card: Card) => void, onRestart: (card: Card) => void, onChange: () => void }} on
  * @returns {Card}
  */
-export const createCard = (ref, onRemove) => {
+export const createCard = (ref, on) => {
   const node = copyOf('#card')
   /** @type {Card} */
-  const card = { ref, node, seenAt: Date.now(), told: STATE_NAMES.waiting ?? '' }
+  const card = {
+    ref,
+    node,
+    seenAt: Date.now(),
+    told: STATE_NAMES.waiting ?? '',
+    full: 0,
+    fault: '',
+  }
   // A narrow screen breaks the line at this place, and not inside an id.
   const place = document.createElement('wbr')
   part(node, '.ids', HTMLElement).append(`${ref.campaignId}/`, place, ref.exportId)
-  const download = part(node, '.download', HTMLAnchorElement)
-  download.href = downloadUrl({ baseUrl, ...ref })
-  download.addEventListener('click', (event) => {
-    if (!isSignedIn()) return
+  const link = part(node, '.download', HTMLAnchorElement)
+  link.href = downloadUrl({ baseUrl, ...ref })
+  link.addEventListener('click', async (event) => {
     event.preventDefault()
-    void fetchFile(card)
+    await fetchFile(card)
+    on.onChange()
   })
-  part(node, '.remove', HTMLButtonElement).addEventListener('click', () => onRemove(card))
-  const copy = part(node, '.copy', HTMLButtonElement)
+  onPress(node, '.remove', () => on.onRemove(card))
+  onPress(node, '.restart', () => on.onRestart(card))
+  onPress(node, '.whole', (button) => {
+    const isWhole = node.classList.toggle('open')
+    button.setAttribute('aria-expanded', String(isWhole))
+  })
   // Browsers give a page that came over plain HTTP no clipboard.
-  copy.hidden = !navigator.clipboard
-  copy.addEventListener('click', () => copyLink(ref, copy))
+  part(node, '.copy', HTMLButtonElement).hidden = !navigator.clipboard
+  onPress(node, '.copy', (button) => copyLink(ref, button))
   render(card)
   return card
+}
+
+/**
+ * @param {HTMLElement} node
+ * @param {string} selector of a button
+ * @param {(button: HTMLButtonElement) => void} act
+ */
+const onPress = (node, selector, act) => {
+  const button = part(node, selector, HTMLButtonElement)
+  button.addEventListener('click', () => act(button))
 }
 
 /** @param {ExportRef} ref @param {HTMLButtonElement} button */
@@ -71,68 +87,49 @@ const copyLink = async (ref, button) => {
   )
   sign(button, copied ? 'done' : 'trouble')
   announce(copied ? NEWS.copied : NEWS.notCopied)
+  setTimeout(() => sign(button, 'link'), COPIED_MS)
 }
 
-/** Fetches the file with a link that is made for it now. @param {Card} card */
+/** @param {Card} card */
 const fetchFile = async (card) => {
-  delete card.fault
-  try {
-    // A link with `download` leads to no other page, so its address is not in the history.
-    const link = document.createElement('a')
-    link.href = await fileLink(card.ref)
-    link.download = ''
-    link.click()
-  } catch (error) {
-    if (isUnauthenticated(error)) return demandSignIn(true)
-    const problem = /** @type {GatewayProblem} */ (error)
-    card.fault = `${FAULTS.noFile} ${problemWords(problem)}`
-    announce(card.fault)
-  } finally {
-    render(card)
-  }
+  const { fault = '', isExpired } = await download(card.ref)
+  if (isExpired) card.gone = { code: 'export-expired', detail: '' }
+  renderFault(card, fault)
+}
+
+/** Shows why what somebody asked for did not come. @param {Card} card @param {string} fault or '' */
+export const renderFault = (card, fault) => {
+  card.fault = fault
+  announce(fault)
+  render(card)
 }
 
 /** Shows the state that the export is in now. @param {Card} card */
 export const render = (card) => {
-  const { node, fields, trouble, gone } = card
+  const { node, trouble, gone } = card
   const state = stateOf(card)
   node.dataset.state = state
   sign(part(node, '.token', HTMLElement), state)
-  write(part(node, '.name', HTMLElement), titleOf(card))
+  const title = titleOf(card)
+  write(part(node, '.name', HTMLElement), title)
+  part(node, '.whole', HTMLElement).hidden = title.length <= LONG_NAME
   write(part(node, '.state', HTMLElement), nameOf(card))
   for (const [name, words] of Object.entries(BUTTON_WORDS)) {
-    const text = `${words} ${titleOf(card)}, ${card.ref.exportId}`
-    write(part(node, `.${name} .quiet`, HTMLElement), text)
+    write(part(node, `.${name} .quiet`, HTMLElement), `${words} ${title}, ${card.ref.exportId}`)
   }
   renderProgress(card, state)
   const problem = gone ?? (isOver(card) ? undefined : trouble)
-  const words = problem ? problemWords(problem) : (card.fault ?? STATE_WORDS[state] ?? '')
+  const usual = problem ? problemWords(problem) : (STATE_WORDS[state] ?? '')
+  const words = card.fault || usual
   part(node, '.trouble', HTMLElement).hidden = words === ''
+  part(node, '.step', HTMLElement).hidden = words !== ''
   write(part(node, '.trouble-text', HTMLElement), words)
-  const size = state === 'done' ? fields?.fileSize : undefined
-  fact(node, 'size', size === undefined ? '' : sizeOf(size))
+  const began = beganAt(card)
+  fact(node, 'began', began > 0 ? timeOf(began) : '')
+  if (began > 0) part(node, 'time', HTMLTimeElement).dateTime = new Date(began).toISOString()
   part(node, '.download', HTMLElement).hidden = state !== 'done'
+  part(node, '.restart', HTMLElement).hidden = !isOver(card) || state === 'done'
   tick(card)
-}
-
-/** @param {Card} card @param {string} state */
-const renderProgress = ({ node, fields }, state) => {
-  part(node, '.track', HTMLElement).hidden = !fields || ['gone', 'expired'].includes(state)
-  if (!fields) return
-  const { progress = 0, total = 0, progressIndex = 0, progressType } = fields
-  const bar = part(node, 'progress', HTMLProgressElement)
-  bar.setAttribute('aria-label', PROGRESS.barOf(progressIndex))
-  if (state === 'done') bar.value = 1
-  else if (total > 0) bar.value = Math.min(1, progress / total)
-  // A bar without a value moves. Nothing moves any more in an export that failed.
-  else if (state === 'error') bar.value = 0
-  else bar.removeAttribute('value')
-  const known = state !== 'done' && total > 0
-  write(part(node, '.items', HTMLElement), known ? PROGRESS.items(progress, total) : '')
-  write(part(node, '.step-text', HTMLElement), PROGRESS.step(progressIndex, progressType))
-  for (const [index, pip] of node.querySelectorAll('.pips i').entries()) {
-    pip.classList.toggle('on', index < progressIndex)
-  }
 }
 
 /** Shows what changes with the time alone. @param {Card} card */
@@ -141,19 +138,18 @@ export const tick = (card) => {
   const state = stateOf(card)
   // The file of an export can expire while the page is open.
   if (node.dataset.state !== state) return render(card)
-  const now = Date.now()
-  const elapsed = elapsedMs(card, now)
+  if (state === 'done') renderLife(card)
+  const elapsed = elapsedMs(card, Date.now())
   if (elapsed === undefined) fact(node, 'elapsed', '')
-  else if (state === 'pending') {
-    fact(node, 'elapsed', spanOf(Math.floor(elapsed / 1000) * 1000), RUNNING_FOR)
-  } else fact(node, 'elapsed', spanOf(elapsed), TOOK)
-  const life = state === 'done' ? diesAt(card) : Number.NaN
-  fact(node, 'life', life > now ? lifeOf(life - now, life) : '')
-  if (life > now) part(node, 'time', HTMLTimeElement).dateTime = new Date(life).toISOString()
+  else if (state !== 'pending') fact(node, 'elapsed', spanOf(elapsed), DURATION)
+  // While the gateway is away nobody knows whether the export still runs, so the clock stands.
+  else if (isCurrent()) {
+    fact(node, 'elapsed', spanOf(Math.floor(elapsed / 1000) * 1000), DURATION)
+  }
 }
 
 /**
- * Shows one of the facts at the foot of the card, or hides it when there is no text.
+ * Shows one of the facts of the card, or hides it when there is no text.
  *
  * @param {HTMLElement} node
  * @param {string} name

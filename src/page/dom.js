@@ -36,8 +36,18 @@ export const write = (target, text) => {
   if (target.textContent !== text) target.textContent = text
 }
 
-/** @param {string} text that screen readers read out */
-export const announce = (text) => write(element('#announcer'), text)
+/** How many announcements the page keeps. A screen reader has taken over the older ones. */
+const KEPT_NEWS = 20
+
+/** @param {string} text that screen readers read out, also when it is the same as the last one */
+export const announce = (text) => {
+  if (text === '') return
+  const news = element('#announcer')
+  const line = document.createElement('p')
+  line.textContent = text
+  news.append(line)
+  if (news.children.length > KEPT_NEWS) news.firstElementChild?.remove()
+}
 
 /**
  * Shows another of the symbols in index.html.

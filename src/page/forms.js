@@ -1,69 +1,74 @@
 // @ts-check
 
 /**
- * The two forms: one follows exports by their ids, the other starts an export of a campaign.
+ * The form: one field, which follows exports by their ids or starts an export of a campaign.
  *
  * @import { List } from './list.js'
  */
 
-import { announce, element, part, write } from './dom.js'
-import { refsIn } from './links.js'
-import { start } from './starting.js'
-import { FAULTS, NEWS } from './words.js'
+import { ask } from './asking.js'
+import { element, part, write } from './dom.js'
+import { refsIn, restOf } from './links.js'
+import { begin } from './starting.js'
+import { FAULTS, NEWS, QUESTIONS } from './words.js'
 
-/** @param {List} list */
-export const wireForms = (list) => {
-  onSubmit('follow', (text) => {
-    const refs = refsIn(text)
-    if (refs.length === 0) return /\bcam_/.test(text) ? FAULTS.noExport : FAULTS.noIds
-    return list.show(refs, NEWS.followingMany(refs.length))
-  })
+/** @typedef {{ fault: string, text: string }} Outcome what is wrong, and what stays in the field */
 
-  onSubmit('start', async (text) => {
-    const [campaignId] = /\bcam_[A-Za-z0-9]{1,64}\b/.exec(text) ?? []
-    if (campaignId === undefined) return FAULTS.noCampaign
-    const full = list.lackOfRoom()
-    if (full !== '') return full
-    const started = await start(campaignId)
-    if (typeof started === 'string') return started
-    list.add([started])
-    announce(NEWS.started)
-    return ''
-  })
+/** @param {List} list @param {string} text @returns {Outcome} */
+const follow = (list, text) => {
+  const refs = refsIn(text)
+  if (refs.length === 0) {
+    return { fault: /\bcam_/.test(text) ? FAULTS.noExport : FAULTS.noIds, text }
+  }
+  const full = list.show(refs, NEWS.followingMany(refs.length))
+  if (full !== '') return { fault: full, text }
+  const rest = restOf(text)
+  return { fault: rest.length > 0 ? FAULTS.notTaken(rest) : '', text: rest.join(' ') }
 }
 
-/**
- * Shows at the field of a form what is wrong with it.
- *
- * @param {string} form
- * @param {string} words empty when nothing is wrong
- */
-export const blame = (form, words) => {
-  const input = part(document, `#${form}-text`, HTMLInputElement)
+/** @param {List} list @param {string} text @returns {Promise<Outcome>} */
+const start = async (list, text) => {
+  if (refsIn(text).length > 0) {
+    const answer = await ask(QUESTIONS.exists.words, QUESTIONS.exists)
+    if (answer === '') return { fault: '', text }
+    if (answer === 'yes') return follow(list, text)
+  }
+  const campaigns = new Set(text.match(/\bcam_[A-Za-z0-9]{1,64}\b/g))
+  const [campaignId] = campaigns
+  if (campaignId === undefined) return { fault: FAULTS.noCampaign, text }
+  if (campaigns.size > 1) return { fault: FAULTS.manyCampaigns, text }
+  const { fault, isStarted } = await begin(list, campaignId)
+  // A second press on an empty field starts nothing.
+  return { fault, text: isStarted ? '' : text }
+}
+
+/** Shows at the field what is wrong with it. @param {string} words empty when nothing is wrong */
+export const blame = (words) => {
+  const input = part(document, '#add-text', HTMLInputElement)
   input.setAttribute('aria-invalid', String(words !== ''))
-  write(element(`#${form}-fault`), words)
+  write(element('#add-fault'), words)
   if (words !== '') input.focus()
 }
 
-/**
- * @param {string} name of the form
- * @param {(text: string) => Promise<string> | string} act returns what is wrong, or an empty text
- */
-const onSubmit = (name, act) => {
-  const form = part(document, `#${name}`, HTMLFormElement)
+/** @param {List} list */
+export const wireForm = (list) => {
+  const form = part(document, '#add', HTMLFormElement)
   const input = part(form, 'input', HTMLInputElement)
-  const button = part(form, 'button', HTMLButtonElement)
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
+    const button = event.submitter
     // A second press during a start must not start a second export.
-    if (button.ariaBusy === 'true') return
+    if (!(button instanceof HTMLButtonElement) || button.ariaBusy === 'true') return
     button.ariaBusy = 'true'
     // The words of the last press are not about this one.
-    blame(name, '')
+    blame('')
+    const before = input.value
     try {
-      const fault = await act(input.value.trim())
-      blame(name, fault)
-      if (fault === '' && name === 'follow') input.value = ''
+      const act = button.value === 'start' ? start : follow
+      const { fault, text } = await act(list, before.trim())
+      blame(fault)
+      // Whatever somebody has written in the meantime stays.
+      if (input.value === before) input.value = text
     } finally {
       button.ariaBusy = 'false'
     }

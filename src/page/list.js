@@ -1,35 +1,39 @@
 // @ts-check
 
 /**
- * The list of followed exports: who is on it, what the stream says about them, and how the browser
- * remembers them.
+ * The list of followed exports: who is on it, and what the stream says about them.
  *
  * @import { ExportEvent, ExportRef } from '../client/client.d.ts'
  * @import { Card } from './card.js'
  */
 
 import { createCard, render, tick } from './card.js'
-import { announce, element, write } from './dom.js'
+import { announce, element } from './dom.js'
 import { keyOf, refsIn, root } from './links.js'
+import { MAX_EXPORTS, onOtherTab, remember, remembered } from './memory.js'
 import { isOver, nameOf, titleOf } from './state.js'
 import { createStream } from './stream.js'
+import { toast } from './toast.js'
 import { problemWords } from './troubles.js'
-import { FAULTS, NEWS, STATE_NAMES, summaryOf, titleOfPage } from './words.js'
-
-/** The gateway carries at most so many exports on one stream. */
-const MAX_EXPORTS = 100
-const STORAGE_KEY = 'lemlist-export-gateway:exports'
+import { renderView, showAll, wireView } from './view.js'
+import { FAULTS, NEWS } from './words.js'
 
 /** @typedef {ReturnType<typeof createList>} List */
+
+/** @param {readonly Card[]} cards */
+const refsOf = (cards) => cards.map(({ ref }) => ref)
 
 /**
  * @param {(isFollowed: (key: string) => boolean) => void} onChange is called when an export was
  *   added or removed
+ * @param {(card: Card) => void} onRestart is called when somebody wants a new export in its place
  */
-export const createList = (onChange) => {
+export const createList = (onChange, onRestart) => {
   /** @type {Map<string, Card>} */
   const cards = new Map()
   const isFollowed = (/** @type {string} */ key) => cards.has(key)
+  const view = () => renderView([...cards.values()])
+  const openOnes = () => [...cards.values()].filter((card) => !isOver(card)).map(({ ref }) => ref)
 
   /** @param {ExportEvent} event */
   const hear = (event) => {
@@ -40,7 +44,7 @@ export const createList = (onChange) => {
     else if (event.type === 'gone') card.gone = event.problem
     else card.trouble = event.problem
     render(card)
-    summarize()
+    view()
     // The page announces each change of state. To hear each step of the progress would be too much.
     const news = event.type === 'problem' ? problemWords(event.problem) : nameOf(card)
     if (card.told !== news) announce(NEWS.changed(titleOf(card), news))
@@ -49,39 +53,56 @@ export const createList = (onChange) => {
   const stream = createStream(hear)
 
   const reconnect = () => {
-    const open = [...cards.values()].filter((card) => !isOver(card))
-    if (open.length > 0) void stream.follow(open.map(({ ref }) => ref))
+    const open = openOnes()
+    if (open.length > 0) stream.follow(open)
     else stream.rest(cards.size > 0 ? 'complete' : 'idle')
-  }
-
-  const summarize = () => {
-    const byName = Map.groupBy(cards.values(), nameOf)
-    write(element('#summary'), summaryOf(byName))
-    document.title = titleOfPage(byName.get(STATE_NAMES.pending ?? '')?.length ?? 0)
   }
 
   const changed = () => {
     const keys = [...document.querySelectorAll('#list .ids')].map(({ textContent }) => textContent)
     history.replaceState(null, '', keys.length > 0 ? `#${keys.join(',')}` : root)
-    remember(keys.join(','))
-    element('#empty').hidden = cards.size > 0
-    summarize()
+    view()
     onChange(isFollowed)
   }
 
-  /** @param {Card} card */
-  const remove = (card) => {
-    const next = card.node.nextElementSibling ?? card.node.previousElementSibling
-    cards.delete(keyOf(card.ref))
-    card.node.remove()
+  /** @param {readonly Card[]} gone */
+  const drop = (gone) => {
+    for (const { ref, node } of gone) {
+      cards.delete(keyOf(ref))
+      node.remove()
+    }
     changed()
-    if (!isOver(card)) reconnect()
-    announce(NEWS.removed(titleOf(card)))
+    if (gone.some((card) => !isOver(card))) reconnect()
+  }
+
+  /** Takes cards away, with a way back. @param {readonly Card[]} gone */
+  const remove = (gone) => {
+    const before = [...document.querySelectorAll('#list .card')]
+    drop(gone)
+    remember([], refsOf(gone))
+    toast(NEWS.removed(gone.map(titleOf)), () => {
+      const back = gone.slice(0, MAX_EXPORTS - cards.size)
+      for (const card of back) if (!isFollowed(keyOf(card.ref))) cards.set(keyOf(card.ref), card)
+      /** @type {Set<Element>} */
+      const nodes = new Set([...cards.values()].map(({ node }) => node))
+      element('#list').append(...before.filter((node) => nodes.has(node)))
+      remember(refsOf(back), [])
+      changed()
+      if (back.some((card) => !isOver(card))) reconnect()
+      back[0]?.node.focus()
+      announce(NEWS.restored)
+    })
+  }
+
+  /** @param {Card} card */
+  const onRemove = (card) => {
+    const next = card.node.nextElementSibling ?? card.node.previousElementSibling
+    remove([card])
     // The button that had the focus is gone. Without a new place for the focus, people who work by
     // keyboard would begin at the top of the page again.
     const button = next?.querySelector('.remove')
     if (button instanceof HTMLElement) button.focus()
-    else element('#follow-text').focus()
+    else element('#add-text').focus()
   }
 
   /**
@@ -89,10 +110,12 @@ export const createList = (onChange) => {
    *
    * @param {readonly ExportRef[]} refs
    */
-  const add = (refs) => {
+  const put = (refs) => {
     const fresh = refs.filter((ref) => !isFollowed(keyOf(ref)))
     if (fresh.length === 0) return
-    for (const ref of fresh) cards.set(keyOf(ref), createCard(ref, remove))
+    for (const ref of fresh) {
+      cards.set(keyOf(ref), createCard(ref, { onRemove, onRestart, onChange: view }))
+    }
     element('#list').prepend(...fresh.flatMap((ref) => cards.get(keyOf(ref))?.node ?? []))
     changed()
     reconnect()
@@ -102,11 +125,23 @@ export const createList = (onChange) => {
   const hasRoomFor = (refs) =>
     cards.size + refs.filter((ref) => !isFollowed(keyOf(ref))).length <= MAX_EXPORTS
 
+  wireView(view)
+  element('#clear').addEventListener('click', () => {
+    remove([...cards.values()].filter(isOver))
+    element('#list').focus()
+  })
+  onOtherTab((refs) => {
+    const kept = new Set(refs.map(keyOf))
+    const gone = [...cards.values()].filter(({ ref }) => !kept.has(keyOf(ref)))
+    if (gone.length > 0) drop(gone)
+    put(refs)
+  })
+
   return {
     isFollowed,
-    add,
-    hasRoomFor,
     reconnect,
+    isEmpty: () => cards.size === 0,
+    again: () => stream.again(openOnes()),
 
     /** What is wrong with starting one more export. Empty when nothing is. */
     lackOfRoom: () => (cards.size < MAX_EXPORTS ? '' : FAULTS.full(MAX_EXPORTS)),
@@ -120,38 +155,44 @@ export const createList = (onChange) => {
      */
     show(refs, news) {
       if (!hasRoomFor(refs)) return FAULTS.full(MAX_EXPORTS)
-      add(refs)
+      showAll()
+      remember(refs, [])
+      put(refs)
+      view()
       const [first] = refs.flatMap((ref) => cards.get(keyOf(ref)) ?? [])
       first?.node.scrollIntoView({ block: 'nearest' })
       announce(news)
       return ''
     },
 
+    /** @param {ExportRef} ref of a card that gets the focus, so that a phone hides its keyboard */
+    focus(ref) {
+      const node = cards.get(keyOf(ref))?.node
+      node?.focus({ preventScroll: true })
+      node?.scrollIntoView({ block: 'center' })
+    },
+
+    /** Follows what the address names beside what it follows already. */
+    follow() {
+      const refs = refsIn(location.hash)
+      if (!hasRoomFor(refs)) return toast(FAULTS.full(MAX_EXPORTS))
+      remember(refs, [])
+      put(refs)
+    },
+
     /** Follows what the address names, and after that what this browser followed before. */
     restore() {
-      add(refsIn(`${location.hash} ${remembered()}`).slice(0, MAX_EXPORTS))
+      const named = refsIn(location.hash)
+      const all = refsIn([...named, ...remembered()].map(keyOf).join(' '))
+      const kept = all.slice(0, MAX_EXPORTS)
+      remember(kept, [])
+      put(kept)
       changed()
+      if (all.length > kept.length) toast(NEWS.leftOut(MAX_EXPORTS, all.length - kept.length))
     },
 
     tick() {
       for (const card of cards.values()) tick(card)
     },
-  }
-}
-
-/** @param {string} keys */
-const remember = (keys) => {
-  try {
-    localStorage.setItem(STORAGE_KEY, keys)
-  } catch {
-    // Browsers can forbid storage. The address still holds the list.
-  }
-}
-
-const remembered = () => {
-  try {
-    return localStorage.getItem(STORAGE_KEY) ?? ''
-  } catch {
-    return ''
   }
 }

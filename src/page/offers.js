@@ -27,14 +27,14 @@ export const showOffers = async (list) => {
     button.dataset.key = keyOf(ref)
     button.addEventListener('click', () => {
       const fault = list.show([ref], NEWS.following(name))
-      if (fault !== '') blame('follow', fault)
+      if (fault !== '') blame(fault)
     })
     element('#offers-list').append(node)
   }
   pressOffers(list.isFollowed)
   const [first] = offers
-  const start = part(document, '#start-text', HTMLInputElement)
-  if (first && start.value === '') start.value = first.campaignId
+  const field = part(document, '#add-text', HTMLInputElement)
+  if (first && field.value === '' && list.isEmpty()) field.value = first.campaignId
 }
 
 /**

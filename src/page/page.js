@@ -5,18 +5,25 @@
  * through the typed client alone.
  */
 
+import { renderFault } from './card.js'
 import { element } from './dom.js'
-import { wireForms } from './forms.js'
-import { refsIn } from './links.js'
+import { wireForm } from './forms.js'
+import { wireLine } from './line.js'
 import { createList } from './list.js'
 import { pressOffers, showOffers } from './offers.js'
 import { wireSigningIn } from './signing-in.js'
+import { begin } from './starting.js'
+import { wireToast } from './toast.js'
 
-const list = createList(pressOffers)
+const list = createList(pressOffers, async (card) => {
+  const { fault } = await begin(list, card.ref.campaignId)
+  renderFault(card, fault)
+})
 
-wireForms(list)
+wireForm(list)
+wireToast()
+wireLine(list.again)
 wireSigningIn(list.reconnect)
-element('#again').addEventListener('click', list.reconnect)
 element('[data-skip]').addEventListener('click', (event) => {
   // The browser would put `#list` into the address, which holds the followed exports.
   event.preventDefault()
@@ -24,10 +31,7 @@ element('[data-skip]').addEventListener('click', (event) => {
 })
 
 list.restore()
-addEventListener('hashchange', () => {
-  const refs = refsIn(location.hash)
-  if (list.hasRoomFor(refs)) list.add(refs)
-})
+addEventListener('hashchange', list.follow)
 setInterval(list.tick, 1000)
 // The page is complete without offers, so a failure is not worth a word.
 showOffers(list).catch(() => {})

@@ -79,7 +79,7 @@ const submit = async (form) => {
   renderSignOut()
   form.remove()
   // The field that had the focus is gone, and the work goes on here.
-  element('#follow-text').focus()
+  element('#add-text').focus()
   announce(SIGN_IN.done)
   onSignedIn()
 }

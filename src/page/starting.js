@@ -4,19 +4,23 @@
  * The start of an export, and the truth about it within a few seconds.
  *
  * @import { ExportRef, GatewayProblem } from '../client/client.d.ts'
+ * @import { List } from './list.js'
  */
 
 import { startExport } from '../client.js'
 import { accessHeaders } from './access.js'
-import { announce, element, write } from './dom.js'
+import { ask } from './asking.js'
 import { look } from './line.js'
 import { baseUrl } from './links.js'
 import { demandSignIn, isUnauthenticated } from './signing-in.js'
+import { closeToast, toast } from './toast.js'
 import { NO_GATEWAY, STILL_STARTING, startWords } from './troubles.js'
-import { FAULTS } from './words.js'
+import { FAULTS, NEWS, QUESTIONS } from './words.js'
 
 /** How long a start has no answer before the page looks for the gateway, milliseconds. */
 const PATIENCE_MS = 3000
+/** How long after a start the page asks before it starts the same campaign again, milliseconds. */
+const RECENT_MS = 60_000
 /** How many campaigns the page keeps a key for. Nobody presses Start for more of them in a row. */
 const MAX_KEYS = 100
 
@@ -43,18 +47,17 @@ const keyFor = (campaignId) => {
  * @returns {Promise<ExportRef | string>} the new export, or the words for what went wrong; no words
  *   when the form to sign in says it
  */
-export const start = async (campaignId) => {
+const start = async (campaignId) => {
   const stop = new AbortController()
   const { signal } = stop
-  const hint = element('#start-hint')
-  const usual = hint.textContent
   let isOver = false
+  let isTold = false
   const timer = setInterval(async () => {
     // The client would try for much longer, and on a dead connection it would wait without an end.
     if (!(await look())) return stop.abort()
-    if (hint.textContent !== usual || isOver) return
-    write(hint, STILL_STARTING)
-    announce(STILL_STARTING)
+    if (isTold || isOver) return
+    isTold = true
+    toast(STILL_STARTING)
   }, PATIENCE_MS)
   try {
     const options = { baseUrl, headers: accessHeaders, signal }
@@ -79,6 +82,33 @@ export const start = async (campaignId) => {
   } finally {
     isOver = true
     clearInterval(timer)
-    write(hint, usual)
+    if (isTold) closeToast()
   }
+}
+
+/** When this page started the last export of a campaign, epoch milliseconds. @type {Map<string, number>} */
+const startedAt = new Map()
+
+/**
+ * Starts an export of a campaign and brings it into view, so that nobody presses twice.
+ *
+ * @param {List} list
+ * @param {string} campaignId
+ * @returns {Promise<{ fault: string, isStarted: boolean }>}
+ */
+export const begin = async (list, campaignId) => {
+  const full = list.lackOfRoom()
+  if (full !== '') return { fault: full, isStarted: false }
+  if (Date.now() - (startedAt.get(campaignId) ?? 0) < RECENT_MS) {
+    const answer = await ask(QUESTIONS.again.words, QUESTIONS.again)
+    if (answer !== 'yes') return { fault: '', isStarted: false }
+  }
+  const started = await start(campaignId)
+  if (typeof started === 'string') return { fault: started, isStarted: false }
+  if (startedAt.size >= MAX_KEYS) startedAt.clear()
+  startedAt.set(campaignId, Date.now())
+  list.show([started], '')
+  toast(NEWS.started)
+  list.focus(started)
+  return { fault: '', isStarted: true }
 }

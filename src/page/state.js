@@ -22,11 +22,23 @@ const EXPORT_LIFE_MS = 2 * 60 * 60 * 1000
  * @property {number} seenAt when the page began to follow it, in epoch milliseconds
  * @property {ExportFields} [fields] the last status
  * @property {GatewayProblem} [trouble] why the gateway cannot get the next status at the moment
- * @property {GatewayProblem} [gone] why there will be no more status
+ * @property {Pick<GatewayProblem, 'code' | 'detail'>} [gone] why there will be no more status
  */
 
+/**
+ * Characters without a form of their own. Some of them turn the writing round, so that a name could
+ * pass for another one.
+ */
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+
 /** @param {Followed} followed */
-export const titleOf = ({ fields }) => fields?.campaignName || UNNAMED
+export const titleOf = ({ fields }) => {
+  const name = fields?.campaignName
+  return (typeof name === 'string' && name.replaceAll(UNSEEN, ' ').trim()) || UNNAMED
+}
+
+/** When lemlist began the export, in epoch milliseconds, `NaN` when lemlist has not said it. */
+export const beganAt = (/** @type {Followed} */ { fields }) => Date.parse(fields?.startedAt ?? '')
 
 /**
  * When lemlist deletes the file, in epoch milliseconds. `NaN` while the export has not ended.

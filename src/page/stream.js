@@ -1,21 +1,40 @@
 // @ts-check
 
 /**
- * The one stream from the gateway, for all exports that are not over.
+ * The one stream from the gateway, for all exports that are not over, and for all tabs that show
+ * them. Where a browser cannot share it, each tab has its own and lets go while it is hidden.
  *
  * @import { ExportEvent, ExportRef, GatewayProblem } from '../client/client.d.ts'
  */
 
 import { watchExports } from '../client.js'
 import { accessHeaders } from './access.js'
-import { showStream as show } from './line.js'
-import { baseUrl } from './links.js'
+import { showStream } from './line.js'
+import { baseUrl, keyOf } from './links.js'
 import { demandSignIn, isUnauthenticated } from './signing-in.js'
+import { canShare, groupName, joinTabs } from './tabs.js'
 import { NOTICES } from './troubles.js'
 
 /** @param {(event: ExportEvent) => void} hear is called with every event of the stream */
 export const createStream = (hear) => {
+  const isShared = canShare()
+  let isLeader = !isShared
   let watching = new AbortController()
+  /** @type {readonly ExportRef[]} */
+  let wanted = []
+  /** @type {ReturnType<typeof joinTabs> | undefined} */
+  let tabs
+  /** What the stream said last about each export, for tabs that come later. @type {Map<string, unknown>} */
+  let known = new Map()
+  /** @type {[string, string]} */
+  let line = ['idle', '']
+
+  /** @param {string} state @param {string} [words] */
+  const show = (state, words = '') => {
+    line = [state, words]
+    showStream(state, words)
+    if (isLeader) tabs?.tell({ line })
+  }
 
   /** Ends the stream that is open, if any. @returns the signal that ends the next one */
   const renew = () => {
@@ -24,35 +43,95 @@ export const createStream = (hear) => {
     return watching.signal
   }
 
+  /** @param {ExportEvent} event */
+  const pass = (event) => {
+    // A browser copies the members of an error to another tab only when they are no error any more.
+    const plain = event.type === 'status' ? event : { ...event, problem: { ...event.problem } }
+    known.set(keyOf(event), plain)
+    tabs?.tell({ event: plain })
+    hear(event)
+  }
+
+  const open = async () => {
+    const signal = renew()
+    show('connecting')
+    try {
+      const onOpen = () => show('live')
+      const onProblem = (/** @type {GatewayProblem} */ problem) =>
+        show('lost', NOTICES.lost(problem))
+      const options = { baseUrl, headers: accessHeaders, signal, onOpen, onProblem }
+      for await (const event of watchExports({ ...options, exports: wanted })) pass(event)
+      show('complete')
+    } catch (error) {
+      // When the page itself ended the stream, the state belongs to the next stream already.
+      if (signal.aborted) return
+      if (!isUnauthenticated(error)) return show('refused', NOTICES.refused(error))
+      show('locked')
+      demandSignIn(false)
+    }
+  }
+
+  /** @param {any} message of another tab */
+  const onMessage = (message) => {
+    if (isLeader) {
+      if (message.ask) for (const event of known.values()) tabs?.tell({ event })
+      if (message.ask) tabs?.tell({ line })
+      if (message.again && wanted.length > 0) void open()
+      return
+    }
+    if (message.event) hear(message.event)
+    // A tab whose exports are all over has said so itself.
+    if (!message.line || wanted.length === 0) return
+    showStream(message.line[0], message.line[1])
+    if (message.line[0] === 'locked') demandSignIn(false)
+  }
+
+  /** Joins the tabs that have the same sign-in as this one has now. */
+  const join = () => {
+    const name = groupName()
+    if (!isShared || tabs?.name === name) return
+    tabs?.leave()
+    renew()
+    isLeader = false
+    known = new Map()
+    tabs = joinTabs(name, onMessage, () => {
+      isLeader = true
+      if (wanted.length > 0) void open()
+    })
+  }
+
+  document.addEventListener('visibilitychange', () => {
+    if (isShared || wanted.length === 0) return
+    if (document.visibilityState === 'visible') return void open()
+    renew()
+    show('paused')
+  })
+
   return {
     /**
      * Opens a stream for these exports in place of the one that is open.
      *
      * @param {readonly ExportRef[]} exports
      */
-    async follow(exports) {
-      const signal = renew()
-      show('connecting')
-      try {
-        const onOpen = () => show('live')
-        const onProblem = (/** @type {GatewayProblem} */ problem) =>
-          show('lost', NOTICES.lost(problem))
-        const options = { baseUrl, headers: accessHeaders, signal, onOpen, onProblem }
-        for await (const event of watchExports({ ...options, exports })) hear(event)
-        show('complete')
-      } catch (error) {
-        // When the page itself ended the stream, the state belongs to the next stream already.
-        if (signal.aborted) return
-        if (!isUnauthenticated(error)) return show('refused', NOTICES.refused(error))
-        show('locked')
-        demandSignIn(false)
-      }
+    follow(exports) {
+      wanted = exports
+      join()
+      if (isLeader) return void open()
+      showStream('connecting')
+      tabs?.tell({ ask: true })
+    },
+
+    /** Tries again at once. @param {readonly ExportRef[]} exports */
+    again(exports) {
+      if (!isLeader) tabs?.tell({ again: true })
+      this.follow(exports)
     },
 
     /** @param {'idle' | 'complete'} state why no stream is needed */
     rest(state) {
-      renew()
-      show(state)
+      wanted = []
+      if (isLeader) renew()
+      showStream(state)
     },
   }
 }

@@ -43,7 +43,7 @@ const PROBLEMS = {
  * The sentence for a problem of an export that is followed. For a code without a sentence here the
  * page shows the gateway's own.
  *
- * @param {GatewayProblem} problem
+ * @param {Pick<GatewayProblem, 'code' | 'detail'>} problem
  */
 export const problemWords = ({ code, detail }) => {
   const trouble = TROUBLES[code]

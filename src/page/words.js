@@ -51,23 +51,32 @@ export const STREAM_NAMES = {
   connecting: 'Connecting',
   live: 'Live',
   lost: 'Reconnecting',
+  paused: 'Paused',
   complete: 'All finished',
   refused: 'Refused',
   locked: 'Not signed in',
-  away: 'Gateway unreachable',
+  away: 'Unreachable',
 }
 
 export const UNNAMED = 'Unnamed campaign'
-export const TOOK = 'Took'
-export const RUNNING_FOR = 'Running for'
+/** The same word while it runs and afterwards, so that the number behind it stays where it is. */
+export const DURATION = 'Duration'
 /** What a screen reader adds to the buttons of a card, so that each names its export. */
-export const BUTTON_WORDS = { download: ' of', copy: 'Copy link to', remove: 'Remove' }
+export const BUTTON_WORDS = {
+  download: ' of',
+  restart: ' for',
+  copy: 'Copy link to',
+  remove: 'Remove',
+}
 
 /** The texts beside and below the progress bar. */
 export const PROGRESS = {
-  barOf: (/** @type {number} */ index) => `Progress of step ${index}`,
-  step: (/** @type {number} */ index, /** @type {string | undefined} */ type) =>
-    type ? `Step ${index} of 6 · ${type}` : `Step ${index} of 6`,
+  bar: 'Progress',
+  step: (/** @type {number} */ index, /** @type {string} */ type) =>
+    [index > 0 ? `Step ${index} of 6` : '', type].filter((words) => words !== '').join(' · '),
+  life: (/** @type {string} */ left) => `Link dies in ${left}`,
+  ready: 'Ready to download',
+  size: (/** @type {string} */ size) => `File of ${size}`,
   items: (/** @type {number} */ done, /** @type {number} */ total) =>
     `${numbers.format(done)} of ${numbers.format(total)}`,
 }
@@ -76,11 +85,15 @@ export const PROGRESS = {
 export const NEWS = {
   copied: 'Link copied',
   notCopied: 'The link could not be copied',
-  started: 'Started',
+  started: 'Started. The new export is the first on the list.',
   following: (/** @type {string} */ what) => `Following ${what}`,
   followingMany: (/** @type {number} */ count) =>
     count === 1 ? 'Following 1 export' : `Following ${count} exports`,
-  removed: (/** @type {string} */ title) => `${title} is not followed any more`,
+  removed: (/** @type {readonly string[]} */ titles) =>
+    titles.length === 1 ? `Removed ${titles[0]}` : `Removed ${titles.length} exports`,
+  restored: 'They are back',
+  leftOut: (/** @type {number} */ most, /** @type {number} */ count) =>
+    `This page follows ${most} exports at most, so it left out ${count}.`,
   changed: (/** @type {string} */ title, /** @type {string} */ words) => `${title}: ${words}`,
 }
 
@@ -99,15 +112,31 @@ export const FAULTS = {
   full: (/** @type {number} */ most) =>
     `This page follows ${most} exports at most. Remove some first.`,
   noIds: 'No ids in there: cam_…/axp_… is needed, or a link to this page.',
-  noExport: 'That names no export: cam_…/axp_… is needed. To start one, use the other field.',
+  noExport: 'That names no export: cam_…/axp_… is needed. To start one of a campaign, press Start.',
   noCampaign: 'That is no id of a campaign: cam_… is needed.',
+  manyCampaigns: 'Those are several campaigns. Start one export at a time.',
+  notTaken: (/** @type {readonly string[]} */ pieces) =>
+    `Not taken, because it names no export: ${pieces.map((piece) => `“${piece}”`).join(', ')}.`,
   notStarted: 'The export could not be started.',
   noFile: 'The link to the file could not be made.',
+  notHere: (/** @type {number | undefined} */ status) =>
+    status === undefined
+      ? 'The file did not come: the gateway cannot be reached.'
+      : `The file did not come (HTTP ${status}). Try again in a moment.`,
 }
 
-/** @param {Map<string, readonly unknown[]>} byName the exports by the name of their state */
-export const summaryOf = (byName) =>
-  [...byName].map(([name, { length }]) => `${length} ${name.toLowerCase()}`).join(' · ')
+/** What the page asks before it does something that cannot be undone. */
+export const QUESTIONS = {
+  exists: {
+    words: 'That names an export which exists already.',
+    yes: 'Follow it',
+    other: 'Start a new one',
+  },
+  again: {
+    words: 'An export of this campaign was started here less than a minute ago.',
+    yes: 'Start another',
+  },
+}
 
 /** @param {number} pending how many of the followed exports are pending */
 export const titleOfPage = (pending) =>
@@ -115,6 +144,13 @@ export const titleOfPage = (pending) =>
 
 const numbers = new Intl.NumberFormat('en')
 const oneDigit = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+const began = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
+const beganEarlier = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
 const clock = new Intl.DateTimeFormat(undefined, {
   weekday: 'short',
   hour: '2-digit',
@@ -144,3 +180,9 @@ export const spanOf = (ms) => {
  * @param {number} at epoch milliseconds
  */
 export const lifeOf = (ms, at) => `${spanOf(ms)} (${clock.format(at)})`
+
+/** @param {number} at epoch milliseconds */
+export const timeOf = (at) => {
+  const isToday = new Date(at).toDateString() === new Date().toDateString()
+  return (isToday ? began : beganEarlier).format(at)
+}

@@ -84,7 +84,7 @@ describe(`below a path of nginx${missing ? ` (${missing})` : ''}`, () => {
     const { page, complaints } = await openPage(`${url}/`)
     const asked: string[] = []
     page.on('request', (request) => asked.push(request.url()))
-    await page.getByLabel('Start a new one').fill(CAMPAIGN)
+    await page.getByLabel('Follow or start an export').fill(CAMPAIGN)
     await page.getByRole('button', { name: 'Start', exact: true }).click()
     await page.locator('.card .state', { hasText: 'Done' }).waitFor()
     const downloading = page.waitForEvent('download')

@@ -46,7 +46,7 @@ describe.skipIf(obstacle !== undefined)(
         const { page } = await openPage(sandbox().url, { colorScheme, reducedMotion: 'reduce' })
         await page.locator('.offer').first().waitFor()
         await page.getByRole('button', { name: 'Follow', exact: true }).click()
-        await page.locator('#follow-fault', { hasText: 'No ids' }).waitFor()
+        await page.locator('#add-fault', { hasText: 'names no export' }).waitFor()
         expect(await findings(page)).toEqual([])
       },
     )
@@ -79,7 +79,7 @@ describe.skipIf(obstacle !== undefined)(
       await page.keyboard.press('Shift+Tab')
       await page.keyboard.type(key)
       await page.keyboard.press('Enter')
-      await page.locator('#follow-text:focus').waitFor()
+      await page.locator('#add-text:focus').waitFor()
       await page.keyboard.press('Shift+Tab')
       expect(await focused()).toBe('sign-out')
       await page.keyboard.press('Enter')
@@ -91,7 +91,7 @@ describe.skipIf(obstacle !== undefined)(
       const { page } = await openPage(linkTo(gateway.url, refs.Done ? [refs.Done] : []))
       await page.locator('.download').waitFor()
       const names: string[] = []
-      for (let stop = 0; stop < 12; stop += 1) {
+      for (let stop = 0; stop < 20; stop += 1) {
         await page.keyboard.press('Tab')
         names.push(
           await page.evaluate<string>(
@@ -102,13 +102,17 @@ describe.skipIf(obstacle !== undefined)(
       }
       expect(names.map((name) => name.split(/ (?:of|to)? ?Insights/)[0])).toEqual([
         'Skip to the exports',
-        'follow-text',
+        'add-text',
         'Follow',
-        'start-text',
         'Start',
+        'All 1',
+        'Running 0',
+        'Ready 1',
+        'Failed 0',
+        'Clear finished',
+        'Download CSV',
         'Copy link',
         'Remove',
-        'Download CSV',
         'HTTP API',
         'OpenAPI',
         'typed client',

@@ -29,7 +29,7 @@ inBrowser(`the life of an export on the page${why}`, () => {
     const gateway = shared()
     gateway.lemlist.addCampaign('cam_Life1', 'A campaign')
     const { page, complaints } = await openPage(gateway.url)
-    await page.getByLabel('Start a new one').fill('cam_Life1')
+    await page.getByLabel('Follow or start an export').fill('cam_Life1')
     await page.getByRole('button', { name: 'Start', exact: true }).click()
 
     const card = page.locator('.card')
@@ -43,10 +43,12 @@ inBrowser(`the life of an export on the page${why}`, () => {
     await card.locator('.state', { hasText: 'Done' }).waitFor()
     expect(await card.locator('h3').textContent()).toBe('A campaign')
     expect(await card.locator('progress').getAttribute('value')).toBe('1')
-    expect(await card.locator('[data-fact=elapsed]').textContent()).toMatch(/^Took\d+(\.\d)? s$/)
-    expect(await card.locator('[data-fact=size]').textContent()).toBe('File300 kB')
-    expect(await card.locator('[data-fact=life]').textContent()).toMatch(
-      /^Link dies in23 h 59 min \(.+\)$/,
+    expect(await card.locator('[data-fact=elapsed]').textContent()).toMatch(
+      /^Duration\d+(\.\d)? s$/,
+    )
+    expect(await card.locator('.items').textContent()).toBe('File of 300 kB')
+    expect(await card.locator('.step-text').textContent()).toMatch(
+      /^Link dies in 23 h 59 min \(.+\)$/,
     )
 
     const downloading = page.waitForEvent('download')

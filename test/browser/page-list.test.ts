@@ -12,7 +12,7 @@ const THIRD = { campaignId: 'cam_List2', exportId: 'axp_List3' }
 
 const idsOn = (page: Page) => page.locator('.ids').allTextContents()
 const follow = async (page: Page, text: string) => {
-  await page.getByLabel('Follow an export').fill(text)
+  await page.getByLabel('Follow or start an export').fill(text)
   await page.keyboard.press('Enter')
 }
 
@@ -71,10 +71,10 @@ describe.skipIf(obstacle !== undefined)(
     ])('refuses %s in words, at the field', async (_, text, words) => {
       const { page, complaints } = await open()
       await follow(page, text)
-      const field = page.getByLabel('Follow an export')
-      await page.locator('#follow-fault', { hasText: words }).waitFor()
+      const field = page.getByLabel('Follow or start an export')
+      await page.locator('#add-fault', { hasText: words }).waitFor()
       expect(await field.getAttribute('aria-invalid')).toBe('true')
-      expect(await page.locator('#follow-text:focus').count()).toBe(1)
+      expect(await page.locator('#add-text:focus').count()).toBe(1)
       expect(await idsOn(page)).toEqual([])
       expect(complaints).toEqual([])
     })
@@ -117,7 +117,7 @@ describe.skipIf(obstacle !== undefined)(
       expect(await page.locator('.remove:focus').getAttribute('title')).toBe('Remove')
       await page.keyboard.press('Enter')
       expect(await idsOn(page)).toEqual([])
-      expect(await page.locator('#follow-text:focus').count()).toBe(1)
+      expect(await page.locator('#add-text:focus').count()).toBe(1)
       expect(page.url()).toBe(`${gateway.url}/`)
       await page.reload()
       await page.locator('#empty').waitFor()
@@ -139,7 +139,7 @@ describe.skipIf(obstacle !== undefined)(
       const { page } = await open()
       const names = Array.from({ length: 101 }, (_, index) => `cam_List1/axp_Many${index}`)
       await follow(page, names.join(' '))
-      await page.locator('#follow-fault', { hasText: '100 exports at most' }).waitFor()
+      await page.locator('#add-fault', { hasText: '100 exports at most' }).waitFor()
       await follow(page, names.slice(1).join(' '))
       await page.locator('.state', { hasText: 'Not found' }).nth(99).waitFor()
       expect(await page.locator('.card').count()).toBe(100)
@@ -151,8 +151,8 @@ describe.skipIf(obstacle !== undefined)(
       const ref = gateway.lemlist.add(script)
       await page.evaluate(`
         globalThis.told = []
-        new MutationObserver(() => told.push(document.querySelector('#announcer').textContent))
-          .observe(document.querySelector('#announcer'), { childList: true, characterData: true, subtree: true })
+        new MutationObserver((all) => told.push(...all.flatMap((one) => [...one.addedNodes].map((node) => node.textContent))))
+          .observe(document.querySelector('#announcer'), { childList: true })
       `)
       await follow(page, `${ref.campaignId}/${ref.exportId}`)
       await page.locator('.state', { hasText: 'Pending' }).waitFor()
@@ -171,17 +171,17 @@ describe.skipIf(obstacle !== undefined)(
 
     it('says in words why an export was not started', async () => {
       const { page, gateway, complaints } = await open()
-      const field = page.getByLabel('Start a new one')
+      const field = page.getByLabel('Follow or start an export')
       const press = () => page.getByRole('button', { name: 'Start', exact: true }).click()
       await field.fill('hello')
       await press()
-      await page.locator('#start-fault', { hasText: 'no id of a campaign' }).waitFor()
+      await page.locator('#add-fault', { hasText: 'no id of a campaign' }).waitFor()
       expect(complaints).toEqual([])
       gateway.lemlist.clearCalls()
       gateway.lemlist.script({ operation: 'start' }, { status: 503, headers: {}, body: '' })
       await field.fill('cam_List1')
       await press()
-      await page.locator('#start-fault', { hasText: 'lemlist cannot be reached' }).waitFor()
+      await page.locator('#add-fault', { hasText: 'lemlist cannot be reached' }).waitFor()
       expect(gateway.lemlist.calls.filter(({ operation }) => operation === 'start')).toHaveLength(1)
     })
   },

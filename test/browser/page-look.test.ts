@@ -4,21 +4,29 @@ import { describe, expect, it } from 'vitest'
 import { readyMade } from '../../src/sandbox/ready-made.ts'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { sharedGateway } from '../helpers/gateway.ts'
-import { linkTo, sharedBrowser, sharedStage } from '../helpers/live-page.ts'
+import { IN_HASTE, linkTo, sharedBrowser, sharedStage } from '../helpers/live-page.ts'
 
 /**
  * The pictures of the documentation. `npm run docs:screenshots` writes them. A plain test run takes
  * them too, but it compares only their sizes, because letters look different on every machine.
+ *
+ * With `SCREENSHOTS_TO=folder` the page is also taken with 0, 1, 12 and 100 exports, in every state,
+ * at four sizes, light and dark, for whoever changes its looks.
  */
 const obstacle = browserObstacle()
 const WRITE = process.env.WRITE_SCREENSHOTS === 'true'
+const FOLDER = process.env.SCREENSHOTS_TO
 /** Everybody who clones the project downloads the pictures. */
 const MAX_BYTES = 200_000
 
-const WIDE = { viewport: { width: 1120, height: 1200 } }
-const PHONE = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2, isMobile: true }
-
-const FOLLOWED = ['Pending', 'Done', 'Failed', 'Troubled'] as const
+const WIDE = { viewport: { width: 1280, height: 900 } }
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true }
+const SIZES = {
+  desk: WIDE,
+  phone: { viewport: { width: 390, height: 844 } },
+  tablet: { viewport: { width: 768, height: 1024 } },
+  small: { viewport: { width: 320, height: 640 } },
+} as const
 
 /** Width and height, which stand at these offsets of every PNG. */
 const sizeOf = (png: Buffer) => [png.readUInt32BE(16), png.readUInt32BE(20)]
@@ -28,14 +36,13 @@ describe.skipIf(obstacle !== undefined)(
   () => {
     const stage = sharedStage()
     const sandbox = sharedGateway({ readyMade: readyMade() })
+    const crowd = sharedGateway(IN_HASTE)
     const openPage = sharedBrowser()
 
     const openFollowed = async (options: BrowserContextOptions): Promise<Page> => {
       const { gateway, refs } = stage()
-      const followed = FOLLOWED.flatMap((name) => refs[name] ?? [])
-      expect(followed).toHaveLength(FOLLOWED.length)
-      const { page } = await openPage(linkTo(gateway.url, followed), options)
-      await page.locator('.state', { hasText: 'Failed' }).waitFor()
+      const { page } = await openPage(linkTo(gateway.url, Object.values(refs)), options)
+      await page.locator('.state', { hasText: 'Timed out' }).waitFor()
       await page.locator('.items', { hasText: '744' }).waitFor()
       await page.locator('.trouble', { hasText: 'cannot be reached' }).waitFor()
       return page
@@ -47,26 +54,76 @@ describe.skipIf(obstacle !== undefined)(
       return page
     }
 
+    const openMany = async (count: number, options: BrowserContextOptions): Promise<Page> => {
+      const { lemlist, url } = crowd()
+      const names = ['Spring outreach', 'Webinar guests', 'Partners', 'Trial users, week 3']
+      const refs = Array.from({ length: count }, (_, index) =>
+        lemlist.add({
+          campaignId: `cam_Crowd${index % 7}`,
+          exportId: `axp_Crowd${count}x${index}`,
+          campaignName: names[index % 4] ?? '',
+          ...(index % 3 > 0 ? { durationMs: 0 } : { outcome: 'never', durationMs: 600_000 }),
+        }),
+      )
+      const { page } = await openPage(linkTo(url, refs), options)
+      await page
+        .locator('.card')
+        .nth(count - 1)
+        .waitFor()
+      await expect.poll(() => page.locator('[data-state=waiting]').count()).toBe(0)
+      return page
+    }
+
+    const openAway = async (options: BrowserContextOptions): Promise<Page> => {
+      const page = await openFollowed(options)
+      await page.route(/ready-made|events/, () => {})
+      await page.locator('#line[data-line=away]').waitFor({ timeout: 20_000 })
+      return page
+    }
+
     const PICTURES = [
       ['page-light', openFollowed, WIDE],
       ['page-dark', openFollowed, { ...WIDE, colorScheme: 'dark' }],
-      ['page-phone', openFollowed, PHONE, '#exports-title'],
-      ['page-sandbox', openEmpty, { viewport: { width: 1120, height: 1120 } }],
+      ['page-phone', openFollowed, PHONE],
+      ['page-sandbox', openEmpty, WIDE],
     ] as const
 
-    it.each(PICTURES)(
-      'docs/%s.png is of the page as it is',
-      async (name, open, options, from: string = 'header') => {
-        const page = await open(options)
-        await page.locator(from).evaluate((node) => node.scrollIntoView())
-        // The browser shows each animation at its end, or at its beginning when it has no end.
-        const png = await page.screenshot({ animations: 'disabled' })
-        const file = new URL(`../../docs/${name}.png`, import.meta.url)
-        if (WRITE) writeFileSync(file, png)
-        const kept = readFileSync(file)
-        expect(sizeOf(kept)).toEqual(sizeOf(png))
-        expect(kept.length).toBeLessThan(MAX_BYTES)
+    it.each(PICTURES)('docs/%s.png is of the page as it is', async (name, open, options) => {
+      const page = await open(options)
+      const png = await page.screenshot()
+      const file = new URL(`../../docs/${name}.png`, import.meta.url)
+      if (WRITE) writeFileSync(file, png)
+      const kept = readFileSync(file)
+      expect(sizeOf(kept)).toEqual(sizeOf(png))
+      expect(kept.length).toBeLessThan(MAX_BYTES)
+    })
+
+    const SCENES = {
+      states: openFollowed,
+      away: openAway,
+      empty: openEmpty,
+      one: (options: BrowserContextOptions) => openMany(1, options),
+      twelve: (options: BrowserContextOptions) => openMany(12, options),
+      hundred: (options: BrowserContextOptions) => openMany(100, options),
+    }
+    const every = Object.entries(SCENES).flatMap(([scene, open]) =>
+      Object.entries(SIZES).flatMap(([size, options]) =>
+        (['light', 'dark'] as const).map((colorScheme) => ({
+          scene,
+          open,
+          size,
+          options,
+          colorScheme,
+        })),
+      ),
+    )
+    it.skipIf(FOLDER === undefined).each(every)(
+      'the page: $scene, $size, $colorScheme',
+      async ({ scene, open, size, options, colorScheme }) => {
+        const page = await open({ ...options, colorScheme })
+        await page.screenshot({ path: `${FOLDER}/${scene}-${size}-${colorScheme}.png` })
       },
+      30_000,
     )
   },
 )

@@ -48,7 +48,7 @@ describe.skipIf(obstacle !== undefined)(
       await live(page)
       await page.locator('.state', { hasText: 'Pending' }).waitFor()
       expect(await page.locator('#sign-in').count()).toBe(0)
-      expect(await page.evaluate('document.activeElement.id')).toBe('follow-text')
+      expect(await page.evaluate('document.activeElement.id')).toBe('add-text')
     })
 
     it('says what is wrong, and keeps nothing', async () => {
@@ -144,7 +144,7 @@ describe.skipIf(obstacle !== undefined)(
     it('is asked for by a start, with the focus, and the next press starts one export', async () => {
       const { page, key, lemlist } = await open()
       lemlist.addCampaign('cam_SignIn2')
-      await page.getByLabel('Start a new one').fill('cam_SignIn2')
+      await page.getByLabel('Follow or start an export').fill('cam_SignIn2')
       await page.getByRole('button', { name: 'Start', exact: true }).click()
       await page.locator('#credential:focus').waitFor()
       await signIn(page, key)
@@ -171,7 +171,7 @@ describe.skipIf(obstacle !== undefined)(
       await live(page)
       await dismiss()
       // Whatever is followed next opens a new stream.
-      await page.getByLabel('Follow an export').fill('cam_SignIn1/axp_Other1')
+      await page.getByLabel('Follow or start an export').fill('cam_SignIn1/axp_Other1')
       await page.getByRole('button', { name: 'Follow' }).click()
       await page.locator('#sign-in-fault', { hasText: 'any more' }).waitFor()
       expect(await page.getByRole('button', { name: 'Sign out' }).isVisible()).toBe(false)

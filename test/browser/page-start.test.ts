@@ -9,10 +9,10 @@ const obstacle = browserObstacle()
 const NOWHERE = 'http://127.0.0.1:1'
 
 const press = async (page: Page) => {
-  await page.getByLabel('Start a new one').fill('cam_Start1')
+  await page.getByLabel('Follow or start an export').fill('cam_Start1')
   await page.getByRole('button', { name: 'Start', exact: true }).click()
 }
-const buttonOf = (page: Page) => page.locator('#start button')
+const buttonOf = (page: Page) => page.locator('#add button.primary')
 
 describe.skipIf(obstacle !== undefined)(
   `a start that goes wrong${obstacle ? ` (${obstacle})` : ''}`,
@@ -32,7 +32,7 @@ describe.skipIf(obstacle !== undefined)(
       const { gateway, page, starts } = await open()
       gateway.lemlist.script({ operation: 'start' }, { status: 503, headers: {}, body: '' })
       await press(page)
-      const fault = page.locator('#start-fault')
+      const fault = page.locator('#add-fault')
       await fault
         .filter({ hasText: 'lemlist cannot be reached. The gateway does not repeat a start' })
         .waitFor()
@@ -60,7 +60,7 @@ describe.skipIf(obstacle !== undefined)(
       )
       await press(page)
       const words = 'lemlist may have begun an export all the same. Look into lemlist before'
-      await page.locator('#start-fault', { hasText: words }).waitFor()
+      await page.locator('#add-fault', { hasText: words }).waitFor()
     })
 
     // Regression: the button stayed busy for 16 s, and the badge said "Idle" all the time.
@@ -70,8 +70,8 @@ describe.skipIf(obstacle !== undefined)(
       await press(page)
       const line = page.locator('#line')
       await page.locator('#line[data-line=away]').waitFor({ timeout: 8_000 })
-      expect(await line.textContent()).toContain('Gateway unreachable')
-      await page.locator('#start-fault', { hasText: 'The gateway did not answer' }).waitFor()
+      expect(await line.textContent()).toContain('Unreachable')
+      await page.locator('#add-fault', { hasText: 'The gateway did not answer' }).waitFor()
       expect(await buttonOf(page).getAttribute('aria-busy')).toBe('false')
       expect(await page.locator('#notice').textContent()).toContain('every few seconds')
       proxy.aim(gateway.url)
@@ -87,7 +87,7 @@ describe.skipIf(obstacle !== undefined)(
       await page.route(/\/export\/start$|ready-made/, () => {})
       await press(page)
       await page.locator('#line[data-line=away]').waitFor({ timeout: 10_000 })
-      await page.locator('#start-fault', { hasText: 'The gateway did not answer' }).waitFor()
+      await page.locator('#add-fault', { hasText: 'The gateway did not answer' }).waitFor()
       expect(await buttonOf(page).getAttribute('aria-busy')).toBe('false')
     })
 
@@ -95,7 +95,7 @@ describe.skipIf(obstacle !== undefined)(
       const { gateway, page } = await open()
       gateway.lemlist.script({ operation: 'start' }, { hang: true })
       await press(page)
-      await page.locator('#start-hint', { hasText: 'The gateway is there' }).waitFor()
+      await page.locator('#toast-text', { hasText: 'The gateway is there' }).waitFor()
       expect(await page.locator('#line').textContent()).toContain('Idle')
       expect(await buttonOf(page).getAttribute('aria-busy')).toBe('true')
     })

@@ -89,18 +89,17 @@ describe.skipIf(obstacle !== undefined)(
       const { cardOf } = await openAll()
       const value = (name: string) => cardOf(name).locator('progress').getAttribute('value')
       expect(await value('Starting')).toBeNull()
-      expect(await value('Pending')).toBe('0.62')
+      expect(await value('Pending')).toBe('0.4366666666666667')
       expect(await value('Done')).toBe('1')
       expect(await cardOf('Pending').locator('.step-text').textContent()).toBe(
         'Step 3 of 6 · processing',
       )
       expect(await cardOf('Pending').locator('.items').textContent()).toBe('744 of 1,200')
-      expect(await cardOf('Pending').locator('.pips .on').count()).toBe(3)
       for (const name of ['Waiting', 'Expired', 'Not found', 'Timed out']) {
         expect(await cardOf(name).locator('.track').isVisible(), name).toBe(false)
       }
       const took = cardOf('Done').locator('[data-fact=elapsed]')
-      expect(await took.textContent()).toBe('Took36 s')
+      expect(await took.textContent()).toBe('Duration36 s')
     })
 
     it('can be downloaded when it is done, and only then', async () => {
