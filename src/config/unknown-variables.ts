@@ -1,3 +1,4 @@
+import { isOneSlipAway } from './slip.ts'
 import { VARIABLES } from './variables.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -9,13 +10,16 @@ const PREFIXES =
   /^(LEMLIST|POLL|SSE|STORE|ACCESS|JWT|TICKET|CORS|CALLER|EXPORT_TTL|FILE|DRAIN|SHUTDOWN|OPS)_/
 
 /**
- * The names of variables that look like the gateway's but are unknown to it. The gateway warns
- * about them and starts all the same.
+ * The names of variables that look like the gateway's but are unknown to it: by their prefix, or because
+ * they are one slip away from a name, like `AUHT`. The gateway warns about them and starts all the same.
  */
 export const unknownVariables = (env: Environment): string[] =>
   Object.keys(env).filter(
-    (name) => PREFIXES.test(name) && !(name in VARIABLES) && !isFromService(name, env[name]),
+    (name) => !(name in VARIABLES) && isLike(name) && !isFromService(name, env[name]),
   )
+
+const isLike = (name: string): boolean =>
+  PREFIXES.test(name) || Object.keys(VARIABLES).some((known) => isOneSlipAway(name, known))
 
 /**
  * Whether Kubernetes set this variable. It sets some for each Service of the namespace, and so does

@@ -189,7 +189,9 @@ const exportName = z
 /** `?export=cam_x/axp_y&export=…`, 1 to 100 of them. */
 export const manyExportsQuery = eventQuery.extend({
   export: z
-    .union([exportName.transform((name) => [name]), z.array(exportName).min(1).max(100)])
+    .union([exportName.transform((name) => [name]), z.array(exportName).min(1).max(100)], {
+      error: 'must be campaignId/exportId, and come 1 to 100 times',
+    })
     .meta({
       description:
         'The campaign id and the export id, joined by `/`. The parameter may come 1 to 100 times.',

@@ -44,6 +44,14 @@ describe('refused without a stream and without a call to lemlist:', () => {
     expect(lemlist.calls).toEqual([])
   })
 
+  // Regression: it was told "Invalid input", and neither the form nor the limit.
+  it('101 exports, with the number that there may be', async () => {
+    const answer = await request(`/events?${repeated(101)}`)
+    expect(JSON.parse(answer.body).errors).toEqual([
+      { path: '/export', message: 'must be campaignId/exportId, and come 1 to 100 times' },
+    ])
+  })
+
   it.each([
     'application/json',
     'text/html',

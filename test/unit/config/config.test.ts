@@ -332,6 +332,12 @@ describe('unknown variables', () => {
       POLL_INTERVAL: 'a',
       STORE_PATH: 'a',
       SHUTDOWN_TIMEOUT: 'a',
+      // Regression: nobody was warned of these, and a gateway with AUHT=keys let everybody in.
+      AUHT: 'a',
+      LOG_LEVL: 'a',
+      LOGLEVEL: 'a',
+      PROT: 'a',
+      DOCX: 'a',
       ...KEY,
       PATH: 'a',
       HOSTNAME: 'a',
@@ -343,6 +349,11 @@ describe('unknown variables', () => {
       'POLL_INTERVAL',
       'STORE_PATH',
       'SHUTDOWN_TIMEOUT',
+      'AUHT',
+      'LOG_LEVL',
+      'LOGLEVEL',
+      'PROT',
+      'DOCX',
     ])
   })
 
