@@ -106,7 +106,9 @@ describe.skipIf(obstacle !== undefined)(
       twelve: (options: BrowserContextOptions) => openMany(12, options),
       hundred: (options: BrowserContextOptions) => openMany(100, options),
     }
-    const every = Object.entries(SCENES).flatMap(([scene, open]) =>
+    // Nothing checks these pictures, so a plain run does not even count them as skipped.
+    const scenes = FOLDER === undefined ? [] : Object.entries(SCENES)
+    const every = scenes.flatMap(([scene, open]) =>
       Object.entries(SIZES).flatMap(([size, options]) =>
         (['light', 'dark'] as const).map((colorScheme) => ({
           scene,
@@ -117,7 +119,7 @@ describe.skipIf(obstacle !== undefined)(
         })),
       ),
     )
-    it.skipIf(FOLDER === undefined).each(every)(
+    it.each(every)(
       'the page: $scene, $size, $colorScheme',
       async ({ scene, open, size, options, colorScheme }) => {
         const page = await open({ ...options, colorScheme })
