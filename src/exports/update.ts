@@ -65,8 +65,15 @@ const statusFrom = (snapshot: Fields, body: unknown): Update | undefined => {
   if (typeof version !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(version)) return undefined
   if (!isTime(observedAt)) return undefined
   const known: Snapshot = { body: Buffer.from(body, 'base64'), state, version, observedAt }
+  if (!tells(known)) return undefined
   if (!isFinal(known)) return { kind: 'status', snapshot: known }
   return isTime(endOfLife) ? { kind: 'status', snapshot: { ...known, endOfLife } } : undefined
+}
+
+/** Whether the body is a status of this state, as lemlist's are. Whoever reads it later relies on that. */
+const tells = ({ body, state }: Snapshot): boolean => {
+  const { status } = objectFrom(parsed(Buffer.from(body).toString()))
+  return objectFrom(status).status === state
 }
 
 /** JSON can hold `1e999`, read as infinity. Such an observation would stay the newest for ever. */

@@ -30,6 +30,10 @@ export const finalOf = (text: string, state: 'done' | 'error' = 'done'): FinalRe
   },
 })
 
+/** A body as lemlist's are. Replicas take no other from each other. */
+export const bodySaying = (state: string, text = ''): Uint8Array =>
+  Buffer.from(JSON.stringify({ status: { status: state, text } }))
+
 export const timedOut: TimedOutRecord = { kind: 'timed-out', forgetAt: START + 24 * HOUR }
 
 /** An export that was first seen pending at `START`, is due at `START` and has no watchers. */

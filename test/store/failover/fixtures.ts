@@ -5,7 +5,7 @@ import { openStore } from '../../../src/store/open.ts'
 import { createRedisStore } from '../../../src/store/redis/store.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { type BareClient, bareClient, freshPrefix } from '../../helpers/redis-store.ts'
-import { finalOf, HOUR, refOf, trackingOf } from '../records.ts'
+import { bodySaying, finalOf, HOUR, refOf, trackingOf } from '../records.ts'
 
 /** Helpers for stores on a Redis that goes away. */
 
@@ -23,7 +23,8 @@ export const young = (text: string) => {
   const { snapshot, ...record } = finalOf(text)
   const endOfLife = Date.now() + 24 * HOUR
   const forgetAt = endOfLife + 24 * HOUR
-  return { ...record, snapshot: { ...snapshot, observedAt: Date.now(), endOfLife }, forgetAt }
+  const body = bodySaying(snapshot.state, text)
+  return { ...record, snapshot: { ...snapshot, body, observedAt: Date.now(), endOfLife }, forgetAt }
 }
 
 interface OpenOptions {

@@ -5,7 +5,7 @@ import type { Update } from '../../../src/exports/ports.ts'
 import { RedisLate } from '../../../src/store/redis/client.ts'
 import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { bareClient, freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
-import { finalOf, HOUR, refOf, trackingOf } from '../records.ts'
+import { bodySaying, finalOf, HOUR, refOf, trackingOf } from '../records.ts'
 import { idsOf, roomFor } from '../schedule-fixtures.ts'
 
 const FIVE_MINUTES = 300_000
@@ -53,7 +53,8 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
     const { one, two, ahead } = await openTwo()
     const heard: Update[] = []
     one.updates.listen((_, update) => void heard.push(update))
-    const snapshot = { ...finalOf('x').snapshot, observedAt: ahead() }
+    const body = bodySaying('done')
+    const snapshot = { ...finalOf('x').snapshot, body, observedAt: ahead() }
     await expect
       .poll(async () => {
         await two.updates.publish(ref, { kind: 'status', snapshot })

@@ -6,7 +6,7 @@ import { createSlidingWindow } from '../../../src/store/sliding-window.ts'
 import { withoutRedis } from '../../helpers/redis.ts'
 import { bareClient, freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
 import { createClock } from '../fixtures.ts'
-import { finalOf, HOUR, refOf, timedOut, trackingOf } from '../records.ts'
+import { bodySaying, finalOf, HOUR, refOf, timedOut, trackingOf } from '../records.ts'
 import { idsOf, roomFor } from '../schedule-fixtures.ts'
 
 const ref = refOf('exp_A')
@@ -128,7 +128,8 @@ describe.skipIf(withoutRedis)('two replicas on one Redis', () => {
     const { one, two } = await openTwo()
     const heard: [ExportRef, Update][] = []
     two.updates.listen((ref, update) => void heard.push([ref, update]))
-    const body = Uint8Array.from({ length: 16 * 1024 }, (_, n) => n)
+    const characters = Array.from({ length: 5_000 }, (_, n) => String.fromCharCode(n))
+    const body = bodySaying('done', characters.join(''))
     const now = Date.now()
     const { snapshot } = youngFinal('whole', now)
     // Subscribing takes a moment. Messages that are published before it are lost.
