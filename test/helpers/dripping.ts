@@ -24,13 +24,15 @@ export const drip = (url: string, begin: string, sockets: Set<Socket>): Promise<
     sockets.add(socket)
     let heard = ''
     let openedAt = performance.now()
-    const timer = setInterval(() => socket.write('a'), DRIP_MS)
+    let timer: NodeJS.Timeout | undefined
     socket.on('data', (data: Buffer) => {
       heard += data.toString()
     })
     socket.once('connect', () => {
       openedAt = performance.now()
       socket.write(begin)
+      // A byte that is written earlier would stand before the request, which is then malformed.
+      timer = setInterval(() => socket.write('a'), DRIP_MS)
     })
     // A reset is followed by `close`.
     socket.on('error', () => {})
