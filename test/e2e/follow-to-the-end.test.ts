@@ -9,7 +9,7 @@ import { spawnGateway, tempDirectory } from '../helpers/process.ts'
 
 /** lemlist's 2 h and the file's 24 h, each scaled by a factor of its own: it is their order that counts. */
 const STATUS_LIFE_MS = 4_000
-const FILE_LIFE_MS = 5_000
+const FILE_LIFE_MS = 7_000
 const SCALE = (2 * 60 * 60 * 1_000) / STATUS_LIFE_MS
 
 /** A status or a problem. */
