@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const project = fileURLToPath(new URL('../../', import.meta.url))
 const biome = join(project, 'node_modules/.bin/biome')
 
-const fastify = ['fastify', 'fastify/types/route.js', '@fastify/helmet']
+const fastify = ['fastify', 'fastify/types/route.js']
 const drivers = ['@redis/client', 'node:sqlite']
 const network = ['node:http', 'node:https', 'node:net']
 
