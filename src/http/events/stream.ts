@@ -89,14 +89,20 @@ export class EventStream implements Doubter {
   /**
    * Sends the head and what is known by now, or a comment when nothing is known. The `retry` line
    * belongs to the first event, whenever that comes. Sends nothing when the stream is over already.
+   *
+   * What is gone comes last, behind a comment of its own. So the bytes do not tell whether an export
+   * is another caller's, is known to be missing, or was just found missing.
    */
   begin(): void {
     if (this.#ending !== undefined || this.#released) return
     this.#response.writeHead(200, this.#headers)
     this.#live = true
-    const known = this.#piece()
+    const gone = [...this.#fresh].filter(({ topic }) => topic.word?.kind === 'gone')
+    for (const line of gone) this.#fresh.delete(line)
+    const known = this.#piece() ?? Buffer.from(COMMENT)
+    for (const line of gone) this.#fresh.add(line)
     const retry = Buffer.from(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
-    this.#write(Buffer.concat([retry, known ?? Buffer.from(COMMENT)]))
+    this.#write(Buffer.concat([retry, known]))
   }
 
   changed(topic: Topic): void {

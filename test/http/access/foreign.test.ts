@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type AccessGateway,
   bearer,
@@ -11,6 +11,7 @@ import {
   twoAccounts,
 } from '../../helpers/access-gateway.ts'
 import { entry, KEYS } from '../../helpers/callers.ts'
+import { openEvents } from '../../helpers/event-connection.ts'
 import { eventsPath, manyEventsPath, statusPath } from '../../helpers/gateway.ts'
 import type { WireAnswer } from '../../helpers/wire.ts'
 
@@ -20,6 +21,7 @@ import type { WireAnswer } from '../../helpers/wire.ts'
  */
 const OTHER = { campaignId: 'cam_Sales2', exportId: 'axp_Sales2' }
 const NOWHERE = { campaignId: 'cam_Nowhere', exportId: 'axp_Nowhere' }
+const SALES_PENDING = { campaignId: SALES.campaignId, apiKey: LEMLIST_KEYS.sales }
 const FILE = {
   ...twoAccounts,
   callers: {
@@ -54,7 +56,7 @@ const saidBy = (
     .replaceAll(exportId, 'EXPORT')
     .replaceAll(campaignId, 'CAMPAIGN')
     // The state of a stream is a hash over the ids.
-    .replace(/id: over\.\S+/g, 'id: over')
+    .replace(/id: (open|over)\.\S+/g, 'id: $1')
     .replace(/^([0-9a-f]+)?\r\n/gm, ''),
   rest,
 })
@@ -121,6 +123,25 @@ describe.each(REQUESTS)('whoever asks for %s', (...request) => {
       expect(await asked(gateway, KEYS.crm, SALES, request, header), name).toEqual(missing)
     }
     expect(gateway.lemlist.calls).toEqual([])
+  })
+})
+
+describe('a stream of many exports', () => {
+  // Regression: what somebody else's stream had just found missing came first and without a comment.
+  it('tells a foreign one like a missing one that somebody watches, wherever it stands', async () => {
+    const gateway = await start()
+    const pending = gateway.lemlist.add({ ...SALES_PENDING, outcome: 'never' })
+    const watching = openEvents(gateway.url + manyEventsPath([NOWHERE, pending]), {
+      headers: [bearer(KEYS.bi)],
+    })
+    onTestFinished(() => void watching.socket.destroy())
+    await watching.waitFor(({ event }) => event === 'gone')
+    await send(gateway, statusPath(SALES), { headers: [bearer(KEYS.bi)] })
+    const hear = async (key: string, ref: typeof SALES) =>
+      saidBy(await send(gateway, manyEventsPath([ref, SALES]), { headers: [bearer(key)] }), ref)
+    const missing = await hear(KEYS.bi, NOWHERE)
+    expect(missing.body).toContain('event: gone')
+    expect(await hear(KEYS.crm, OTHER)).toEqual(missing)
   })
 })
 

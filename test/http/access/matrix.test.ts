@@ -158,8 +158,6 @@ const textOf = ({ status, headers, body }: Heard, { campaignId, exportId }: Targ
   const said = body
     .replace(/"instance":"[^"]+"/g, '"instance":""')
     .replace(/retry: \d{4,5}\n/g, '')
-    // The comment is missing when somebody else was just told that lemlist does not know the export.
-    .replace(/^:\n/gm, '')
     .replace(/id: over\.\S+/g, 'id: over')
     .replaceAll(campaignId, 'CAMPAIGN')
     .replaceAll(exportId, 'EXPORT')
