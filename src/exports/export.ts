@@ -1,3 +1,5 @@
+import { objectFrom, parsed } from './parsed.ts'
+
 /** The words of the domain: exports, what lemlist says about them, and which statement wins. */
 
 /** Names one campaign of an account. */
@@ -37,6 +39,9 @@ export interface Kept {
 /** The name of the account when the gateway has one lemlist key. */
 export const DEFAULT_ACCOUNT = 'default'
 
+/** lemlist's ids of exports. Nothing that is no such id gets into a path, a key or an answer. */
+export const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
+
 /** One string per export. `/` is forbidden in account names and ids, so no two refs share a key. */
 export const keyOf = (ref: ExportRef): string => `${ref.account}/${ref.campaignId}/${ref.exportId}`
 
@@ -46,6 +51,15 @@ export const isFinal = (snapshot: Pick<Snapshot, 'state'>): boolean =>
 
 export const isPending = (snapshot: Pick<Snapshot, 'state'>): boolean =>
   snapshot.state === 'pending'
+
+/**
+ * Whether the body is a status of this state, as lemlist's are. The gateway reads the body again for a
+ * file, so it takes none from outside that says something else.
+ */
+export const tells = ({ body, state }: Pick<Snapshot, 'body' | 'state'>): boolean => {
+  const { status } = objectFrom(parsed(Buffer.from(body).toString()))
+  return objectFrom(status).status === state
+}
 
 /** Where a status was observed: on this replica, or on another one, whose news may arrive late. */
 export type ObservedOn = 'here' | 'elsewhere'

@@ -1,11 +1,15 @@
 import { isProblemCode } from '../problems.ts'
-import { type ExportRef, isFinal, type Snapshot } from './export.ts'
+import { EXPORT_ID, type ExportRef, isFinal, type Snapshot, tells } from './export.ts'
+import { type Fields, isTime, objectFrom, parsed } from './parsed.ts'
 import type { Update } from './ports.ts'
 
 /** Updates as text, for other replicas, which may run another version of the gateway. */
 
 /** A body has at most 16 KiB, and a third more in base64. */
 const MAX_LENGTH = 24 * 1024
+/** A detail is a sentence of the gateway's own. A state is a word of lemlist. Each stream is told both. */
+const MAX_DETAIL_LENGTH = 1_000
+const MAX_STATE_LENGTH = 200
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 /** The version of the form. Replicas ignore other versions: their next look tells them the same. */
 const FORM = 1
@@ -28,26 +32,11 @@ export const decodeUpdate = (message: string): { ref: ExportRef; update: Update 
     : undefined
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-const parsed = (message: string): unknown => {
-  try {
-    return JSON.parse(message)
-  } catch {
-    return undefined
-  }
-}
-
-const objectFrom = (value: unknown): Fields =>
-  // The cast is safe for any object, because every reader of a field checks it.
-  typeof value === 'object' && value !== null ? (value as Fields) : {}
-
 const refFrom = ({ account, campaignId, exportId }: Fields): ExportRef | undefined => {
   if (typeof account !== 'string' || !/^[^/]{1,64}$/.test(account)) return undefined
   if (typeof campaignId !== 'string' || !/^cam_[A-Za-z0-9]{1,64}$/.test(campaignId))
     return undefined
-  if (typeof exportId !== 'string' || !/^[a-z]{3}_[A-Za-z0-9]{1,64}$/.test(exportId))
-    return undefined
+  if (typeof exportId !== 'string' || !EXPORT_ID.test(exportId)) return undefined
   return { account, campaignId, exportId }
 }
 
@@ -56,12 +45,14 @@ const updateFrom = (update: Fields, body: unknown): Update | undefined => {
   if (kind === 'status') return statusFrom(objectFrom(update.snapshot), body)
   if (kind !== 'trouble' && kind !== 'gone') return undefined
   if (!isProblemCode(code) || typeof detail !== 'string') return undefined
+  if (detail.length > MAX_DETAIL_LENGTH) return undefined
   return { kind, code, detail }
 }
 
 const statusFrom = (snapshot: Fields, body: unknown): Update | undefined => {
   const { state, version, observedAt, endOfLife } = snapshot
   if (typeof body !== 'string' || !BASE64.test(body) || typeof state !== 'string') return undefined
+  if (state.length > MAX_STATE_LENGTH) return undefined
   if (typeof version !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(version)) return undefined
   if (!isTime(observedAt)) return undefined
   const known: Snapshot = { body: Buffer.from(body, 'base64'), state, version, observedAt }
@@ -69,12 +60,3 @@ const statusFrom = (snapshot: Fields, body: unknown): Update | undefined => {
   if (!isFinal(known)) return { kind: 'status', snapshot: known }
   return isTime(endOfLife) ? { kind: 'status', snapshot: { ...known, endOfLife } } : undefined
 }
-
-/** Whether the body is a status of this state, as lemlist's are. Whoever reads it later relies on that. */
-const tells = ({ body, state }: Snapshot): boolean => {
-  const { status } = objectFrom(parsed(Buffer.from(body).toString()))
-  return objectFrom(status).status === state
-}
-
-/** JSON can hold `1e999`, read as infinity. Such an observation would stay the newest for ever. */
-const isTime = (value: unknown): value is number => Number.isFinite(value)

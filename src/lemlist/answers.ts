@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   type CampaignRef,
+  EXPORT_ID,
   type ExportRef,
   endOfLife,
   isFinal,
@@ -84,8 +85,6 @@ export const toStarted = ({ campaignId }: CampaignRef, answer: RawAnswer): Start
   }
   return { body: answer.body, exportId }
 }
-
-const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
 
 const documentIn = ({ headers, body, cut }: RawAnswer): Json => {
   if (cut) throw invalid('the body is larger than the cap')

@@ -40,6 +40,9 @@ export type Row = Tracking & { readonly token?: string | undefined }
 
 const STRENGTH = { watched: 0, started: 1, pending: 2 } satisfies Record<Origin, number>
 
+export const isOrigin = (value: unknown): value is Origin =>
+  typeof value === 'string' && Object.hasOwn(STRENGTH, value)
+
 export const isUnconfirmed = ({ origin }: Pick<Plan, 'origin'>): boolean => origin === 'watched'
 
 export const classOf = (row: Pick<Plan, 'origin'>, watched: boolean): CallClass => {

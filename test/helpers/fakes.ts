@@ -16,7 +16,7 @@ export const DAY = 86_400_000
 
 /** A snapshot that did not come from lemlist. A final one has its end of life a day later. */
 export const snapshotOf = (state: string, observedAt: number, text = state): Snapshot => ({
-  body: Buffer.from(text),
+  body: Buffer.from(JSON.stringify({ status: { status: state, text } })),
   state,
   version: `version of ${text}`,
   observedAt,

@@ -1,7 +1,15 @@
 import { LRUCache } from 'lru-cache'
 import { Problem } from '../../problems.ts'
 import { timedOut } from '../ends.ts'
-import { type ExportRef, isFinal, isPending, type Kept, keyOf, type Snapshot } from '../export.ts'
+import {
+  type ExportRef,
+  isFinal,
+  isPending,
+  type Kept,
+  keyOf,
+  type Snapshot,
+  tells,
+} from '../export.ts'
 import type { FinalRecord, Observer, ResultRecord, Results } from '../ports.ts'
 import { inSlices } from '../slices.ts'
 import type { Latest } from './latest.ts'
@@ -65,8 +73,14 @@ export const createCache = (options: CacheOptions): Cache => {
     sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
   })
 
+  /** Other programs may write to the store. A record whose body is no status is none. */
   const remember = (ref: ExportRef, record: ResultRecord | undefined): ResultRecord | undefined => {
-    if (record?.kind === 'final') finals.set(keyOf(ref), record)
+    if (record?.kind !== 'final') return record
+    if (!tells(record.snapshot)) {
+      observer.storeFailed('corrupt-record', new Error('A record holds no status of an export'))
+      return undefined
+    }
+    finals.set(keyOf(ref), record)
     return record
   }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { Problem } from '../../problems.ts'
-import type { CampaignRef } from '../export.ts'
+import { type CampaignRef, EXPORT_ID } from '../export.ts'
 import type { Follower } from '../following/follower.ts'
+import { objectFrom, parsed } from '../parsed.ts'
 import type { Idempotency, Observer, Results, Started, Upstream } from '../ports.ts'
 
 /** Starts exports, each once per key, and has the gateway follow them. */
@@ -118,7 +119,8 @@ export const createStarter = (options: StarterOptions): Starter => {
       const begun = await take(key)
       if (begun.state === 'yours') return follow(campaign, await beginOnce(campaign, key))
       // The process that started the export may have died before it tracked the export.
-      if (begun.state === 'finished') return followAgain(campaign, decode(begun.answer))
+      const answer = begun.state === 'finished' ? decode(begun.answer) : undefined
+      if (answer !== undefined) return followAgain(campaign, answer)
       if (begun.state === 'in-progress') {
         throw new Problem('idempotency-in-progress', 'A start with this key is under way.', {
           retryAfterMs: 1_000,
@@ -153,8 +155,12 @@ const mayHaveBegun = (error: unknown): unknown => {
 const hashOf = ({ account, campaignId }: CampaignRef, caller: string, key: string): string =>
   createHash('sha256').update([account, campaignId, caller, key].join('\0')).digest('base64url')
 
-/** The store keeps only the body of a start, which was checked when it came: it names an export. */
-const decode = (body: Uint8Array): Started => {
-  const { id, _id } = JSON.parse(Buffer.from(body).toString()) as Record<'id' | '_id', string>
-  return { exportId: id ?? _id, body }
+/**
+ * Reads the answer that the store has kept. Undefined when it is no answer to a start, because
+ * another program has written it. Then all that is known is that a start was begun.
+ */
+const decode = (body: Uint8Array): Started | undefined => {
+  const { id, _id } = objectFrom(parsed(Buffer.from(body).toString()))
+  const exportId = id ?? _id
+  return typeof exportId === 'string' && EXPORT_ID.test(exportId) ? { exportId, body } : undefined
 }

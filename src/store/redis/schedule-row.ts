@@ -1,6 +1,7 @@
 import type { ExportRef } from '../../exports/export.ts'
-import type { Claim, Origin, Tracked, Tracking } from '../../exports/schedule.ts'
-import { classOf, planOf } from '../tracked.ts'
+import { type Fields, objectFrom, parsed } from '../../exports/parsed.ts'
+import type { Claim, Tracked, Tracking } from '../../exports/schedule.ts'
+import { classOf, isOrigin, planOf } from '../tracked.ts'
 
 /**
  * The rows of the schedule in Redis: JSON by the key of the export. Other programs may write to
@@ -9,8 +10,6 @@ import { classOf, planOf } from '../tracked.ts'
 
 export const encodeRow = (tracking: Tracking): string =>
   JSON.stringify({ ...planOf(tracking), firstSeenAt: Math.round(tracking.firstSeenAt) })
-
-type Fields = Readonly<Record<string, unknown>>
 
 /**
  * Reads an answer of `find`: `w` for a watched export or `i` for another one, and the row behind
@@ -45,19 +44,8 @@ export const refFrom = (key: unknown): ExportRef | undefined => {
   return { account, campaignId, exportId }
 }
 
-const fieldsOf = (text: unknown): Fields => {
-  if (typeof text !== 'string') return {}
-  try {
-    const row: unknown = JSON.parse(text)
-    // The cast is safe for any object, because every reader of a field checks it.
-    return typeof row === 'object' && row !== null ? (row as Fields) : {}
-  } catch {
-    return {}
-  }
-}
-
-const isOrigin = (value: unknown): value is Origin =>
-  value === 'watched' || value === 'started' || value === 'pending'
+const fieldsOf = (text: unknown): Fields =>
+  typeof text === 'string' ? objectFrom(parsed(text)) : {}
 
 const NUMBERS = ['dueAt', 'intervalMs', 'misses', 'failures', 'agedLooks', 'firstSeenAt'] as const
 type Numbers = Readonly<Record<(typeof NUMBERS)[number], number>>

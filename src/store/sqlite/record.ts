@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { SQLOutputValue } from 'node:sqlite'
+import { keyOf } from '../../exports/export.ts'
+import { type Fields, isTime, objectFrom, parsed } from '../../exports/parsed.ts'
 import type {
   ExpiredRecord,
   FinalRecord,
   ResultRecord,
   TimedOutRecord,
 } from '../../exports/ports.ts'
-import type { Row } from '../tracked.ts'
+import { isOrigin, type Row } from '../tracked.ts'
 
 /** A record as it is in the file, without its key and its due time. */
 export interface RecordRow {
@@ -46,10 +48,19 @@ export const decodeRecord = (
   if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
   if (body !== null && !(body instanceof Uint8Array)) return undefined
   if (!checksumOf(key, text, body).equals(checksum)) return undefined
-  // The checksum proves that the store wrote this JSON, so it has this type.
-  const record: Bodiless = JSON.parse(text)
-  if (record.kind !== 'final') return record
+  // The checksum shows damage. It does not show who wrote the record, so each field is checked.
+  const record = bodilessFrom(objectFrom(parsed(text)))
+  if (record?.kind !== 'final') return record
   return body === null ? undefined : { ...record, snapshot: { ...record.snapshot, body } }
+}
+
+const bodilessFrom = ({ kind, forgetAt, snapshot }: Fields): Bodiless | undefined => {
+  if (!isTime(forgetAt)) return undefined
+  if (kind === 'timed-out' || kind === 'expired') return { kind, forgetAt }
+  const { state, version, observedAt, endOfLife } = objectFrom(snapshot)
+  if (kind !== 'final' || (state !== 'done' && state !== 'error')) return undefined
+  if (typeof version !== 'string' || !isTime(observedAt) || !isTime(endOfLife)) return undefined
+  return { kind, forgetAt, snapshot: { state, version, observedAt, endOfLife } }
 }
 
 /** The part of a tracked export that a restart must know. */
@@ -72,10 +83,13 @@ export const decodeFollowed = (
 ): Followed | undefined => {
   if (typeof text !== 'string' || !(checksum instanceof Uint8Array)) return undefined
   if (!checksumOf(key, text, null).equals(checksum)) return undefined
-  // The checksum proves that a store wrote this JSON, so it has this type. An older version wrote
-  // more fields.
-  const { ref, origin, firstSeenAt }: Followed = JSON.parse(text)
-  return { ref, origin, firstSeenAt }
+  // An older version wrote more fields.
+  const { ref, origin, firstSeenAt } = objectFrom(parsed(text))
+  const { account, campaignId, exportId } = objectFrom(ref)
+  if (typeof account !== 'string' || typeof campaignId !== 'string') return undefined
+  if (typeof exportId !== 'string' || !isOrigin(origin) || !isTime(firstSeenAt)) return undefined
+  const named = { account, campaignId, exportId }
+  return keyOf(named) === key ? { ref: named, origin, firstSeenAt } : undefined
 }
 
 const takeBodyOut = (record: ResultRecord): { bodiless: Bodiless; body: Uint8Array | null } => {

@@ -1,4 +1,5 @@
 import type { SQLOutputValue } from 'node:sqlite'
+import { type Fields, isTime, objectFrom, parsed } from '../../exports/parsed.ts'
 import { damagedWork, type Work } from '../work.ts'
 import { checksumOf } from './record.ts'
 
@@ -29,11 +30,19 @@ export const decodeWork = (row: Row): Work | undefined => {
   if (answer !== null && !(answer instanceof Uint8Array)) return undefined
   if (!(checksum instanceof Uint8Array)) return undefined
   if (!checksumOf(key, record, answer).equals(checksum)) return undefined
-  // The checksum proves that the store wrote this JSON, so it has this type.
-  const work: Answerless = JSON.parse(record)
-  if (row.copy !== key || row.forget_at !== work.forgetAt) return undefined
+  // The checksum shows damage. It does not show who wrote the record, so each field is checked.
+  const work = answerlessFrom(objectFrom(parsed(record)))
+  if (work === undefined || row.copy !== key || row.forget_at !== work.forgetAt) return undefined
   if (work.state !== 'finished') return work
   return answer === null ? undefined : { ...work, answer }
+}
+
+const answerlessFrom = ({ state, forgetAt, inProgressUntil }: Fields): Answerless | undefined => {
+  if (!isTime(forgetAt)) return undefined
+  if (state === 'finished' || state === 'given-up') return { state, forgetAt }
+  return state === 'begun' && isTime(inProgressUntil)
+    ? { state, forgetAt, inProgressUntil }
+    : undefined
 }
 
 /** Returns what replaces a damaged row. Each key that the row may have held stays taken. */

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { AccessFault, parseAccessFile } from '../../../src/access/access-file.ts'
@@ -231,3 +232,45 @@ describe('whatever is asked for in a ticket', () => {
     expect(made).toBeGreaterThan(0)
   })
 })
+
+describe('whatever the provider shows as its keys', () => {
+  it('a token is refused, or the keys cannot be fetched', async () => {
+    const token = await key.sign(CLAIMS)
+    const { kid, alg, use } = key.jwk
+    const odd = fc.record(
+      {
+        kid: fc.constantFrom(kid, 'k2', 7),
+        kty: fc.constantFrom('EC', 'RSA', 'oct', 'OKP', null),
+        alg: fc.constantFrom(alg, 'none', 'HS256'),
+        crv: fc.constantFrom('P-256', 'P-0', 'Ed25519', null),
+        use: fc.constantFrom(use, 'enc'),
+        x: fc.oneof(fc.constant(key.jwk.x), fc.base64String(), fc.anything()),
+        y: fc.oneof(fc.base64String(), fc.anything()),
+        n: fc.base64String(),
+        e: fc.constantFrom('AQAB', ''),
+        k: fc.base64String(),
+      },
+      { requiredKeys: ['kid'] },
+    )
+    const sets = fc.oneof(
+      fc.array(fc.oneof(odd, fc.anything()), { maxLength: 3 }).map((keys) => ({ keys })),
+      fc.json(),
+      fc.string(),
+    )
+    const codes = new Set<string>()
+    const check = async (set: unknown): Promise<void> => {
+      const text = typeof set === 'string' ? set : (JSON.stringify(set, withoutBigInts) ?? '')
+      const access = startAccess({
+        auth: new Set(['jwt']),
+        jwt: { jwksUrl: JWKS, issuer: CLAIMS.iss, audience: CLAIMS.aud, claimPrefix: '' },
+        fetch: async () => ({ status: 200, body: Readable.from([Buffer.from(text)]) }),
+      })
+      codes.add((await problemOf(() => access.bearer(token))).code)
+    }
+    await fc.assert(fc.asyncProperty(sets, check), { numRuns: 500 })
+    expect([...codes].sort()).toEqual(['overloaded', 'unauthenticated'])
+  })
+})
+
+const JWKS = new URL('https://id.example.com/jwks')
+const withoutBigInts = (_: string, value: unknown) => (typeof value === 'bigint' ? 0 : value)

@@ -12,7 +12,7 @@ const INTERVALS = { firstMs: 1, intervalMs: 5_000, maxIntervalMs: 15_000, idleIn
 const start = (answers: (body: Readable) => Partial<FileAnswer> | Promise<Partial<FileAnswer>>) => {
   const bodies: Readable[] = []
   const reading = {
-    snapshot: snapshotOf('done', Date.now(), doneBody()),
+    snapshot: { ...snapshotOf('done', Date.now()), body: Buffer.from(doneBody()) },
     firstSeenAt: Date.now(),
     how: 'hit',
   } as const

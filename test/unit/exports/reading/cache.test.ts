@@ -204,7 +204,7 @@ describe('a store that fails', () => {
 
 describe('the latest observations', () => {
   it('are bounded by their bytes: the oldest are dropped first', () => {
-    const latest = createLatest(1_000)
+    const latest = createLatest(1_200)
     const refs = ['a', 'b', 'c', 'd'].map((name) => ({ ...REF, exportId: `axp_${name}` }))
     for (const ref of refs) latest.set(ref, pending(), 'here')
     expect(refs.map((ref) => latest.get(ref) !== undefined)).toEqual([false, true, true, true])

@@ -219,6 +219,19 @@ describe('a start that failed', () => {
   })
 })
 
+describe('an answer in the store that is no answer to a start', () => {
+  // Regression: another program had written it, and the caller got a 500.
+  it.each(['', 'null', '{}', '{"id":7}', '{"id":"../x"}'])(
+    'counts as an unknown outcome, and starts nothing: %s',
+    async (said) => {
+      const begin = async () => ({ state: 'finished', answer: Buffer.from(said) }) as const
+      const { start, started } = setUp({ begin })
+      await expect(start()).rejects.toMatchObject({ code: 'start-outcome-unknown' })
+      expect(started()).toBe(0)
+    },
+  )
+})
+
 describe('while the store is away', () => {
   const away = async (): Promise<never> => {
     throw new Error('away')
