@@ -28,21 +28,27 @@ const start = async () => {
   return { lemlist, gateway }
 }
 
-describe('a gateway that gets 10 000 malformed requests, half of them with a valid key', () => {
-  it('answers none with a 5xx, passes none on, lives, and keeps no more memory', async () => {
+describe('a gateway that gets 10 000 malformed requests, many of them with a valid key', () => {
+  it('answers each, none with a 5xx, passes none on, lives, and keeps no more memory', async () => {
     const { lemlist, gateway } = await start()
     const malformed = createMalformed(createRandom(SEED), `X-Api-Key: ${KEYS.crm}`)
     const statuses = new Set<string>()
+    let withKey = 0
     const send = async (count: number): Promise<void> => {
       let left = count
       const client = async (): Promise<void> => {
         while (left > 0) {
           left -= 1
           const bytes = malformed.next()
-          const text = await exchange(gateway.url, bytes, { thenEnd: true })
+          withKey += bytes.includes(KEYS.crm) ? 1 : 0
+          // Node gives the answer up when it reads the end of the requests before. So those few that
+          // got none are sent again, without that end.
+          const text =
+            (await exchange(gateway.url, bytes, { thenEnd: true })) ||
+            (await exchange(gateway.url, bytes))
           const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 'none'
           const sent = `seed ${SEED}: ${JSON.stringify(bytes.toString('latin1'))}`
-          expect(status, sent).not.toMatch(/^5/)
+          expect(status, sent).toMatch(/^[234]/)
           statuses.add(status)
         }
       }
@@ -58,6 +64,8 @@ describe('a gateway that gets 10 000 malformed requests, half of them with a val
     // The parser, the guard, the check of the key and the router have refused some each.
     const all = ['400', '401', '404', '413', '414', '421', '431']
     expect([...statuses]).toEqual(expect.arrayContaining(all))
+    // Some requests have no place for a key, because they are no HTTP.
+    expect(withKey).toBeGreaterThan(0.35 * (REQUESTS + REQUESTS / 2))
     expect(lemlist.calls).toEqual([])
     expect(gateway.child.exitCode).toBeNull()
     expect(await ask(gateway.url, rawRequest('/health/live'))).toMatchObject({ status: 200 })
