@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { createTicket } from '../../src/client/client.js'
 import { browserObstacle } from '../helpers/chromium.ts'
-import { startGuarded } from '../helpers/guarded-gateway.ts'
+import { startGuarded, startIssuer } from '../helpers/guarded-gateway.ts'
 import { linkTo, sharedBrowser } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
@@ -111,6 +111,28 @@ describe.skipIf(obstacle !== undefined)(
       expect(readFileSync(await download.path())).toHaveLength(4_000)
       expect(new URL(download.url()).searchParams.get('ticket')).toBe(ticket)
       expect(urls().filter((one) => one.endsWith('/tickets'))).toEqual([])
+    })
+
+    it('takes a token of an OpenID provider, which is in no address, and refuses one that is over', async () => {
+      const issuer = await startIssuer()
+      const { page, lemlist, urls } = await open({ env: issuer.env })
+      await signIn(page, await issuer.token(-60))
+      await page.locator('#sign-in-fault', { hasText: 'does not accept this' }).waitFor()
+      const token = await issuer.token(600)
+      await signIn(page, token)
+      await live(page)
+      lemlist.finish(REF.exportId)
+      const downloading = page.waitForEvent('download')
+      await page.getByRole('link', { name: 'Download CSV' }).click()
+      expect(readFileSync(await (await downloading).path())).toHaveLength(4_000)
+      await page.reload()
+      await page.locator('.state', { hasText: 'Done' }).waitFor()
+      const [session, local] = JSON.parse(await page.evaluate(STORED))
+      expect([JSON.stringify(session), JSON.stringify(local)]).toEqual([
+        expect.stringContaining(token),
+        expect.not.stringContaining(token),
+      ])
+      expect([...urls(), page.url()].filter((url) => url.includes(token))).toEqual([])
     })
 
     it('says why the file did not come when the key does not allow it', async () => {

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { createTicket } from '../../src/client/client.js'
 import { browserObstacle } from '../helpers/chromium.ts'
-import { startGuarded } from '../helpers/guarded-gateway.ts'
+import { startGuarded, startIssuer } from '../helpers/guarded-gateway.ts'
 import { sharedBrowser } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
@@ -15,7 +15,8 @@ describe.skipIf(obstacle !== undefined)(
     const openPage = sharedBrowser()
 
     const open = async () => {
-      const gateway = await startGuarded()
+      const issuer = await startIssuer()
+      const gateway = await startGuarded({ env: issuer.env })
       gateway.lemlist.add({ ...REF, durationMs: 0 })
       const { page, complaints } = await openPage(`${gateway.url}/docs/`)
       const asked: string[] = []
@@ -23,7 +24,8 @@ describe.skipIf(obstacle !== undefined)(
       await page.locator(STATUS).waitFor()
       const { url: baseUrl, key: apiKey } = gateway
       const { ticket } = await createTicket({ baseUrl, apiKey, exports: [REF] })
-      return { ...gateway, page, complaints, asked, ticket }
+      const token = await issuer.token(600)
+      return { ...gateway, page, complaints, asked, ticket, token }
     }
     /** Fills in one of the ways to prove who calls, by its name in the document. */
     const authorize = async (page: Page, scheme: string, value: string) => {
@@ -53,6 +55,7 @@ describe.skipIf(obstacle !== undefined)(
       ['bearer', 'key'],
       ['apiKey', 'key'],
       ['bearer', 'ticket'],
+      ['bearer', 'token'],
     ] as const)('makes the status work: %s with a %s', async (scheme, credential) => {
       const opened = await open()
       await authorize(opened.page, scheme, opened[credential])
