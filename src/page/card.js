@@ -132,6 +132,18 @@ export const render = (card) => {
   tick(card)
 }
 
+/**
+ * Shows the state, and announces a new one. To hear each step of the progress would be too much.
+ *
+ * @param {Card} card
+ */
+export const renderNews = (card) => {
+  render(card)
+  const news = card.trouble ? problemWords(card.trouble) : nameOf(card)
+  if (card.told !== news) announce(NEWS.changed(titleOf(card), news))
+  card.told = news
+}
+
 /** Shows what changes with the time alone. @param {Card} card */
 export const tick = (card) => {
   const { node } = card

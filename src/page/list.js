@@ -7,14 +7,14 @@
  * @import { Card } from './card.js'
  */
 
-import { createCard, render, tick } from './card.js'
+import { inBursts } from './bursts.js'
+import { createCard, renderNews, tick } from './card.js'
 import { announce, element } from './dom.js'
 import { keyOf, refsIn, root } from './links.js'
 import { MAX_EXPORTS, onOtherTab, remember, remembered } from './memory.js'
-import { isOver, nameOf, titleOf } from './state.js'
+import { isOver, titleOf } from './state.js'
 import { createStream } from './stream.js'
 import { toast } from './toast.js'
-import { problemWords } from './troubles.js'
 import { renderView, showAll, wireView } from './view.js'
 import { FAULTS, NEWS } from './words.js'
 
@@ -35,21 +35,20 @@ export const createList = (onChange, onRestart) => {
   const view = () => renderView([...cards.values()])
   const openOnes = () => [...cards.values()].filter((card) => !isOver(card)).map(({ ref }) => ref)
 
-  /** @param {ExportEvent} event */
-  const hear = (event) => {
+  /** @param {ExportEvent} event @returns the card that it is about, if somebody still follows it */
+  const note = (event) => {
     const card = cards.get(keyOf(event))
-    if (!card) return
+    if (!card) return []
     delete card.trouble
     if (event.type === 'status') card.fields = event.body.status
     else if (event.type === 'gone') card.gone = event.problem
     else card.trouble = event.problem
-    render(card)
-    view()
-    // The page announces each change of state. To hear each step of the progress would be too much.
-    const news = event.type === 'problem' ? problemWords(event.problem) : nameOf(card)
-    if (card.told !== news) announce(NEWS.changed(titleOf(card), news))
-    card.told = news
+    return [card]
   }
+  const hear = inBursts((/** @type {readonly ExportEvent[]} */ events) => {
+    for (const card of new Set(events.flatMap(note))) renderNews(card)
+    view()
+  })
   const stream = createStream(hear)
 
   const reconnect = () => {

@@ -9,6 +9,7 @@
 
 import { watchExports } from '../client.js'
 import { accessHeaders } from './access.js'
+import { inBursts } from './bursts.js'
 import { showStream } from './line.js'
 import { baseUrl, keyOf } from './links.js'
 import { demandSignIn, isUnauthenticated } from './signing-in.js'
@@ -43,12 +44,14 @@ export const createStream = (hear) => {
     return watching.signal
   }
 
+  const pass = inBursts((/** @type {readonly unknown[]} */ events) => tabs?.tell({ events }))
+
   /** @param {ExportEvent} event */
-  const pass = (event) => {
+  const take = (event) => {
     // A browser copies the members of an error to another tab only when they are no error any more.
     const plain = event.type === 'status' ? event : { ...event, problem: { ...event.problem } }
     known.set(keyOf(event), plain)
-    tabs?.tell({ event: plain })
+    pass(plain)
     hear(event)
   }
 
@@ -60,7 +63,7 @@ export const createStream = (hear) => {
       const onProblem = (/** @type {GatewayProblem} */ problem) =>
         show('lost', NOTICES.lost(problem))
       const options = { baseUrl, headers: accessHeaders, signal, onOpen, onProblem }
-      for await (const event of watchExports({ ...options, exports: wanted })) pass(event)
+      for await (const event of watchExports({ ...options, exports: wanted })) take(event)
       show('complete')
     } catch (error) {
       // When the page itself ended the stream, the state belongs to the next stream already.
@@ -74,12 +77,11 @@ export const createStream = (hear) => {
   /** @param {any} message of another tab */
   const onMessage = (message) => {
     if (isLeader) {
-      if (message.ask) for (const event of known.values()) tabs?.tell({ event })
-      if (message.ask) tabs?.tell({ line })
+      if (message.ask) tabs?.tell({ events: [...known.values()], line })
       if (message.again && wanted.length > 0) void open()
       return
     }
-    if (message.event) hear(message.event)
+    for (const event of message.events ?? []) hear(event)
     // A tab whose exports are all over has said so itself.
     if (!message.line || wanted.length === 0) return
     showStream(message.line[0], message.line[1])

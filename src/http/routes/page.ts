@@ -47,6 +47,7 @@ const PARTS = {
   'state.js': SCRIPT,
   'download.js': SCRIPT,
   'progress.js': SCRIPT,
+  'bursts.js': SCRIPT,
   'card.js': SCRIPT,
   'line.js': SCRIPT,
   'tabs.js': SCRIPT,
