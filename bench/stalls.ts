@@ -49,7 +49,7 @@ const openPending = (server: Server, lemlist: Lemlist, count: number) => {
  * They reach their end of life after `livesMs`.
  */
 const fill = async (path: string, livesMs: number): Promise<void> => {
-  const store = openStore(`sqlite:${path}`, {
+  const store = await openStore(`sqlite:${path}`, {
     ...{ limits: { calls: 16, windowMs: 2_000 }, reserve: 4, visibilityMs: 30_000 },
     ...{ watchMs: 30_000, storeFailed: (_: string, error: unknown) => print(String(error)) },
   })

@@ -44,7 +44,7 @@ const addExports = (lemlist: Lemlist, count: number): Simulated[] => {
 
 /** Makes the store track these exports, as if a gateway had followed them before. */
 const follow = async (storeUrl: string, exports: readonly Simulated[]): Promise<void> => {
-  const store = openStore(storeUrl, {
+  const store = await openStore(storeUrl, {
     ...{ limits: { calls: 16, windowMs: 2_000 }, reserve: 4, visibilityMs: 30_000 },
     ...{ watchMs: 30_000, storeFailed: (_: string, error: unknown) => print(String(error)) },
   })

@@ -57,7 +57,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const sources = readSources(config)
 
   // The store, and the accounts with their clients of lemlist and the domain objects that use both.
-  const store = openStore(config.storeUrl.reveal(), {
+  const store = await openStore(config.storeUrl.reveal(), {
     prefix: config.storePrefix,
     limits: budgetLimits(lemlist),
     reserve: lemlist.reserve,

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
-import { type App, type AppOptions, createApp } from './app.ts'
+import type { App, AppOptions } from './app.ts'
 import { type Config, ConfigError } from './config/config.ts'
 import { addEnvFile } from './config/env-file.ts'
 import { releaseSignals } from './signals.ts'
@@ -120,6 +120,9 @@ export const runGateway = async (
   })
   let close = async (): Promise<void> => {}
   try {
+    // Loaded here and not at the top: a check of the configuration, and a start that is refused, need
+    // neither the server nor the stores.
+    const { createApp } = await import('./app.ts')
     const app = await createApp({ ...extras, config, logger })
     const endWatch = watchOpenFiles(logger)
     close = () => {

@@ -5,29 +5,29 @@ import { openStore } from '../../src/store/open.ts'
 import { closedAfterTest, tempDirectory } from './fixtures.ts'
 import { LIMITS, VISIBILITY_MS } from './records.ts'
 
-const open = (url: string) =>
-  closedAfterTest(openStore(url, { limits: LIMITS, visibilityMs: VISIBILITY_MS }))
+const open = async (url: string) =>
+  closedAfterTest(await openStore(url, { limits: LIMITS, visibilityMs: VISIBILITY_MS }))
 
 describe('STORE_URL', () => {
   it('memory: opens a store in memory', async () => {
-    expect(await open('memory:').healthy()).toBe(true)
+    expect(await (await open('memory:')).healthy()).toBe(true)
   })
 
-  it('sqlite: with an absolute path opens that file', () => {
+  it('sqlite: with an absolute path opens that file', async () => {
     const path = join(tempDirectory(), 'a.sqlite')
-    open(`sqlite:${path}`)
+    await open(`sqlite:${path}`)
     expect(existsSync(path)).toBe(true)
   })
 
-  it('sqlite: with three slashes opens that file too', () => {
+  it('sqlite: with three slashes opens that file too', async () => {
     const path = join(tempDirectory(), 'a.sqlite')
-    open(`sqlite://${path}`)
+    await open(`sqlite://${path}`)
     expect(existsSync(path)).toBe(true)
   })
 
-  it('sqlite: with a relative path counts it from the working directory', () => {
+  it('sqlite: with a relative path counts it from the working directory', async () => {
     const path = join(tempDirectory(), 'a.sqlite')
-    open(`sqlite:${relative(process.cwd(), path)}`)
+    await open(`sqlite:${relative(process.cwd(), path)}`)
     expect(existsSync(path)).toBe(true)
   })
 
@@ -39,12 +39,12 @@ describe('STORE_URL', () => {
     'memory:x',
     '',
     'data/a.sqlite',
-  ])('%j is refused', (url) => {
-    expect(() => open(url)).toThrow(/^STORE_URL /)
+  ])('%j is refused', async (url) => {
+    await expect(open(url)).rejects.toThrow(/^STORE_URL /)
   })
 
-  it('of another kind is refused without telling its password', () => {
-    expect(() => open('mysql://user:secret@host/x')).toThrow(
+  it('of another kind is refused without telling its password', async () => {
+    await expect(open('mysql://user:secret@host/x')).rejects.toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('secret') }),
     )
   })

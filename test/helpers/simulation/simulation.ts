@@ -59,7 +59,7 @@ export const simulate = async (scenario: Scenario): Promise<Report> => {
   const config = loadConfig({ ...KEY, STORE_URL: scenario.storeUrl })
   const { lemlist: limits, poll, sse, fileTtlMs } = config
   const observer = observerInto(failures)
-  const opened = openStore(scenario.storeUrl, {
+  const opened = await openStore(scenario.storeUrl, {
     limits: budgetLimits(limits),
     reserve: limits.reserve,
     visibilityMs: claimMs(limits.timeoutMs),

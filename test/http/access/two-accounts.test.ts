@@ -33,7 +33,7 @@ const setUp = async (keys = { sales: 'key-sales', emea: 'key-emea' }) => {
     STORE_URL: 'memory:',
   })
   onTestFinished(() => lemlist.close())
-  const store = openStore('memory:', {
+  const store = await openStore('memory:', {
     limits: { calls: 16, windowMs: 2_000 },
     visibilityMs: 20_000,
   })

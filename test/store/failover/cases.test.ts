@@ -94,7 +94,7 @@ describe.skipIf(withoutRedis)('a store on a Redis that goes away', () => {
     const redis = await startRedis({ args: ['--requirepass', 'right-password-canary'] })
     const errors: unknown[] = []
     const url = redis.url.replace('://', '://:wrong-password-canary@')
-    const store = openStore(url, {
+    const store = await openStore(url, {
       limits: LIMITS,
       visibilityMs: VISIBILITY_MS,
       storeFailed: (_, error) => void errors.push(error),

@@ -39,7 +39,7 @@ export const openOn = async (url: string, prefix: string, options: OpenOptions =
   const switches: string[] = []
   const switchedAt: number[] = []
   const policies: string[] = []
-  const store = openStore(url, {
+  const store = await openStore(url, {
     limits: LIMITS,
     ...options,
     storeFailed: (operation, error) => void failures.push(`${operation}: ${error}`),
