@@ -5,7 +5,7 @@ import { createRedisStore, type RedisStoreOptions } from './redis/store.ts'
 
 export type OpenRedisOptions = Pick<
   RedisStoreOptions,
-  'limits' | 'visibilityMs' | 'scheduleLimits' | 'storeFailed'
+  'limits' | 'visibilityMs' | 'scheduleLimits' | 'storeFailed' | 'deadlineMs'
 > &
   Partial<Pick<FailoverOptions, 'reserve' | 'beatMs' | 'remindMs' | 'onSwitch'>> & {
     /** The prefix of every key in Redis. Default `leg`. */
@@ -28,11 +28,13 @@ export const openRedis = (url: string, options: OpenRedisOptions): Store => {
     storeFailed = () => {},
     onSwitch = () => {},
   } = options
-  const { onEvicting = () => {}, limits, visibilityMs, scheduleLimits, beatMs, remindMs } = options
+  const { onEvicting = () => {}, limits, visibilityMs, scheduleLimits } = options
+  const { deadlineMs, beatMs, remindMs } = options
   let listener: StoreListener = { switched: () => {}, missed: () => {} }
   const primary = createRedisStore({
     url,
     prefix,
+    deadlineMs,
     limits,
     visibilityMs,
     watchMs,

@@ -9,8 +9,11 @@ export interface RedisOptions {
   readonly url: string
   /** The prefix of every key and channel, so that several deployments may share a server. */
   readonly prefix: string
-  /** How long anything waits for Redis, milliseconds. Default 250. */
-  readonly deadlineMs?: number
+  /**
+   * How long anything waits for Redis, milliseconds. Default 250. A longer one than a second also is
+   * the least time that a connection may take, and may be silent.
+   */
+  readonly deadlineMs?: number | undefined
   /** Called with `corrupt-record` for a value under a gateway key that no gateway has written. */
   readonly storeFailed?: Observer['storeFailed']
 }
@@ -59,7 +62,9 @@ const SCRIPTS = {
   missingRights: script('./rights.lua'),
 }
 
-const create = ({ url, prefix }: RedisOptions) =>
+const DEADLINE_MS = 250
+
+const create = ({ url, prefix, deadlineMs = DEADLINE_MS }: RedisOptions) =>
   createClient({
     url,
     keyPrefix: `${prefix}:`,
@@ -69,8 +74,8 @@ const create = ({ url, prefix }: RedisOptions) =>
     disableClientInfo: true,
     pingInterval: PING_MS,
     socket: {
-      connectTimeout: CONNECT_MS,
-      socketTimeout: SILENT_MS,
+      connectTimeout: Math.max(CONNECT_MS, deadlineMs),
+      socketTimeout: Math.max(SILENT_MS, deadlineMs),
       reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, LONGEST_RECONNECT_MS),
     },
     scripts: SCRIPTS,
@@ -102,7 +107,7 @@ export interface Redis {
 
 /** Begins to connect and keeps trying. It does not wait for the connection. */
 export const connectRedis = (options: RedisOptions): Redis => {
-  const { prefix, deadlineMs = 250, storeFailed = () => {} } = options
+  const { prefix, deadlineMs = DEADLINE_MS, storeFailed = () => {} } = options
   const commands = connect(options)
   const subscriber = connect(options)
 
@@ -174,6 +179,7 @@ export const connectRedis = (options: RedisOptions): Redis => {
 /** One connection, which is made again and again until it is closed. */
 const connect = (options: RedisOptions) => {
   const client = create(options)
+  const connectMs = Math.max(CONNECT_MS, options.deadlineMs ?? 0)
   let last: RedisFault | undefined
   // An `error` event without a listener would end the process.
   client.on('error', (error) => {
@@ -188,13 +194,13 @@ const connect = (options: RedisOptions) => {
     client,
     fault: (): RedisFault | undefined =>
       client.isReady ? undefined : (last ?? new RedisFault('OFFLINE', 'Redis is not connected')),
-    /** Rejects with what is wrong, after a second at most. */
+    /** Rejects with what is wrong, after `connectMs` at most. */
     ready: async (): Promise<void> => {
       if (client.isReady) return
       // It may have failed before, and tries again only after a while.
       if (last?.cure === 'setting') throw last
       try {
-        await once(client, 'ready', { signal: AbortSignal.timeout(CONNECT_MS) })
+        await once(client, 'ready', { signal: AbortSignal.timeout(connectMs) })
       } catch (error) {
         throw last ?? faultOf(error)
       }

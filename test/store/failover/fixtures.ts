@@ -4,7 +4,7 @@ import type { BudgetLimits } from '../../../src/exports/ports.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { createRedisStore } from '../../../src/store/redis/store.ts'
 import { startRedis } from '../../helpers/redis.ts'
-import { type BareClient, bareClient, freshPrefix } from '../../helpers/redis-store.ts'
+import { type BareClient, bareClient, freshPrefix, PATIENT_MS } from '../../helpers/redis-store.ts'
 import { bodySaying, finalOf, HOUR, refOf, trackingOf } from '../records.ts'
 
 /** Helpers for stores on a Redis that goes away. */
@@ -30,6 +30,7 @@ export const young = (text: string) => {
 interface OpenOptions {
   readonly beatMs?: number
   readonly remindMs?: number
+  readonly deadlineMs?: number | undefined
   readonly limits?: BudgetLimits
 }
 
@@ -60,8 +61,8 @@ export const openOn = async (url: string, prefix: string, options: OpenOptions =
 
 /** Opens the store of another replica, which shows what is really in Redis. */
 export const replicaOn = async (url: string, prefix: string) => {
-  const options = { url, prefix, limits: LIMITS, visibilityMs: VISIBILITY_MS, watchMs: 30_000 }
-  const store = createRedisStore(options)
+  const options = { limits: LIMITS, visibilityMs: VISIBILITY_MS, watchMs: 30_000 }
+  const store = createRedisStore({ url, prefix, deadlineMs: PATIENT_MS, ...options })
   onTestFinished(() => store.close())
   await store.ready()
   return store
@@ -76,11 +77,11 @@ export const took = async <T>(work: Promise<T>): Promise<{ ms: number; value: T 
 export const configure = (client: BareClient, name: string, value: string) =>
   client.sendCommand(['CONFIG', 'SET', name, value])
 
-export const setUp = async () => {
+export const setUp = async (options: OpenOptions = {}) => {
   const redis = await startRedis()
   const prefix = freshPrefix()
   const client = await bareClient(redis)
-  return { redis, prefix, client, ...(await openOn(redis.url, prefix)) }
+  return { redis, prefix, client, ...(await openOn(redis.url, prefix, options)) }
 }
 type Given = Awaited<ReturnType<typeof setUp>>
 
