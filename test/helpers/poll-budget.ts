@@ -163,7 +163,11 @@ const observe = async (
   // reads make lemlist confirm the exports: unconfirmed ones have at most a quarter of the budget.
   const unseen = [...idle, ...watched].values()
   const visitors = Array.from({ length: 8 }, async () => {
-    for (const ref of unseen) expect((await read(gateway, ref)).status).toBe(200)
+    for (const ref of unseen) {
+      // When this process stands still for seconds, a read gives up. The visitor then asks again.
+      const status = async () => (await read(gateway, ref)).status
+      await expect.poll(status, { timeout: 60_000, interval: 100 }).toBe(200)
+    }
   })
   await Promise.all(visitors)
 
