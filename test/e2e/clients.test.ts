@@ -76,11 +76,11 @@ const obstacles: Readonly<Record<string, string | undefined>> = {
 }
 const browser = browserObstacle()
 
-/** Starts a gateway that cuts each stream after a second. The slow export takes three seconds. */
+/** Starts a gateway that cuts each stream after 400 ms. The slow export takes 1.2 s from its first look. */
 const start = async (cut: string) => {
   const gateway = await startGateway({
-    env: { ...FAST, SSE_MAX_AGE_MS: '1000', SSE_CUT: cut },
-    lemlist: { exports: readyMade(), rateLimit: UNLIMITED, timeScale: 12 },
+    env: { ...FAST, SSE_MAX_AGE_MS: '400', SSE_CUT: cut },
+    lemlist: { exports: readyMade(), rateLimit: UNLIMITED, timeScale: 30 },
   })
   const answered = recordAnswered(gateway.app)
   const { url } = await startHastyProxy(gateway.url)
@@ -195,7 +195,7 @@ describe.skipIf(browser !== undefined)(`in a browser${browser ? ` (${browser})` 
       await expect.poll(said, { timeout: 30_000 }).toContain('done')
       // The proxy makes the hour of `end` 50 ms: a client that is not closed comes back at once.
       const before = statuses().length
-      await page.evaluate('new Promise((resolve) => setTimeout(resolve, 1500))')
+      await page.evaluate('new Promise((resolve) => setTimeout(resolve, 500))')
       expect(said().join('\n')).toMatch(/^(pending\n)+done$/)
       expect(before).toBeGreaterThanOrEqual(2)
       expect(new Set(statuses())).toEqual(new Set([200]))
