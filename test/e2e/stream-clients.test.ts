@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { recordAnswered } from '../helpers/answered.ts'
 import { CLIENTS, type Heard } from '../helpers/event-clients.ts'
 import { openEvents } from '../helpers/event-connection.ts'
@@ -9,6 +9,9 @@ import { FAST, UNLIMITED } from '../helpers/pace.ts'
 
 /** Longer than the longest `retry:`, which is 5 s: who comes back at all has come back by then. */
 const QUIET_MS = 6_000
+
+// Some of the libraries need globals of a browser. The files that this worker runs next do not.
+afterAll(() => void vi.unstubAllGlobals())
 
 /** An ear that waits for what it hears. */
 const listener = () => {
