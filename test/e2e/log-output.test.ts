@@ -62,7 +62,7 @@ describe.skipIf(!isLinux && !ci)('standard output on a full disk', () => {
       { LEMLIST_FOO: 'a variable to complain of' },
       which === 'its own' ? openFile('/dev/null', 'w') : full,
     )
-    expect(await readMany(url, 10_000)).toBeGreaterThanOrEqual(10_000)
+    expect(await readMany(url, 3_000)).toBeGreaterThanOrEqual(3_000)
     child.kill('SIGTERM')
     expect(await msUntil(ended)).toBeLessThan(SOON_MS)
     expect(await ended).toBe(0)
@@ -97,7 +97,8 @@ describe('a FIFO as standard output', () => {
   it('that nobody reads costs lines, which are counted and told later', async () => {
     const { path, writer } = makeUnreadFifo()
     const { url, child, ended } = await startMuted(writer)
-    const answers = await readMany(url, 30_000)
+    // The gateway keeps some 16 000 lines.
+    const answers = await readMany(url, 20_000)
     const { lines } = follow('cat', path)
     const LOST = 'log lines were lost: standard output did not take them'
     await vi.waitFor(() => expect(lines.join()).toContain(LOST), { timeout: 5_000 })

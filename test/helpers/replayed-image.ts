@@ -42,7 +42,7 @@ export async function replay(
       case 'COPY': {
         const from = step.from === undefined ? undefined : stages.get(step.from)
         if (step.from !== undefined && !from) throw new Error(`COPY from no stage: ${step.from}`)
-        await copy(stage, step.paths, from?.root ?? context, from ? () => false : ignored)
+        await copy(stage, step.paths, from?.root ?? context, from ? undefined : ignored)
         break
       }
       case 'RUN':
@@ -101,7 +101,7 @@ async function copy(
   stage: Stage,
   paths: readonly string[],
   from: string,
-  ignored: (path: string) => boolean,
+  ignored: ((path: string) => boolean) | undefined,
 ): Promise<void> {
   const target = paths.at(-1) ?? ''
   for (const path of paths.slice(0, -1)) {
@@ -109,13 +109,17 @@ async function copy(
     const isFolder = (await lstat(source)).isDirectory()
     const isInto = target.endsWith('/') && !isFolder
     const to = posix.resolve(stage.workdir, isInto ? `${target}${posix.basename(path)}` : target)
+    if (isFolder && ignored === undefined) {
+      await copyAll(source, stage.root, to)
+      continue
+    }
     const files = isFolder ? await readdir(source, { recursive: true, withFileTypes: true }) : []
     const inside = files
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(source.length))
     let copied = 0
     for (const file of isFolder ? inside : ['']) {
-      if (ignored(posix.join(path, file))) continue
+      if (ignored?.(posix.join(path, file))) continue
       copied += 1
       await makeFolder(stage.root, dirname(join(to, file)))
       await cp(join(source, file), join(stage.root, to, file), { verbatimSymlinks: true })
@@ -123,6 +127,13 @@ async function copy(
     // A container engine also fails when .dockerignore keeps the source out.
     if (copied === 0) throw new Error(`COPY finds nothing in ${path}`)
   }
+}
+
+/** Copies the content of a folder. `cp` needs a tenth of the time of Node for thousands of files. */
+async function copyAll(source: string, root: string, to: string): Promise<void> {
+  if ((await readdir(source)).length === 0) throw new Error(`COPY finds nothing in ${source}`)
+  await makeFolder(root, to)
+  await execute('cp', ['-dR', '--preserve=mode', `${source}/.`, join(root, to)])
 }
 
 /**
