@@ -1,16 +1,15 @@
-import { execFile } from 'node:child_process'
 import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, matchesGlob } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LINTER_FILES, lint, restrictedLines } from '../helpers/linter.ts'
 
 /**
  * Plants every import of the table "who may import whom" of CONTRIBUTING.md into an empty tree that
  * has this project's biome.json. A rule proves nothing until somebody has seen it fail.
  */
 const project = fileURLToPath(new URL('../../', import.meta.url))
-const biome = join(project, 'node_modules/.bin/biome')
 
 const fastify = ['fastify', 'fastify/types/route.js']
 const drivers = ['@redis/client', 'node:sqlite']
@@ -200,49 +199,13 @@ const formsOf = (imports: readonly string[]) =>
     Object.entries(forms).map(([form, write]) => ({ name: `${form} ${from}`, line: write(from) })),
   )
 
-interface Diagnostic {
-  readonly category: string
-  readonly location: { readonly path: string; readonly start: { readonly line: number } }
-}
-
-/** Runs one rule of the linter on a whole tree. @throws when the tree breaks any other rule */
-const lint = async (tree: string, rule: string): Promise<readonly Diagnostic[]> => {
-  const report = await new Promise<string>((resolve, reject) => {
-    const options = { cwd: tree, maxBuffer: 64 * 1024 * 1024 }
-    const only = [`--only=${rule}`, '--max-diagnostics=none', '--reporter=json']
-    execFile(biome, ['lint', ...only, 'src'], options, (error, stdout, stderr) => {
-      // Exit code 1 means that the linter found something. Any other one means that it did not run.
-      if (error && error.code !== 1) reject(new Error(stderr, { cause: error }))
-      else resolve(stdout)
-    })
-  })
-  // Biome defines this shape. With another one every import looks permitted, and the tests fail.
-  const { diagnostics } = JSON.parse(report) as { diagnostics: Diagnostic[] }
-  for (const { category, location } of diagnostics) {
-    if (category !== `lint/${rule}`) {
-      throw new Error(`The planted tree is wrong in another way: ${category} in ${location.path}`)
-    }
-  }
-  return diagnostics
-}
-
-/** The lines of each file that break an import direction. */
-const restrictedLines = async (tree: string): Promise<ReadonlyMap<string, ReadonlySet<number>>> => {
-  const lines = new Map<string, Set<number>>()
-  for (const { location } of await lint(tree, 'style/noRestrictedImports')) {
-    const ofFile = lines.get(location.path) ?? new Set()
-    lines.set(location.path, ofFile.add(location.start.line))
-  }
-  return lines
-}
-
 describe('import directions', () => {
   let tree: string
   let restricted: ReadonlyMap<string, ReadonlySet<number>>
 
   beforeAll(async () => {
     tree = await mkdtemp(join(tmpdir(), 'import-directions-'))
-    for (const file of ['biome.json', 'biome.rooms.json', '.gitignore']) {
+    for (const file of LINTER_FILES) {
       await cp(join(project, file), join(tree, file))
     }
     for (const { file, forbidden, permitted } of rooms) {
