@@ -182,12 +182,35 @@ export const nothing = (description: string, headers: HeaderDocs) => ({
   content: { [NO_CONTENT]: { schema: z.undefined() } },
 })
 
-/** What every event stream promises. The descriptions of both event routes contain this text. */
-export const EVENT_STREAM = `| event | data | then |
+interface StreamWords {
+  /** What the data and the id of a `status` are. */
+  readonly status: string
+  /** What comes after a `gone`. */
+  readonly afterGone: string
+  /** The data of `end`. */
+  readonly end: string
+}
+
+const describeStream = ({ status, afterGone, end }: StreamWords): string => `| event | data | then |
 |---|---|---|
-| \`status\` | lemlist's JSON (schema \`ExportStatus\`); \`id:\` is its version | sent at connect and at every change |
+| \`status\` | ${status} | sent at connect and at every change |
 | \`problem\` | a \`Problem\` with \`campaignId\` and \`exportId\`: trouble that passes | the stream goes on; the next \`status\` ends the trouble |
-| \`gone\` | like \`problem\`, with the code \`export-not-found\`, \`export-timed-out\` or \`export-expired\`: the export is over without a final status | \`end\` follows |
-| \`end\` | \`{"reason": "done"}\`, \`"error"\`, \`"gone"\` or, with many exports, \`"complete"\` | the stream ends cleanly |
+| \`gone\` | like \`problem\`, with the code \`export-not-found\`, \`campaign-not-found\`, \`export-timed-out\` or \`export-expired\`: the export is over without a final status | ${afterGone} |
+| \`end\` | ${end} | the stream ends cleanly |
 
 After \`end\` the response ends cleanly, and a reconnect is answered 204. Any other end asks the client to reconnect after the time that \`retry:\` said: an abrupt one, or a clean one with \`SSE_CUT=clean\`. Trouble that passes is told in the stream and never by an HTTP status, because any status other than 200 ends a browser's EventSource for good.`
+
+/** What the stream of one export promises. */
+export const ONE_EXPORT_STREAM = describeStream({
+  status: "lemlist's JSON (schema `ExportStatus`); `id:` is its version",
+  afterGone: '`end` follows',
+  end: '`{"reason": "done"}`, `"error"` or `"gone"`',
+})
+
+/** What the stream of many exports promises. */
+export const MANY_EXPORTS_STREAM = describeStream({
+  status:
+    '`{"campaignId", "exportId", "body"}`, where `body` is lemlist\'s JSON (schema `ExportStatus`); `id:` names the state of all exports',
+  afterGone: 'the other exports go on; `end` follows when all are over',
+  end: '`{"reason": "complete"}`',
+})

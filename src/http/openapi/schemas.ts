@@ -186,11 +186,14 @@ const exportName = z
   .string()
   .regex(/^cam_[A-Za-z0-9]{1,64}\/[a-z]{3}_[A-Za-z0-9]{1,64}$/, 'must be campaignId/exportId')
 
-/** `?export=cam_x/axp_y&export=…`, 1 to 100 of them. */
+/** How many exports one stream may have, so that ids of the usual length fit into a URL of 8 KiB. */
+const MAX_EXPORTS = 100
+
+/** `?export=cam_x/axp_y&export=…`, 1 to `MAX_EXPORTS` of them. */
 export const manyExportsQuery = eventQuery.extend({
   export: z
-    .union([exportName.transform((name) => [name]), z.array(exportName).min(1).max(100)], {
-      error: 'must be campaignId/exportId, and come 1 to 100 times',
+    .union([exportName.transform((name) => [name]), z.array(exportName).min(1).max(MAX_EXPORTS)], {
+      error: `must be campaignId/exportId, and come 1 to ${MAX_EXPORTS} times`,
     })
     .meta({
       description:

@@ -22,8 +22,8 @@ import { SINGLE_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
   ACCESS_PROBLEMS,
   COMMON_PROBLEMS,
-  EVENT_STREAM,
   nothing,
+  ONE_EXPORT_STREAM,
   problemResponses,
   REQUEST_ID,
 } from '../openapi/responses.ts'
@@ -36,7 +36,7 @@ const schema = {
   summary: 'Watch an export',
   description: `Sends server-sent events: the status now, then every change, then \`end\`. Swagger UI shows an answer only when it is complete, so for a pending export it shows nothing until the export ends. The [live page](../), \`curl -N\` and EventSource show each event as it comes.
 
-${EVENT_STREAM}`,
+${ONE_EXPORT_STREAM}`,
   params: exportParams,
   querystring: eventQuery,
   headers: eventHeaders,
@@ -113,7 +113,9 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
           begin(reply, stream)
           account.watch
             .confirm([ref], stream, countedAs(caller))
-            .catch((error) => logger.error({ err: error }, 'a bug'))
+            .catch((error) =>
+              logger.error({ err: error }, 'an operation failed because of an unexpected error'),
+            )
           return reply
         }
         const refusal = await within(FIRST_READ_MS, account.watch.first(ref, countedAs(caller)))

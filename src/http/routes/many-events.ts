@@ -22,7 +22,7 @@ import { MANY_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
   ACCESS_PROBLEMS,
   COMMON_PROBLEMS,
-  EVENT_STREAM,
+  MANY_EXPORTS_STREAM,
   nothing,
   problemResponses,
   REQUEST_ID,
@@ -34,9 +34,9 @@ const schema = {
   operationId: 'watchExports',
   tags: ['exports'],
   summary: 'Watch many exports on one connection',
-  description: `Works like the stream of one export, for 1 to 100 exports. Browsers open at most six HTTP/1.1 connections to one host, and here one connection is enough for many exports. The data of a \`status\` is \`{"campaignId", "exportId", "body"}\`, where \`body\` is lemlist's JSON. \`id:\` names the state of all exports. An unknown export is told by \`gone\`. \`end\` comes when all exports are over.
+  description: `Works like the stream of one export, for 1 to 100 exports. Browsers open at most six HTTP/1.1 connections to one host, and here one connection is enough for many exports. An unknown export is told by \`gone\`. \`end\` comes when all exports are over.
 
-${EVENT_STREAM}`,
+${MANY_EXPORTS_STREAM}`,
   querystring: manyExportsQuery,
   headers: eventHeaders,
   security: SECURITY.credentialOrTicket,
