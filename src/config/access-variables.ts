@@ -6,7 +6,7 @@ export const ACCESS_VARIABLES = {
   AUTH: {
     schema: auth.optional(),
     about:
-      'How callers are authenticated. `none` = they are not, `keys` = by the keys of `ACCESS_FILE`, `jwt` = by tokens of an OpenID provider, `keys,jwt` = by either. When `AUTH` is unset, it is `none` on loopback, and on any other address the gateway refuses to start.',
+      'How callers are authenticated. `none` = they are not, `keys` = by the keys of `ACCESS_FILE`, `jwt` = by tokens of an OpenID provider, `keys,jwt` = by either. When `AUTH` is unset, it is `none` on loopback, as long as `ACCESS_FILE` names no callers and `JWT_JWKS_URL` is unset. Otherwise the gateway refuses to start.',
   },
   ACCESS_FILE: {
     schema: z.string().optional(),

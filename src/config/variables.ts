@@ -58,7 +58,7 @@ export const VARIABLES = {
     schema: z.string().optional(),
     secret: true,
     about:
-      'A proxy for the calls to lemlist, `http://HOST:PORT` or `https://HOST:PORT`, with `USER:PASSWORD@` before the host if the proxy asks for them. See [below](#behind-a-proxy).',
+      'A proxy for the calls to lemlist and to `JWT_JWKS_URL`, `http://HOST:PORT` or `https://HOST:PORT`, with `USER:PASSWORD@` before the host if the proxy asks for them. See [below](#behind-a-proxy).',
   },
   HTTP_PROXY: {
     schema: z.string().optional(),
@@ -68,7 +68,7 @@ export const VARIABLES = {
   NO_PROXY: {
     schema: z.string().optional(),
     about:
-      'Hosts that the gateway calls without the proxy, separated by commas. `*` stands for every host.',
+      'Hosts that the gateway calls without the proxy, separated by commas or blanks. `*` stands for every host.',
   },
   HOST: {
     schema: listeningHost,
@@ -191,7 +191,7 @@ export const VARIABLES = {
     schema: duration(1),
     default: '25000',
     about:
-      'How long a graceful stop may take, milliseconds. After this time the process ends at once.',
+      'How long a graceful stop may take, `DRAIN_DELAY_MS` included, milliseconds. After this time the process ends at once, with code 1.',
   },
   DOCS: {
     schema: flag,
@@ -205,7 +205,7 @@ export const VARIABLES = {
     ),
     default: 'info',
     about:
-      'The lowest level that is logged. The log has lines for people on a terminal, and JSON lines elsewhere.',
+      'The lowest level that is logged. The log has JSON lines, and lines for people on a terminal if the development packages are installed.',
   },
 } as const satisfies Record<
   string,
