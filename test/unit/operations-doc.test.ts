@@ -4,10 +4,17 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { VARIABLES } from '../../src/config/variables.ts'
 import { PROBLEMS } from '../../src/problems.ts'
+import { EXIT_CONFIG } from '../../src/run.ts'
+import { accessLine } from '../../src/telemetry/access-line.ts'
 
 /** What docs/operations.md names must exist, so that people on call find what they look for. */
 const project = fileURLToPath(new URL('../../', import.meta.url))
 const read = (file: string) => readFile(join(project, file), 'utf8')
+
+const REQUEST = {
+  ...{ requestId: 'r', caller: 'crm', account: 'default', method: 'GET', route: '/', status: 200 },
+  ...{ aborted: false, durationMs: 1, cacheStatus: undefined, problem: undefined },
+}
 
 const rowsOf = (text: string, heading: string): string[][] => {
   const [, section = ''] = text.split(`\n## ${heading}\n`)
@@ -35,6 +42,34 @@ describe('docs/operations.md', () => {
       expect(sources, quoted).toContain(`'${message}'`)
       expect(levels).toMatch(/^(info|warn|error|fatal)/)
     }
+  })
+
+  it('has a row for every message that the sources log', async () => {
+    const told = rowsOf(await read('docs/operations.md'), 'Logs').map(([quoted = '']) => quoted)
+    const logged = new Set<string>()
+    for await (const file of glob('src/**/*.ts', { cwd: project })) {
+      const calls = (await read(file)).matchAll(
+        /\b(?:logger|log)(?:\.(?:info|warn|error|fatal|debug)|\[level\])\(([^']*)'([^']+)'(?:\)|,\n\s*\))/g,
+      )
+      for (const [, , message = ''] of calls) logged.add(message)
+    }
+    expect(logged.size).toBeGreaterThan(10)
+    expect([...logged].filter((message) => !told.includes(`\`${message}\``))).toEqual([])
+  })
+
+  it('names every field of the line of a request', async () => {
+    const rows = rowsOf(await read('docs/operations.md'), 'Logs')
+    const [, , fields = ''] = rows.find(([quoted]) => quoted === '`request`') ?? []
+    const names = Object.keys(accessLine(REQUEST))
+    expect(names.length).toBeGreaterThan(8)
+    for (const name of names) expect(fields).toContain(`\`${name}\``)
+  })
+
+  it('has a row for the exit code of a faulty configuration', async () => {
+    const codes = rowsOf(await read('docs/operations.md'), 'Exit codes and signals').map(
+      ([code]) => code,
+    )
+    expect(codes).toEqual(expect.arrayContaining(['0', '1', String(EXIT_CONFIG), 'SIGHUP']))
   })
 
   it('names only variables and problems that exist', async () => {
