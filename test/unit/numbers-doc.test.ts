@@ -5,6 +5,7 @@ import { mostConnections } from '../../src/http/connection-limit.ts'
 import { SOON_RETRY_MS } from '../../src/http/events/sse.ts'
 import { FILE_SOCKETS } from '../../src/lemlist/connection.ts'
 import { budgetLimits, claimMs } from '../../src/lemlist/limits.ts'
+import { shareOf } from '../../src/store/failover/budget.ts'
 import { MAX_TRACKED, MAX_UNCONFIRMED } from '../../src/store/tracked.ts'
 import { MAX_KEYS } from '../../src/store/work.ts'
 
@@ -40,6 +41,8 @@ const redisMs = constant('store/redis/client.ts', 'deadlineMs')
 const probeMs = constant('store/failover/store.ts', 'PROBE_MS')
 const longestProbeMs = constant('store/failover/store.ts', 'LONGEST_PROBE_MS')
 const calls = byDefault('LEMLIST_RATE_LIMIT') - byDefault('LEMLIST_RATE_RESERVE')
+const share = (replicas: number): number =>
+  shareOf(byDefault('LEMLIST_RATE_LIMIT'), byDefault('LEMLIST_RATE_RESERVE'), replicas)
 const budget = budgetLimits({ calls, windowMs: byDefault('LEMLIST_RATE_WINDOW_MS') })
 
 const SENTENCES: Readonly<Record<string, readonly string[]>> = {
@@ -72,7 +75,18 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `every \`SSE_HEARTBEAT_MS\` (${seconds(byDefault('SSE_HEARTBEAT_MS'))} s)`,
     `(\`SSE_MAX_AGE_MS\`, ${byDefault('SSE_MAX_AGE_MS') / 60_000} min)`,
     `After \`SHUTDOWN_TIMEOUT_MS\` (${seconds(byDefault('SHUTDOWN_TIMEOUT_MS'))} s)`,
+    `with five replicas ${share(5)}, with ten ${share(10)}.`,
     `at most \`LEMLIST_RATE_RESERVE\` calls (${byDefault('LEMLIST_RATE_RESERVE')})`,
+  ],
+  'compose.yaml': [`SHUTDOWN_TIMEOUT_MS (${seconds(byDefault('SHUTDOWN_TIMEOUT_MS'))} s`],
+  'compose.fleet.yaml': [`SHUTDOWN_TIMEOUT_MS (${seconds(byDefault('SHUTDOWN_TIMEOUT_MS'))} s)`],
+  'deploy/haproxy.cfg': [
+    `two heartbeats (${seconds(byDefault('SSE_HEARTBEAT_MS'))} s)`,
+    `SSE_MAX_AGE_MS (${byDefault('SSE_MAX_AGE_MS') / 60_000} min)`,
+  ],
+  'deploy/nginx.conf': [
+    `two heartbeats (${seconds(byDefault('SSE_HEARTBEAT_MS'))} s)`,
+    `SSE_MAX_AGE_MS (${byDefault('SSE_MAX_AGE_MS') / 60_000} min)`,
   ],
   'docs/access.md': [
     `seconds, 1 to ${constant('access/ticket-request.ts', 'MAX_TTL_S')} | ${constant('access/ticket-request.ts', 'DEFAULT_TTL_S')} |`,
@@ -91,7 +105,10 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
 }
 
 describe.each(Object.entries(SENTENCES))('the numbers of %s', (document, sentences) => {
-  const text = read(document).replace(/\s+/g, ' ')
+  // A comment goes on in the next line behind a `#`.
+  const text = read(document)
+    .replace(/\n *# /g, ' ')
+    .replace(/\s+/g, ' ')
 
   it.each(sentences)('are those of the code: %s', (sentence) => {
     expect(text.toLowerCase()).toContain(sentence.toLowerCase())
