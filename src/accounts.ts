@@ -59,18 +59,19 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
 
   const build = (name: string): Open => {
     const { lemlist, fileTtlMs } = config
+    const observer = observerOf(logger, name)
     const upstream = createLemlist({
       account: name,
       // Read for each call, so that the next call uses a new key.
       apiKey: () => keys.get(name)?.reveal() ?? '',
       budget: store.budget,
+      onOddShape: () => observer.drift('shape'),
       ...{ baseUrl: lemlist.baseUrl, timeoutMs: lemlist.timeoutMs, fileTtlMs },
       proxy: lemlist.proxy && {
         url: lemlist.proxy.url,
         authorization: lemlist.proxy.authorization?.reveal(),
       },
     })
-    const observer = observerOf(logger, name)
     return { upstream, account: createAccount({ name, upstream, config, store, observer }) }
   }
 

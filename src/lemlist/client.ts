@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Budget, Turn, Upstream } from '../exports/ports.ts'
+import { Problem } from '../problems.ts'
 import { toSnapshot, toStarted } from './answers.ts'
 import { type ConnectionOptions, createConnection, SOCKETS } from './connection.ts'
 import { isReset, NotSent, toProblem } from './failures.ts'
@@ -13,6 +14,8 @@ export interface LemlistOptions extends ConnectionOptions {
   readonly fileTtlMs: number
   /** The gateway cuts a file that takes longer than this, milliseconds. Default 30 min. */
   readonly longestFileMs?: number
+  /** Called when lemlist gives an answer of a shape that its documents do not have. */
+  readonly onOddShape?: () => void
 }
 
 export interface Lemlist extends Upstream {
@@ -67,12 +70,23 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
     return raw
   }
 
+  const understood = <T>(read: () => T): T => {
+    try {
+      return read()
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'upstream-invalid') options.onOddShape?.()
+      throw error
+    }
+  }
+
   return {
     status: (ref, turn) => {
       const { run, place, started } = repeatable(turn, 'calls')
       const path = `/campaigns/${ref.campaignId}/export/${ref.exportId}/status`
       return {
-        answer: run(() => get(path)).then((raw) => toSnapshot(ref, raw, fileTtlMs)),
+        answer: run(() => get(path)).then((raw) =>
+          understood(() => toSnapshot(ref, raw, fileTtlMs)),
+        ),
         started,
         isWaiting: () => place().isWaiting(),
         hurry: (sooner) => place().hurry(sooner),
@@ -81,7 +95,8 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
     start: async (campaign, turn) => {
       const release = await line.enter(turn).slot.catch(neverLeft)
       try {
-        return toStarted(campaign, await get(`/campaigns/${campaign.campaignId}/export/start`))
+        const raw = await get(`/campaigns/${campaign.campaignId}/export/start`)
+        return understood(() => toStarted(campaign, raw))
       } catch (error) {
         throw toProblem(error)
       } finally {

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { CANARY, read, spiked, startIn } from '../../helpers/faults.ts'
+import type { TestGateway } from '../../helpers/gateway.ts'
 import { doneBody, pendingBody, REF, statusBody } from '../../helpers/status-bodies.ts'
+
+const start = ({ url }: TestGateway) =>
+  fetch(`${url}/campaigns/${REF.campaignId}/export/start`, { method: 'POST' })
 
 /** Bodies that lemlist has not documented. The gateway mirrors them all the same. */
 
@@ -125,6 +129,19 @@ describe('a state that lemlist has not documented', () => {
       expect(gateway.logs()).toContain('"kind":"unknown-state"')
     },
   )
+})
+
+describe('an answer of a shape that lemlist has not documented', () => {
+  // Regression: docs/operations.md promised the line, and the gateway never wrote it for a shape.
+  it.each([
+    ['a status without a word', read, '{"ok":true,"status":{}}'],
+    ['a start without an id', start, '{"ok":true}'],
+  ])('(%s) is told to the operator, and is a 502', async (_, ask, body) => {
+    const gateway = await startIn('unknown')
+    gateway.lemlist.script({}, { body })
+    expect((await ask(gateway)).status).toBe(502)
+    expect(gateway.logs()).toContain('"kind":"shape"')
+  })
 })
 
 describe('the headers of lemlist', () => {
