@@ -3,13 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { VARIABLES } from '../../src/config/variables.ts'
 import { mostConnections } from '../../src/http/connection-limit.ts'
 import { SOON_RETRY_MS } from '../../src/http/events/sse.ts'
-import { FILE_SOCKETS } from '../../src/lemlist/connection.ts'
 import { budgetLimits, claimMs } from '../../src/lemlist/limits.ts'
 import { shareOf } from '../../src/store/failover/budget.ts'
 import { MAX_TRACKED, MAX_UNCONFIRMED } from '../../src/store/tracked.ts'
 import { MAX_KEYS } from '../../src/store/work.ts'
 
-/** The sentences of the documents that have a number of the code in them. */
+/** Sentences with a number of the code. Those of docs/api.md and README.md are in doc-figures.test.ts. */
 const read = (file: string): string =>
   readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
 
@@ -52,16 +51,13 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `a whole request after ${seconds(arrivalMs)} s is cut`,
     `its stream is cut ${seconds(streamStuckMs)} to`,
     `${calls} calls in ${seconds(budget.windowMs)} s over all replicas`,
-    `up to ${mebibytes(constant('telemetry/output.ts', 'MAX_BYTES'))} of lines wait`,
     `as soon as there are ${constant('telemetry/output.ts', 'BATCH_BYTES') / 1_024} KiB`,
     `A stop waits at most ${seconds(constant('telemetry/output.ts', 'END_MS'))} s for stdout`,
     `up to ${mebibytes(constant('exports/reading/cache.ts', 'MEMORY_BYTES'))} of finished answers, and up to ${mebibytes(constant('exports/reading/latest.ts', 'MAX_BYTES'))} of the last`,
     `also holds up to ${mebibytes(constant('store/failover/results.ts', 'MAX_BYTES'))} of finished answers and ${mebibytes(constant('store/failover/idempotency.ts', 'MAX_BYTES'))} of outcomes`,
-    `have no room in memory (${mebibytes(constant('store/sqlite/unstored.ts', 'MAX_BYTES'))})`,
     `${parted(MAX_TRACKED)} exports are followed, or ${parted(MAX_UNCONFIRMED)} ids`,
     `than the gateway follows (${parted(MAX_TRACKED)})`,
     `remembers ${parted(MAX_KEYS)} idempotency keys`,
-    `runs ${FILE_SOCKETS} downloads at once`,
     `A file has at most ${constant('exports/downloading/files.ts', 'MAX_BYTES') / 1_024 ** 3} GiB`,
     `The SQLite file reaches ${constant('store/sqlite/store.ts', 'maxBytes') / 1_024 ** 3} GiB`,
     `One stream has at most ${constant('http/openapi/schemas.ts', 'MAX_EXPORTS')} exports`,
