@@ -128,7 +128,9 @@ export const render = (card) => {
   fact(node, 'began', began > 0 ? timeOf(began) : '')
   if (began > 0) part(node, 'time', HTMLTimeElement).dateTime = new Date(began).toISOString()
   part(node, '.download', HTMLElement).hidden = state !== 'done'
-  part(node, '.restart', HTMLElement).hidden = !isOver(card) || state === 'done'
+  // lemlist starts nothing for a campaign that it does not know.
+  const canRestart = isOver(card) && state !== 'done' && gone?.code !== 'campaign-not-found'
+  part(node, '.restart', HTMLElement).hidden = !canRestart
   tick(card)
 }
 

@@ -127,7 +127,7 @@ export const createList = (onChange, onRestart) => {
   wireView(view)
   element('#clear').addEventListener('click', () => {
     remove([...cards.values()].filter(isOver))
-    element('#list').focus()
+    element('#list').focus({ preventScroll: true })
   })
   onOtherTab((refs) => {
     const kept = new Set(refs.map(keyOf))

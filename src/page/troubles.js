@@ -28,11 +28,11 @@ const PROBLEMS = {
     'lemlist refuses the key of this gateway. Whoever runs the gateway has to see to it.',
   'budget-exhausted':
     'lemlist allows no more calls right now. The gateway goes on as soon as it may.',
-  'export-not-found': 'lemlist does not know this export, or not any more. Are the ids right?',
+  'export-not-found': 'lemlist does not know this export, or not any more.',
   'campaign-not-found':
     'lemlist does not know this campaign, or you may not see it. Is the id right?',
-  'export-timed-out': 'It was pending for two hours, and lemlist has given it up. Start a new one.',
-  'export-expired': 'Its file was kept for 24 hours and is deleted now. Start a new one.',
+  'export-timed-out': 'It was pending for two hours, and lemlist has given it up.',
+  'export-expired': 'Its file was kept for 24 hours and is deleted now.',
   forbidden: 'What you signed in with does not allow this.',
   'rate-limited': 'You have asked the gateway too often. It answers again within a minute.',
   disconnected: 'The gateway cannot be reached.',

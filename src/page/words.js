@@ -12,8 +12,8 @@
  */
 export const STATE_WORDS = {
   waiting: 'There is no answer of lemlist yet.',
-  error: 'lemlist says that the export failed. Start a new one.',
-  expired: 'lemlist keeps a file for 24 hours, and they are over. Start a new export.',
+  error: 'lemlist says that the export failed.',
+  expired: 'lemlist keeps a file for 24 hours, and they are over.',
   other: 'lemlist has not documented this state. The gateway goes on looking.',
 }
 
@@ -151,11 +151,6 @@ const beganEarlier = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
   minute: '2-digit',
 })
-const clock = new Intl.DateTimeFormat(undefined, {
-  weekday: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-})
 
 /** @param {number} bytes */
 export const sizeOf = (bytes) => {
@@ -174,12 +169,17 @@ export const spanOf = (ms) => {
 }
 
 /**
- * How long a link still works, and until when.
+ * How long a link still works, and until when. That is always within a day, so the text needs no
+ * weekday, and nobody counts the minutes of hours. It fits beside the button of a phone.
  *
  * @param {number} ms how long, in milliseconds
  * @param {number} at epoch milliseconds
  */
-export const lifeOf = (ms, at) => `${spanOf(ms)} (${clock.format(at)})`
+export const lifeOf = (ms, at) => {
+  const minutes = Math.floor(ms / 60_000)
+  const short = minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`
+  return `${minutes < 1 ? spanOf(ms) : short} (${began.format(at)})`
+}
 
 /** @param {number} at epoch milliseconds */
 export const timeOf = (at) => {

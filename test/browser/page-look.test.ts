@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { readyMade } from '../../src/sandbox/ready-made.ts'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { sharedGateway } from '../helpers/gateway.ts'
+import { startGuarded } from '../helpers/guarded-gateway.ts'
 import { IN_HASTE, linkTo, sharedBrowser, sharedStage } from '../helpers/live-page.ts'
 
 /**
@@ -81,6 +82,47 @@ describe.skipIf(obstacle !== undefined)(
       return page
     }
 
+    const openRefused = async (options: BrowserContextOptions): Promise<Page> => {
+      const { gateway, refs } = stage()
+      const { page } = await openPage('about:blank', options)
+      const detail = 'This caller may not read the exports of the account east.'
+      const body = JSON.stringify({
+        title: 'Forbidden',
+        status: 403,
+        code: 'forbidden',
+        retryable: false,
+        detail,
+      })
+      await page.route(/\/events\?/, (route) =>
+        route.fulfill({ status: 403, contentType: 'application/problem+json', body }),
+      )
+      await page.goto(linkTo(gateway.url, Object.values(refs)))
+      await page.locator('#line[data-line=refused]').waitFor()
+      return page
+    }
+
+    const openSignedOut = async (options: BrowserContextOptions): Promise<Page> => {
+      const { url } = await startGuarded()
+      const { page } = await openPage(linkTo(url, Object.values(stage().refs)), options)
+      await page.locator('#sign-in').waitFor()
+      return page
+    }
+
+    const openQuestion = async (options: BrowserContextOptions): Promise<Page> => {
+      const page = await openMany(12, options)
+      await page.getByLabel('Follow or start an export').fill('cam_Crowd1/axp_Crowd12x1')
+      await page.getByRole('button', { name: 'Start', exact: true }).click()
+      await page.locator('#ask[open]').waitFor()
+      return page
+    }
+
+    const openMessage = async (options: BrowserContextOptions): Promise<Page> => {
+      const page = await openMany(12, options)
+      await page.getByRole('button', { name: 'Clear finished' }).click()
+      await page.locator('#toast').waitFor()
+      return page
+    }
+
     const PICTURES = [
       ['page-light', openFollowed, WIDE],
       ['page-dark', openFollowed, { ...WIDE, colorScheme: 'dark' }],
@@ -101,6 +143,10 @@ describe.skipIf(obstacle !== undefined)(
     const SCENES = {
       states: openFollowed,
       away: openAway,
+      refused: openRefused,
+      'signed-out': openSignedOut,
+      question: openQuestion,
+      message: openMessage,
       empty: openEmpty,
       one: (options: BrowserContextOptions) => openMany(1, options),
       twelve: (options: BrowserContextOptions) => openMany(12, options),

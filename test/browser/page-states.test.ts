@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
-import { describe, expect, it } from 'vitest'
-import { browserObstacle } from '../helpers/chromium.ts'
-import { linkTo, sharedBrowser, sharedStage } from '../helpers/live-page.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { browserObstacle, launchChromium } from '../helpers/chromium.ts'
+import { linkTo, sharedStage } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
 
@@ -23,37 +23,46 @@ describe.skipIf(obstacle !== undefined)(
   `every state of an export on the page${obstacle ? ` (${obstacle})` : ''}`,
   () => {
     const stage = sharedStage()
-    const openPage = sharedBrowser()
+    const complaints: string[] = []
+    const ends: (() => Promise<void>)[] = []
+    let shown: Page | undefined
 
-    /** The page with an export in every state, as soon as it shows all of them. */
-    const openAll = async (options = {}) => {
+    /** One page with an export in every state, which shows all of them. The tests only look at it. */
+    const pageOfAll = (): Page => {
+      if (shown === undefined) throw new Error('The page is not open')
+      return shown
+    }
+    const cardOf = (name: string) =>
+      pageOfAll().locator('.card', { hasText: stage().refs[name]?.exportId ?? 'none' })
+
+    beforeAll(async () => {
+      const browser = await launchChromium((end) => void ends.push(end))
+      const page = await browser.newPage({ locale: 'en-GB', timezoneId: 'UTC' })
+      page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
+      page.on('pageerror', ({ message }) => complaints.push(message))
       const { gateway, refs } = stage()
-      const opened = await openPage(linkTo(gateway.url, Object.values(refs)), options)
-      const { page } = opened
+      await page.goto(linkTo(gateway.url, Object.values(refs)))
       await page.locator('.card', { hasText: 'lemlist cannot be reached' }).waitFor()
       await page.locator('.state', { hasText: 'Pending' }).nth(2).waitFor()
       for (const state of ['Done', 'Failed', 'Expired', '“archived”', 'Not found', 'Timed out']) {
         await page.locator('.state', { hasText: state }).waitFor()
       }
-      const cardOf = (name: keyof typeof refs) =>
-        page.locator('.card', { hasText: refs[name]?.exportId ?? 'none' })
-      return { ...opened, refs, cardOf }
-    }
+      shown = page
+    })
+    afterAll(async () => {
+      for (const end of ends) await end()
+    })
 
     it('has a name and words, a sign of its own, and no message on the console', async () => {
-      const { page, cardOf, complaints } = await openAll()
+      const page = pageOfAll()
       const expected = [
         ['Waiting', 'Waiting', 'There is no answer of lemlist yet.'],
         ['Pending', 'Pending', ''],
         ['Starting', 'Pending', ''],
         ['Troubled', 'Pending', 'lemlist cannot be reached. The gateway keeps trying.'],
         ['Done', 'Done', ''],
-        ['Failed', 'Failed', 'lemlist says that the export failed. Start a new one.'],
-        [
-          'Expired',
-          'Expired',
-          'lemlist keeps a file for 24 hours, and they are over. Start a new export.',
-        ],
+        ['Failed', 'Failed', 'lemlist says that the export failed.'],
+        ['Expired', 'Expired', 'lemlist keeps a file for 24 hours, and they are over.'],
         [
           '“archived”',
           '“archived”',
@@ -64,11 +73,7 @@ describe.skipIf(obstacle !== undefined)(
           'Not found',
           'lemlist does not know this campaign, or you may not see it. Is the id right?',
         ],
-        [
-          'Timed out',
-          'Timed out',
-          'It was pending for two hours, and lemlist has given it up. Start a new one.',
-        ],
+        ['Timed out', 'Timed out', 'It was pending for two hours, and lemlist has given it up.'],
       ] as const
       const signs = new Map<string, string | null>()
       for (const [name, state, words] of expected) {
@@ -86,7 +91,6 @@ describe.skipIf(obstacle !== undefined)(
     })
 
     it('shows its progress: unknown without a total, full when done', async () => {
-      const { cardOf } = await openAll()
       const value = (name: string) => cardOf(name).locator('progress').getAttribute('value')
       expect(await value('Starting')).toBeNull()
       expect(await value('Pending')).toBe('0.4366666666666667')
@@ -103,29 +107,41 @@ describe.skipIf(obstacle !== undefined)(
     })
 
     it('can be downloaded when it is done, and only then', async () => {
-      const { page, cardOf, refs } = await openAll()
-      const links = page.getByRole('link', { name: /^Download/ })
+      const links = pageOfAll().getByRole('link', { name: /^Download/ })
       expect(await links.count()).toBe(1)
-      const { campaignId, exportId } = refs.Done ?? {}
+      const { campaignId, exportId } = stage().refs.Done ?? {}
       expect(await cardOf('Done').locator('.download').getAttribute('href')).toMatch(
         new RegExp(`/campaigns/${campaignId}/export/${exportId}/file$`),
       )
     })
 
-    it.each([
-      ['light, at 1120 px', { viewport: { width: 1120, height: 900 } }],
-      ['dark, at 700 px', { viewport: { width: 700, height: 900 }, colorScheme: 'dark' }],
-      ['a phone of 360 px', { viewport: { width: 360, height: 740 }, isMobile: true }],
-      ['a small phone of 320 px', { viewport: { width: 320, height: 640 } }],
-    ])('fits: %s', async (_, options) => {
-      const { page } = await openAll(options)
+    it.each([1280, 1120, 700, 390, 360, 320])('fits on %i px', async (width) => {
+      const page = pageOfAll()
+      await page.setViewportSize({ width, height: 740 })
       expect(await overflow(page)).toEqual({ beyond: 0, wide: [] })
     })
 
+    it('has no empty row on a phone: the state stands beside the signs, the button beside the words', async () => {
+      const page = pageOfAll()
+      await page.setViewportSize({ width: 390, height: 844 })
+      const boxOf = async (name: string, selector: string) => {
+        const box = await cardOf(name).locator(selector).boundingBox()
+        if (box === null) throw new Error(`${name} shows no ${selector}`)
+        return { top: box.y, foot: box.y + box.height, height: box.height }
+      }
+      for (const name of ['Pending', 'Done', 'Failed', 'Expired', 'Not found', 'Timed out']) {
+        const [state, signs] = [await boxOf(name, '.state'), await boxOf(name, '.corner')]
+        expect(state.top, name).toBeLessThan(signs.foot)
+        expect((await boxOf(name, ':scope')).height, name).toBeLessThan(190)
+      }
+      const [words, button] = [await boxOf('Failed', '.trouble'), await boxOf('Failed', '.restart')]
+      expect(button.top).toBeLessThan(words.foot)
+    })
+
     it('moves nothing for those who want it calm', async () => {
-      const { page } = await openAll({ reducedMotion: 'reduce' })
-      const moving = await page.evaluate('document.getAnimations().length')
-      expect(moving).toBe(0)
+      const page = pageOfAll()
+      await page.emulateMedia({ reducedMotion: 'reduce' })
+      expect(await page.evaluate('document.getAnimations().length')).toBe(0)
     })
   },
 )

@@ -65,6 +65,7 @@ const PARTS = {
   'styles/empty.css': STYLE,
   'styles/over.css': STYLE,
   'styles/media.css': STYLE,
+  'styles/print.css': STYLE,
   'icon.svg': 'image/svg+xml',
 } as const
 
