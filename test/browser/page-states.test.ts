@@ -115,6 +115,15 @@ describe.skipIf(obstacle !== undefined)(
       )
     })
 
+    it('can be started again when it is over without a file, but for a campaign that lemlist does not know', async () => {
+      const offers: Record<string, boolean> = {}
+      for (const name of Object.keys(stage().refs)) {
+        offers[name] = await cardOf(name).locator('.restart').isVisible()
+      }
+      const names = Object.keys(offers).filter((name) => offers[name])
+      expect(names).toEqual(['Failed', 'Expired', 'Timed out'])
+    })
+
     it.each([1280, 1120, 700, 390, 360, 320])('fits on %i px', async (width) => {
       const page = pageOfAll()
       await page.setViewportSize({ width, height: 740 })
