@@ -134,6 +134,8 @@ describe.skipIf(obstacle !== undefined)(
       const page = pageOfAll()
       await page.setViewportSize({ width: 390, height: 844 })
       const boxOf = async (name: string, selector: string) => {
+        // A card that is not on the screen has no height of its own.
+        await cardOf(name).scrollIntoViewIfNeeded()
         const box = await cardOf(name).locator(selector).boundingBox()
         if (box === null) throw new Error(`${name} shows no ${selector}`)
         return { top: box.y, foot: box.y + box.height, height: box.height }
