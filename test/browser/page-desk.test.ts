@@ -174,8 +174,11 @@ describe.skipIf(obstacle !== undefined)(
       await page.locator('.copy [href="#i-link"]').nth(99).waitFor({ state: 'attached' })
     })
 
-    it('moves nothing when a status changes', async () => {
-      const { page, ref, lemlist } = await open()
+    it.each([
+      ['a desk', { width: 1280, height: 900 }],
+      ['a phone', { width: 390, height: 844 }],
+    ])('moves nothing when a status changes, on %s', async (_, viewport) => {
+      const { page, ref, lemlist } = await open({}, { viewport })
       const other = lemlist.add({ ...NEVER, campaignName: 'Below' })
       await press(page, 'Follow', `${other.campaignId}/${other.exportId}`)
       await page.locator('.state', { hasText: 'Pending' }).nth(1).waitFor()

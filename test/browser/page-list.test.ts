@@ -64,7 +64,8 @@ describe.skipIf(obstacle !== undefined)(
         [`<img src=x onerror=alert(1)>`, /^No ids in there/],
         [`cam_List1/axp_${'a'.repeat(65)}`, /^That names no export/],
       ] as const) {
-        await follow(page, text)
+        await field.fill(text)
+        await page.getByRole('button', { name: 'Follow', exact: true }).click()
         await fault.filter({ hasText: words }).waitFor()
         expect(await field.getAttribute('aria-invalid'), text).toBe('true')
         expect(await page.locator('#add-text:focus').count(), text).toBe(1)
