@@ -73,7 +73,7 @@ export default defineConfig({
           ...patient,
           // As in `fast`. To load all modules again, with coverage, costs most of a second for each file.
           isolate: false,
-          maxWorkers: 4,
+          maxWorkers: 5,
           sequence: { groupOrder: 1 },
         },
       },
