@@ -3,6 +3,7 @@ import type { Config, Secret } from './config/config.ts'
 import type { Store } from './exports/ports.ts'
 import { createLemlist, type Lemlist } from './lemlist/client.ts'
 import type { Logger } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { observerOf } from './telemetry/observer.ts'
 
 /** The lemlist key of each account, by the name of the account. */
@@ -16,6 +17,8 @@ export interface Accounts {
   get(name: string): Account | undefined
   /** In the order of the keys. The same list until the accounts change. */
   names(): readonly string[]
+  /** How many calls of each account wait for their turn. */
+  waiting(): readonly { readonly name: string; readonly waiting: number }[]
   /** Begins to look at what is due. */
   start(): void
   /** Ends the polling of all accounts: no new look at lemlist begins. */
@@ -42,6 +45,7 @@ interface AccountsOptions {
   readonly config: Config
   readonly store: Store
   readonly logger: Logger
+  readonly metrics?: Metrics | undefined
 }
 
 interface Open {
@@ -51,7 +55,7 @@ interface Open {
 
 /** Builds an account for each key, and tells it what the store hears about its exports. */
 export const createAccounts = (options: AccountsOptions): Accounts => {
-  const { config, store, logger } = options
+  const { config, store, logger, metrics } = options
   let { keys } = options
   let names: readonly string[] = []
   let isPolling = false
@@ -59,12 +63,13 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
 
   const build = (name: string): Open => {
     const { lemlist, fileTtlMs } = config
-    const observer = observerOf(logger, name)
+    const observer = observerOf(logger, name, metrics)
     const upstream = createLemlist({
       account: name,
       // Read for each call, so that the next call uses a new key.
       apiKey: () => keys.get(name)?.reveal() ?? '',
       budget: store.budget,
+      meter: metrics?.account(name),
       onOddShape: () => observer.drift('shape'),
       ...{ baseUrl: lemlist.baseUrl, timeoutMs: lemlist.timeoutMs, fileTtlMs },
       proxy: lemlist.proxy && {
@@ -109,6 +114,7 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
   return {
     get: (name) => open.get(name)?.account,
     names: () => names,
+    waiting: () => [...open].map(([name, { upstream }]) => ({ name, waiting: upstream.waiting() })),
     start: () => {
       isPolling = true
       for (const { account } of open.values()) account.tracker.start()

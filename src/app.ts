@@ -1,3 +1,4 @@
+import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { createAccess } from './access/access.ts'
 import { createKeyFetch } from './access/key-fetch.ts'
@@ -11,7 +12,7 @@ import { createEntry } from './http/entry.ts'
 import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { listen } from './http/listening.ts'
-import { documentRoutes } from './http/openapi/document.ts'
+import { documentRoutes, version } from './http/openapi/document.ts'
 import { clientRoutes } from './http/routes/client.ts'
 import { eventsRoute } from './http/routes/events.ts'
 import { fileRoute } from './http/routes/file.ts'
@@ -24,14 +25,18 @@ import { ticketsRoute } from './http/routes/tickets.ts'
 import { createServer } from './http/server.ts'
 import { bodiesFor } from './http/status/bodies.ts'
 import { budgetLimits, claimMs } from './lemlist/limits.ts'
+import { createOpsServer } from './ops/server.ts'
 import { readSources, type Sources } from './sources.ts'
 import { openStore } from './store/open.ts'
 import type { Logger } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { storeObserverOf } from './telemetry/observer.ts'
 
 export interface App {
   readonly server: FastifyInstance
-  /** Opens the port. Resolves to the URL by which callers on this machine reach the gateway. */
+  /** The port of the metrics, once it is open. */
+  opsPort(): number | undefined
+  /** Opens the ports. Resolves to the URL by which callers on this machine reach the gateway. */
   listen(): Promise<string>
   /**
    * Uses these accounts, keys and callers from now on.
@@ -48,6 +53,8 @@ export interface AppOptions {
   readonly logger: Logger
   /** Exports that the live page offers to follow. Only the sandbox sets them. */
   readonly readyMade?: readonly ReadyMadeExport[]
+  /** How many log lines standard output has not taken since the start. Default: none. */
+  readonly lostLines?: () => number
 }
 
 /** The composition root: builds each object from those above it, then registers all routes. */
@@ -55,6 +62,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const { config, logger, readyMade = [] } = options
   const { lemlist, poll: intervals, sse } = config
   const sources = readSources(config)
+  const metrics = config.opsPort === undefined ? undefined : await loadMetrics()
 
   // The store, and the accounts with their clients of lemlist and the domain objects that use both.
   const store = await openStore(config.storeUrl.reveal(), {
@@ -64,9 +72,9 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     visibilityMs: claimMs(lemlist.timeoutMs),
     watchMs: 2 * sse.heartbeatMs,
     scheduleLimits: { longestAheadMs: longestAheadMs(intervals) },
-    ...storeObserverOf(logger),
+    ...storeObserverOf(logger, metrics),
   })
-  const accounts = createAccounts({ keys: sources.keys, config, store, logger })
+  const accounts = createAccounts({ keys: sources.keys, config, store, logger, metrics })
   const { auth, jwt, callerRateLimit } = config.access
   const access = createAccess({
     ...{ auth, jwt, file: sources.access, ticketSecret: sources.ticketSecret },
@@ -93,6 +101,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     publicUrl: config.publicUrl,
     draining: stopping,
     corsOrigins,
+    countRequest: metrics?.request,
   })
   limitConnections(server.server, mostConnections(sse.maxStreams), logger)
   authenticateCallers(server, {
@@ -103,9 +112,9 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const entry = createEntry(accounts)
   await documentRoutes(server, { ui: config.docs })
   const varies = () => auth.size > 0 || accounts.names().length > 1
-  statusRoute(server, { entry, streams, intervals, bodies, varies })
-  eventsRoute(server, { entry, streams, bodies, logger })
-  manyEventsRoute(server, { entry, streams, bodies, logger })
+  statusRoute(server, { entry, streams, intervals, bodies, varies, countRead: metrics?.statusRead })
+  eventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
+  manyEventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
   await startRoute(server, { entry, publicUrl: config.publicUrl, corsOrigins })
   fileRoute(server, { entry })
   await ticketsRoute(server, { entry, tickets: access.tickets })
@@ -117,14 +126,32 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     stopping,
   })
 
+  metrics?.observe({
+    streams: streams.size,
+    connections: promisify(server.server.getConnections.bind(server.server)),
+    accounts: () =>
+      accounts
+        .waiting()
+        .map((one) => ({ ...one, tracked: () => store.schedule(one.name).count() })),
+    isDegraded: async () => !(await store.healthy()),
+    lostLines: options.lostLines ?? (() => 0),
+  })
+  const ops = metrics && createOpsServer({ '/metrics': metrics })
+
   const letGo = async (): Promise<void> => {
+    await ops?.close()
     await accounts.close()
     await store.close()
   }
+  let opsPort: number | undefined
   return {
     server,
+    opsPort: () => opsPort,
     listen: async () => {
       await store.ready?.()
+      if (config.opsPort !== undefined) {
+        opsPort = await ops?.listen({ host: config.host, port: config.opsPort })
+      }
       const url = await listen(server, config)
       accounts.start()
       return url
@@ -142,4 +169,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
       return stopped
     },
   }
+}
+
+/** Whoever has no metrics does not load their library. */
+const loadMetrics = async (): Promise<Metrics> => {
+  const { createMetrics } = await import('./telemetry/metrics.ts')
+  return createMetrics(version())
 }

@@ -30,6 +30,8 @@ export interface Config {
   }
   readonly host: string
   readonly port: number
+  /** The port of the metrics. Undefined when nobody wants them. */
+  readonly opsPort: number | undefined
   readonly loopback: boolean
   /** It may hold a password. */
   readonly storeUrl: Secret
@@ -130,6 +132,7 @@ export const loadConfig = (env: Environment, inspectAccessFile?: InspectAccessFi
     },
     host: values.HOST,
     port: values.PORT,
+    opsPort: values.OPS_PORT,
     loopback,
     storeUrl: new Secret(values.STORE_URL),
     storePrefix: values.STORE_PREFIX,

@@ -80,6 +80,11 @@ export const VARIABLES = {
     default: '8080',
     about: 'The port to listen on. 0 = any free port.',
   },
+  OPS_PORT: {
+    schema: whole(0, 65_535).optional(),
+    about:
+      "The port on which operators read `GET /metrics`, for Prometheus. It listens on `HOST` and wants no credential, so only the operator's network must reach it. When it is unset, there are no metrics. 0 = any free port.",
+  },
   STORE_URL: {
     schema: z
       .string()

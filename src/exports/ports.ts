@@ -236,6 +236,10 @@ export interface Observer {
   storeFailed(operation: string, error: unknown): void
   /** The schedule has no room for so many exports, so the gateway does not follow them. */
   scheduleFull(exports: number): void
+  /** A poll left so many milliseconds after its due time. Absent where nothing is counted. */
+  pollLag?(ms: number): void
+  /** A watched export was seen to be over. The look before was so many milliseconds ago. */
+  detected?(ms: number): void
   /** An operation threw an error that nobody expected. This is a bug. */
   failed(operation: string, error: unknown): void
 }

@@ -122,6 +122,8 @@ export interface Schedule {
   reschedule(claim: Pick<Claim, 'ref' | 'token' | 'firstSeenAt'>, plan: Plan): Promise<boolean>
   /** Returns one answer for each export, in their order. */
   find(refs: readonly ExportRef[]): Promise<readonly (Tracked | undefined)[]>
+  /** How many exports of each class are tracked, those of other replicas included. */
+  count(): Promise<PerClass>
   /** Stops tracking the export. With a token it does so only while that claim holds. */
   untrack(ref: ExportRef, token?: string): Promise<boolean>
 }

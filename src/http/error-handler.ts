@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { Problem, type ProblemCode, toDocument } from '../problems.ts'
 import type { Logger } from '../telemetry/log.ts'
-import { logAtEnd } from './request-log.ts'
+import { type CountRequest, logAtEnd } from './request-log.ts'
 import { pathOf } from './request-target.ts'
 import type { MethodsOf } from './route-methods.ts'
 
@@ -76,7 +76,7 @@ const invalidInput = ({ validation, validationContext }: ValidationError): Probl
  * No hook runs for such a request, so this handler also writes the log line.
  */
 export const frameworkErrorHandler =
-  (logger: Logger) =>
+  (logger: Logger, count?: CountRequest | undefined) =>
   (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     // Below /campaigns/, broken percent-encoding is a fault of an id like any other: the caller is
     // told `invalid-id`.
@@ -85,7 +85,7 @@ export const frameworkErrorHandler =
     const problem = mirrored
       ? new Problem('invalid-id', 'An id in the path does not look like a lemlist id.')
       : toProblem(error)
-    logAtEnd(logger, request, reply)
+    logAtEnd(logger, request, reply, count)
     sendProblem(request, reply, problem)
   }
 

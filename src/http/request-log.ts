@@ -16,13 +16,20 @@ declare module 'fastify' {
   }
 }
 
-/** Writes one log line for each request when the request is over, however it ends. */
-export const logRequests = (app: FastifyInstance, logger: Logger): void => {
+/** Counts a request. `route` is its pattern, `ms` the time until the answer was out. */
+export type CountRequest = (route: string, method: string, status: number, ms: number) => void
+
+/** Writes one log line for each request when the request is over, however it ends, and counts it. */
+export const logRequests = (
+  app: FastifyInstance,
+  logger: Logger,
+  count?: CountRequest | undefined,
+): void => {
   app.decorateRequest('problem', undefined)
   app.decorateRequest('account', undefined)
   app.decorateRequest('deed', undefined)
   app.addHook('onRequest', (request, reply, done) => {
-    logAtEnd(logger, request, reply)
+    logAtEnd(logger, request, reply, count)
     done()
   })
 }
@@ -31,7 +38,12 @@ export const logRequests = (app: FastifyInstance, logger: Logger): void => {
  * Logs one request when it is over. Only a request that no hook sees needs a call from outside this
  * file: `logRequests` makes the call for all others.
  */
-export const logAtEnd = (logger: Logger, request: FastifyRequest, reply: FastifyReply): void => {
+export const logAtEnd = (
+  logger: Logger,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  count?: CountRequest | undefined,
+): void => {
   const startedAt = performance.now()
   // Fastify's `onResponse` hook does not run for an answer that broke off; `close` always comes.
   reply.raw.once('close', () => {
@@ -42,6 +54,7 @@ export const logAtEnd = (logger: Logger, request: FastifyRequest, reply: Fastify
       auditDeed(logger, { requestId: request.id, caller, account, deed, aborted, problem })
     }
     const route = request.routeOptions.url ?? 'unknown'
+    count?.(route, request.method, reply.statusCode, performance.now() - startedAt)
     const level = levelOf(reply.statusCode, route)
     if (!logger.isLevelEnabled(level)) return
     const line = accessLine({

@@ -7,12 +7,14 @@ import { handleInTurn } from './in-turn.ts'
 import { allowPages, createCrossOrigin } from './origins/cross-origin.ts'
 import { type GuardOptions, guardRequests } from './request-guard.ts'
 import { requestIdOf } from './request-id.ts'
-import { logRequests } from './request-log.ts'
+import { type CountRequest, logRequests } from './request-log.ts'
 import { noteMethods } from './route-methods.ts'
 import { cutStuckReaders } from './stuck-readers.ts'
 
 export interface ServerOptions extends GuardOptions {
   readonly logger: Logger
+  /** Counts each request. Default: nobody counts. */
+  readonly countRequest?: CountRequest | undefined
   /** The origins of pages that may call: `CORS_ORIGINS`. Default: none. */
   readonly corsOrigins?: readonly string[]
 }
@@ -48,7 +50,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
       requireHostHeader: false,
     },
     clientErrorHandler: clientErrorHandler(logger, crossOrigin),
-    frameworkErrors: frameworkErrorHandler(logger),
+    frameworkErrors: frameworkErrorHandler(logger, options.countRequest),
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -57,7 +59,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   cutStuckReaders(app.server)
   handleInTurn(app)
-  logRequests(app, logger)
+  logRequests(app, logger, options.countRequest)
   guardRequests(app, options)
   const methodsOf = noteMethods(app)
   // Pages of other origins are nobody's concern unless the operator has named some.

@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks'
 import type { Budget, Turn, Upstream } from '../exports/ports.ts'
+import type { CallClass } from '../exports/schedule.ts'
 import { Problem } from '../problems.ts'
 import { toSnapshot, toStarted } from './answers.ts'
 import { type ConnectionOptions, createConnection, SOCKETS } from './connection.ts'
 import { isReset, NotSent, toProblem } from './failures.ts'
 import { fileFrom, whenItComes } from './file.ts'
+import { type Outcome, outcomeOfError, outcomeOfStatus } from './outcome.ts'
 import { createThrottle } from './throttle.ts'
 import { createWaitingLine, type Place } from './waiting-line.ts'
 
@@ -16,9 +18,19 @@ export interface LemlistOptions extends ConnectionOptions {
   readonly longestFileMs?: number
   /** Called when lemlist gives an answer of a shape that its documents do not have. */
   readonly onOddShape?: () => void
+  /** Counts the calls and their waits. Default: nobody counts. */
+  readonly meter?: Meter | undefined
+}
+
+/** What is counted of the calls of an account. Times are milliseconds. */
+export interface Meter {
+  called(operation: 'status' | 'start' | 'file', outcome: Outcome, ms: number): void
+  waited(callClass: CallClass, ms: number): void
 }
 
 export interface Lemlist extends Upstream {
+  /** How many calls wait for their turn. */
+  waiting(): number
   /** Closes the waiting line and every socket. */
   close(): Promise<void>
 }
@@ -27,12 +39,13 @@ const LONGEST_FILE_MS = 30 * 60_000
 
 /** Creates the client of one lemlist account. Every call stands in its waiting line. */
 export const createLemlist = (options: LemlistOptions): Lemlist => {
-  const { account, budget, timeoutMs, fileTtlMs, longestFileMs = LONGEST_FILE_MS } = options
+  const { account, budget, timeoutMs, fileTtlMs, longestFileMs = LONGEST_FILE_MS, meter } = options
   const connection = createConnection(options)
   const line = createWaitingLine({
     take: (isDue) => budget.take(account, isDue),
     isScarce: () => budget.isScarce?.() ?? false,
     maxRunning: SOCKETS,
+    onTurn: meter?.waited,
   })
   const obey = createThrottle(budget, account)
 
@@ -63,8 +76,31 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
     return { run: <T>(call: () => Promise<T>) => attempt(call, true), place: () => place, started }
   }
 
-  const get = async (path: string) => {
-    const raw = await connection.get(path)
+  /** Counts a call by the status of its answer, or by its error. */
+  const counted = async <T>(
+    operation: 'status' | 'start' | 'file',
+    make: () => Promise<T>,
+    statusOf: (answer: T) => number,
+  ): Promise<T> => {
+    if (meter === undefined) return make()
+    const since = performance.now()
+    const tell = (outcome: Outcome) => meter.called(operation, outcome, performance.now() - since)
+    try {
+      const answer = await make()
+      tell(outcomeOfStatus(statusOf(answer)))
+      return answer
+    } catch (error) {
+      tell(outcomeOfError(error))
+      throw error
+    }
+  }
+
+  const get = async (operation: 'status' | 'start', path: string) => {
+    const raw = await counted(
+      operation,
+      () => connection.get(path),
+      ({ status }) => status,
+    )
     // The pause begins before this call frees its place, so that the next call finds it.
     obey(raw)
     return raw
@@ -84,7 +120,7 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       const { run, place, started } = repeatable(turn, 'calls')
       const path = `/campaigns/${ref.campaignId}/export/${ref.exportId}/status`
       return {
-        answer: run(() => get(path)).then((raw) =>
+        answer: run(() => get('status', path)).then((raw) =>
           understood(() => toSnapshot(ref, raw, fileTtlMs)),
         ),
         started,
@@ -95,7 +131,7 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
     start: async (campaign, turn) => {
       const release = await line.enter(turn).slot.catch(neverLeft)
       try {
-        const raw = await get(`/campaigns/${campaign.campaignId}/export/start`)
+        const raw = await get('start', `/campaigns/${campaign.campaignId}/export/start`)
         return understood(() => toStarted(campaign, raw))
       } catch (error) {
         throw toProblem(error)
@@ -107,7 +143,11 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       const answer = await repeatable(turn, 'files').run(async () => {
         const whole = AbortSignal.any([signal, AbortSignal.timeout(longestFileMs)])
         const path = `/files/exports/${encodeURIComponent(name)}`
-        const opened = await connection.open(path, range, whole)
+        const opened = await counted(
+          'file',
+          () => connection.open(path, range, whole),
+          ({ statusCode }) => statusCode,
+        )
         obey({ status: opened.statusCode, headers: opened.headers, receivedAt: Date.now() })
         return fileFrom(opened, { range, timeoutMs })
       })
@@ -115,6 +155,7 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
       // status.
       return whenItComes(answer)
     },
+    waiting: () => line.length(),
     close: async () => {
       line.close()
       await connection.close()

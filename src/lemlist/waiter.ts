@@ -9,6 +9,8 @@ export interface Waiter {
   callClass: CallClass
   isWanted: (() => boolean) | undefined
   readonly unlimited: boolean
+  /** When it entered the line. */
+  readonly since: number
   waiting: boolean
   timer: NodeJS.Timeout | undefined
   readonly settle: PromiseWithResolvers<() => void>
@@ -24,6 +26,7 @@ export const waiterOf = (turn: Turn, unlimited: boolean): Waiter => ({
   callClass: turn.callClass,
   isWanted: turn.isWanted,
   unlimited,
+  since: performance.now(),
   waiting: true,
   timer: undefined,
   settle: Promise.withResolvers<() => void>(),

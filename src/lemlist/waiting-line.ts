@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Turn } from '../exports/ports.ts'
+import type { CallClass } from '../exports/schedule.ts'
 import { Problem } from '../problems.ts'
 import { createShares } from './shares.ts'
 import { hurry, type Waiter, waiterOf } from './waiter.ts'
@@ -47,6 +48,8 @@ interface WaitingLineOptions {
   readonly maxRunning: number
   /** How many calls may stand in line. */
   readonly maxWaiting?: number
+  /** Called when a call has its turn, with the milliseconds that it stood in line. */
+  readonly onTurn?: ((callClass: CallClass, ms: number) => void) | undefined
 }
 
 /**
@@ -153,6 +156,7 @@ export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   const go = (waiter: Waiter): void => {
     leave(waiter)
     shares.spent(waiter.callClass)
+    options.onTurn?.(waiter.callClass, performance.now() - waiter.since)
     const counts = waiter.unlimited ? 0 : 1
     running += counts
     let released = false

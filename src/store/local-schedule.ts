@@ -196,6 +196,11 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
         return row === undefined ? undefined : told(row, watchedHere.has(key))
       })
     },
+    count: async () => ({
+      watched: queues.watched.size(),
+      idle: queues.idle.size(),
+      unconfirmed: queues.unconfirmed.size(),
+    }),
     async untrack(ref, token) {
       const key = keyOf(ref)
       const row = rows.get(key)

@@ -12,6 +12,8 @@ export interface Backlog {
   dropHalfLine(): void
   /** Returns and forgets the number of lost lines, once half of the room is free. Otherwise 0. */
   takeLost(): number
+  /** How many lines were lost since the start. */
+  lostInAll(): number
 }
 
 const NEWLINE = 0x0a
@@ -26,6 +28,7 @@ export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => 
   /** The bytes of the batches, of the growing one and of the chunk. */
   let waiting = 0
   let lost = 0
+  let lostInAll = 0
   /** True from a refused line until half of the room is free, so that one gap is one notice. */
   let isFull = false
 
@@ -41,6 +44,7 @@ export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => 
       if (isFull || waiting + bytes > maxBytes) {
         isFull = true
         lost += 1
+        lostInAll += 1
         return
       }
       waiting += bytes
@@ -63,8 +67,10 @@ export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => 
     dropHalfLine: () => {
       if (!isHalf || chunk === undefined) return
       lost += 1
+      lostInAll += 1
       advance(chunk.indexOf(NEWLINE) + 1 || chunk.length)
     },
+    lostInAll: () => lostInAll,
     takeLost: () => {
       if (waiting > maxBytes / 2) return 0
       const lines = lost

@@ -1,12 +1,18 @@
 import type { Observer } from '../exports/ports.ts'
 import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
 
-/** Writes to the log what the domain of an account reports. */
-export const observerOf = (logger: Logger, account?: string): Observer => ({
-  drift: (kind) =>
-    logger.warn({ account, kind }, 'lemlist said something that it has not documented'),
-  storeFailed: (operation, error) =>
-    logger.error({ account, operation, err: error }, 'the store failed'),
+/** Writes to the log, and counts, what the domain of an account reports. */
+export const observerOf = (logger: Logger, account?: string, metrics?: Metrics): Observer => ({
+  drift: (kind) => {
+    metrics?.drift(kind)
+    logger.warn({ account, kind }, 'lemlist said something that it has not documented')
+  },
+  storeFailed: (operation, error) => {
+    metrics?.storeFailed(operation)
+    logger.error({ account, operation, err: error }, 'the store failed')
+  },
+  ...(metrics && { pollLag: metrics.pollLag, detected: metrics.detected }),
   scheduleFull: (exports) =>
     logger.warn(
       { account, exports },
@@ -20,8 +26,8 @@ export const observerOf = (logger: Logger, account?: string): Observer => ({
 })
 
 /** Writes to the log what a store reports outside of any call. */
-export const storeObserverOf = (logger: Logger) => ({
-  storeFailed: observerOf(logger).storeFailed,
+export const storeObserverOf = (logger: Logger, metrics?: Metrics) => ({
+  storeFailed: observerOf(logger, undefined, metrics).storeFailed,
   onCorrupt: (movedTo: string) =>
     logger.error(
       { movedTo },

@@ -13,6 +13,8 @@ export interface Output {
   end(): Promise<void>
   /** Has `tell` called with the number of lost lines each time when writing works again. */
   onLost(tell: (lines: number) => void): void
+  /** How many lines were lost since the start, also those that are not told yet. */
+  lostLines(): number
 }
 
 /**
@@ -119,5 +121,6 @@ export const createOutput = (sink: Sink, maxBytes = MAX_BYTES): Output => {
     onLost: (tell) => {
       tellLost = tell
     },
+    lostLines: backlog.lostInAll,
   }
 }

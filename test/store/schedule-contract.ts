@@ -38,6 +38,17 @@ export const describeSchedule = (
       expect(await schedule.find([])).toEqual([])
     })
 
+    it('counts what is tracked, by class', async () => {
+      const { schedule } = await setUp(
+        ...['exp_A', 'exp_B', 'exp_C'].map((id) => trackingOf(id)),
+        trackingOf('exp_D', { origin: 'watched' }),
+      )
+      await watchAll(schedule, ['exp_A', 'exp_D'])
+      expect(await schedule.count()).toEqual({ watched: 1, idle: 2, unconfirmed: 1 })
+      await schedule.untrack(refOf('exp_B'))
+      expect(await schedule.count()).toEqual({ watched: 1, idle: 1, unconfirmed: 1 })
+    })
+
     it('tracks 1 200 exports at once', async () => {
       const { schedule } = await setUp()
       const ids = Array.from({ length: 1_200 }, (_, n) => `exp_${n}`)

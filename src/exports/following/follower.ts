@@ -165,6 +165,10 @@ export const createFollower = (options: FollowerOptions): Follower => {
       return isJustStarted(known) ? 'young' : 'followed'
     },
     settle: async (claim, { snapshot, keptUntil }) => {
+      // The look before was one interval before the due time.
+      if (isFinal(snapshot) && claim.watched) {
+        observer.detected?.(now() - claim.dueAt + claim.intervalMs)
+      }
       if (!isFinal(snapshot)) {
         await again(claim, { origin: 'pending', pending: isPending(snapshot) })
       } else if (keptUntil !== undefined) {

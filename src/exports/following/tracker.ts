@@ -99,6 +99,7 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     const { flight } = looker.look(claim.ref, turnOf(claim))
     standing[claim.callClass] += 1
     void flight.look.started.then(() => {
+      observer.pollLag?.(now() - claim.dueAt)
       standing[claim.callClass] -= 1
       alarm.set(now())
     })

@@ -11,6 +11,10 @@ import { encodeLastRetry, encodeRetry } from './sse.ts'
  */
 export type Ending = 'complete' | 'left' | 'slow' | 'rotated' | 'drained' | 'closed' | 'refused'
 
+/** Whether the gateway ended the stream before everything was told. */
+export const isCut = (ending: Ending): boolean =>
+  ending === 'slow' || ending === 'rotated' || ending === 'drained' || ending === 'closed'
+
 /**
  * How the gateway ends a stream whose client must come back. `abrupt`: without the last chunk, so
  * that every client library reconnects. `clean`: with it, for proxies that do not pass a broken

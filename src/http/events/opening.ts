@@ -7,7 +7,8 @@ import { Problem } from '../../problems.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { type AccountParts, callerOf, countedAs, type Entry } from '../entry.ts'
 import type { Bodies } from '../status/bodies.ts'
-import type { Ending } from './ending.ts'
+import type { StreamMeter } from './counted.ts'
+import { type Ending, isCut } from './ending.ts'
 import type { Frames } from './frames.ts'
 import { SOON_RETRY_MS, spread } from './sse.ts'
 import { EventStream } from './stream.ts'
@@ -20,6 +21,8 @@ export interface EventRouteOptions {
   readonly streams: Streams
   readonly bodies: Bodies
   readonly logger: Logger
+  /** Counts events and cuts. Default: nobody counts. */
+  readonly meter?: StreamMeter | undefined
 }
 
 /**
@@ -82,7 +85,7 @@ export const openStream = (
   request: FastifyRequest,
   reply: FastifyReply,
   { refs, foreign, account, frames, isDoubted }: Content,
-  { streams, logger }: Pick<EventRouteOptions, 'streams' | 'logger'>,
+  { streams, logger, meter }: Pick<EventRouteOptions, 'streams' | 'logger' | 'meter'>,
 ): EventStream => {
   const startedAt = performance.now()
   const caller = callerOf(request)
@@ -96,6 +99,7 @@ export const openStream = (
   }
   const onClose = (ending: Ending): void => {
     streams.remove(stream)
+    if (isCut(ending)) meter?.cut(ending)
     void leave()
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return

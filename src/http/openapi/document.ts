@@ -69,7 +69,8 @@ const pruneComponents = (document: Json): Json => {
   return { ...document, components: { ...components, schemas: Object.fromEntries(used) } }
 }
 
-const version = (): string => {
+/** The version of the gateway, as package.json has it. */
+export const version = (): string => {
   const manifest: unknown = JSON.parse(
     readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
   )

@@ -6,6 +6,7 @@ import type { Reader } from '../../exports/reading/reader.ts'
 import { Problem } from '../../problems.ts'
 import { countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
+import { counted } from '../events/counted.ts'
 import { goneId, isGoneId, singleFrames } from '../events/frames.ts'
 import {
   begin,
@@ -75,7 +76,7 @@ const NOTHING: ReadonlySet<ExportRef> = new Set()
  */
 export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
   const { entry, streams, bodies, logger } = options
-  const frames = singleFrames(bodies)
+  const frames = counted(singleFrames(bodies), options.meter)
   const config = { takesTicket: true, turnAway: turnAwayFrom(streams) }
 
   /** Whether a client that was told `id` last was told everything. Makes no call to lemlist. */

@@ -6,6 +6,7 @@ import { nextTurn } from '../../exports/slices.ts'
 import { Problem } from '../../problems.ts'
 import { countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
+import { counted } from '../events/counted.ts'
 import { GONE, manyFrames, manyStateId } from '../events/frames.ts'
 import {
   begin,
@@ -63,7 +64,7 @@ type Asked = Pick<Content, 'refs' | 'account'>
  */
 export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
   const { entry, streams, bodies, logger } = options
-  const frames = manyFrames(bodies)
+  const frames = counted(manyFrames(bodies), options.meter)
 
   const hasSeenTheEnd = async (
     { refs, mine, account }: Asked & { readonly mine: readonly ExportRef[] },

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { ExportRef } from '../../exports/export.ts'
+import type { Reading } from '../../exports/reading/reader.ts'
 import { type AccountParts, countedAs, type Entry } from '../entry.ts'
 import type { Streams } from '../events/streams.ts'
 import { STATUS_EXAMPLES } from '../openapi/examples.ts'
@@ -19,6 +20,8 @@ import { waitPreference } from '../status/preference.ts'
 interface StatusRouteOptions extends AnswerOptions {
   readonly entry: Pick<Entry, 'enter'>
   readonly streams: Pick<Streams, 'draining' | 'max'>
+  /** Counts where a status came from. Default: nobody counts. */
+  readonly countRead?: ((how: Reading['how']) => void) | undefined
 }
 
 const schema = {
@@ -97,6 +100,7 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
         (await (holds
           ? held(request, account, ref, wait, callerId)
           : reader.read(ref, { callerId })))
+      options.countRead?.(reading.how)
       sendStatus(request, reply, request.params, reading, options)
       return reply
     })

@@ -182,6 +182,11 @@ export const createStandInSchedule = (
         () => there.find(refs),
         () => here.find(refs),
       ),
+    count: () =>
+      either(
+        () => there.count(),
+        () => here.count(),
+      ),
     untrack: (ref, token) => {
       known.delete(keyOf(ref))
       return either(

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { Schedule, Tracking } from '../../exports/schedule.ts'
+import type { CallClass, Schedule, Tracking } from '../../exports/schedule.ts'
 import { DEFAULT_LIMITS, planOf, type ScheduleLimits } from '../tracked.ts'
 import type { Redis } from './client.ts'
 import { claimFrom, encodeRow, refFrom, trackedFrom } from './schedule-row.ts'
@@ -198,6 +198,16 @@ export const createRedisSchedule = (
         found.push(...slice.map((ref, index) => trackedFrom(ref, rows[index])))
       })
       return found
+    },
+    count: async () => {
+      const size = async (one: CallClass): Promise<number> =>
+        Number(await run(() => commands.zCard(`schedule:${account}:${one}`)))
+      const [watched, idle, unconfirmed] = await Promise.all([
+        size('watched'),
+        size('idle'),
+        size('unconfirmed'),
+      ])
+      return { watched, idle, unconfirmed }
     },
     untrack: async (ref, token) => {
       // No claim has an empty token, and the script takes an empty one for no token at all.

@@ -1,0 +1,198 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
+import type { CallClass, PerClass } from '../exports/schedule.ts'
+
+/**
+ * The metrics of one gateway. Alone knows the library. Labels hold nothing that callers choose: no ids, no
+ * paths, no names of callers. So the number of series has a bound.
+ */
+
+/** The state of an account when somebody asks for the metrics. */
+interface AccountNow {
+  readonly name: string
+  /** How many calls wait for their turn. */
+  readonly waiting: number
+  tracked(): Promise<PerClass>
+}
+
+/** The state of the gateway when somebody asks for the metrics. */
+export interface Now {
+  readonly streams: () => number
+  readonly connections: () => Promise<number>
+  readonly accounts: () => readonly AccountNow[]
+  readonly isDegraded: () => Promise<boolean>
+  /** Log lines that standard output did not take since the start. */
+  readonly lostLines: () => number
+}
+
+const SECONDS = {
+  request: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  call: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  wait: [0.005, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60],
+  lag: [0.1, 0.5, 1, 2, 5, 10, 16, 30, 60, 120, 300],
+}
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'])
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** @param version of the gateway */
+export const createMetrics = (version: string) => {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Counter({ name: `gateway_${name}`, help, labelNames, registers })
+  const histogram = <Label extends string>(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    ...labelNames: Label[]
+  ) =>
+    new Histogram({ name: `gateway_${name}`, help, labelNames, registers, buckets: [...buckets] })
+  collectDefaultMetrics({ register: registry })
+  new Gauge({
+    ...{ name: 'gateway_build_info', help: 'Versions of the gateway and of Node.', registers },
+    labelNames: ['version', 'node'],
+  }).set({ version, node: process.version }, 1)
+
+  const requests = counter('http_requests_total', 'Requests.', 'route', 'method', 'status')
+  const durations = histogram(
+    ...(['http_request_duration_seconds', 'Time until the answer was out.'] as const),
+    SECONDS.request,
+    'route',
+  )
+  const reads = counter('status_reads_total', 'Where the status of a read came from.', 'result')
+  const calls = counter(
+    ...(['upstream_requests_total', 'Calls to lemlist.'] as const),
+    ...(['account', 'operation', 'outcome'] as const),
+  )
+  const callDurations = histogram(
+    ...(['upstream_request_duration_seconds', 'Time of a call to lemlist.'] as const),
+    SECONDS.call,
+    ...(['account', 'operation'] as const),
+  )
+  const waits = histogram(
+    ...(['budget_wait_seconds', 'How long a call waited for its turn.'] as const),
+    SECONDS.wait,
+    ...(['account', 'class'] as const),
+  )
+  const lags = histogram(
+    'poll_lag_seconds',
+    'How late a look left after its due time.',
+    SECONDS.lag,
+  )
+  const delays = histogram(
+    ...(['detection_delay_seconds', 'How long a watcher waited for an end at most.'] as const),
+    SECONDS.lag,
+  )
+  const events = counter('sse_events_total', 'Events written to streams.', 'event')
+  const cuts = counter('sse_cuts_total', 'Streams that the gateway ended early.', 'reason')
+  const storeErrors = counter('store_errors_total', 'Failed operations.', 'operation')
+  const drifts = counter('upstream_drift_total', 'Undocumented answers of lemlist.', 'kind')
+  for (const result of ['hit', 'miss', 'collapsed', 'stale']) reads.inc({ result }, 0)
+  for (const event of ['status', 'problem', 'gone', 'end']) events.inc({ event }, 0)
+  for (const reason of ['slow', 'rotated', 'drained', 'closed']) cuts.inc({ reason }, 0)
+  for (const kind of ['unknown-state', 'shape', 'past-life']) drifts.inc({ kind }, 0)
+
+  /** A request looks its two series up once, and never makes an object of labels again. */
+  const served = new Map<string, { count: Counter.Internal; time: Histogram.Internal<'route'> }>()
+  const seriesOf = (route: string, method: string, status: number) => {
+    const key = `${method} ${status} ${route}`
+    let series = served.get(key)
+    if (series === undefined) {
+      const name = METHODS.has(method) ? method : 'other'
+      const count = requests.labels({ route, method: name, status: String(status) })
+      series = { count, time: durations.labels({ route }) }
+      served.set(key, series)
+    }
+    return series
+  }
+  const children = new Map<string, Counter.Internal>()
+  const child = (kind: string, value: string, make: () => Counter.Internal): Counter.Internal => {
+    const key = `${kind} ${value}`
+    const known = children.get(key) ?? make()
+    children.set(key, known)
+    return known
+  }
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    /** Reads these when somebody asks for the metrics. Called once. */
+    observe: (now: Now): void => observeNow(registers, now),
+    /** @param route the pattern of the route, which callers cannot choose */
+    request: (route: string, method: string, status: number, ms: number): void => {
+      const { count, time } = seriesOf(route, method, status)
+      count.inc()
+      time.observe(ms / 1_000)
+    },
+    statusRead: (result: string): void =>
+      child('read', result, () => reads.labels({ result })).inc(),
+    event: (event: string): void => child('event', event, () => events.labels({ event })).inc(),
+    cut: (reason: string): void => cuts.inc({ reason }),
+    storeFailed: (operation: string): void => storeErrors.inc({ operation }),
+    drift: (kind: string): void => drifts.inc({ kind }),
+    pollLag: (ms: number): void => lags.observe(Math.max(0, ms) / 1_000),
+    detected: (ms: number): void => delays.observe(Math.max(0, ms) / 1_000),
+    /** Begins the series of an account, so that the first trouble is a rise from 0. */
+    account: (account: string) => {
+      for (const operation of ['status', 'start', 'file']) {
+        for (const outcome of ['ok', 'unauthorized', 'server-error', 'timeout', 'network']) {
+          calls.inc({ account, operation, outcome }, 0)
+        }
+      }
+      return {
+        called: (operation: string, outcome: string, ms: number): void => {
+          calls.inc({ account, operation, outcome })
+          callDurations.observe({ account, operation }, ms / 1_000)
+        },
+        waited: (callClass: CallClass, ms: number): void =>
+          waits.observe({ account, class: callClass }, ms / 1_000),
+      }
+    },
+  }
+}
+
+export type AccountMetrics = ReturnType<Metrics['account']>
+
+const observeNow = (registers: Registry[], now: Now): void => {
+  const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
+    new Gauge({
+      ...{ name: `gateway_${name}`, help, registers },
+      async collect() {
+        this.set(await read())
+      },
+    })
+  gauge('sse_streams', 'Open streams.', now.streams)
+  gauge('connections', 'Open connections of callers.', now.connections)
+  gauge('store_degraded', '1 = the gateway works without its store.', async () =>
+    (await now.isDegraded()) ? 1 : 0,
+  )
+  new Gauge({
+    ...{ name: 'gateway_waiting_calls', help: 'Calls that wait for their turn.', registers },
+    labelNames: ['account'],
+    collect() {
+      this.reset()
+      for (const { name, waiting } of now.accounts()) this.set({ account: name }, waiting)
+    },
+  })
+  new Gauge({
+    ...{ name: 'gateway_tracked_exports', help: 'Exports that are followed.', registers },
+    labelNames: ['account', 'kind'],
+    async collect() {
+      const all = now.accounts()
+      const counts = await Promise.all(all.map((account) => account.tracked()))
+      this.reset()
+      for (const [index, { name }] of all.entries()) {
+        const { watched = 0, idle = 0, unconfirmed = 0 } = counts[index] ?? {}
+        this.set({ account: name, kind: 'watched' }, watched + unconfirmed)
+        this.set({ account: name, kind: 'idle' }, idle)
+      }
+    },
+  })
+  new Counter({
+    ...{ name: 'gateway_log_lines_lost_total', help: 'Lines that stdout did not take.', registers },
+    collect() {
+      this.reset()
+      this.inc(now.lostLines())
+    },
+  })
+}
