@@ -16,6 +16,7 @@ import { createStarter, type Starter } from './exports/starting/starter.ts'
 import { createArrivals } from './exports/watching/arrivals.ts'
 import { createHub } from './exports/watching/hub.ts'
 import { createOpening } from './exports/watching/opening.ts'
+import { createOverview, type Overview } from './exports/watching/overview.ts'
 import { createUpkeep } from './exports/watching/upkeep.ts'
 import { createWatch, type Watch } from './exports/watching/watch.ts'
 import { FILE_SOCKETS } from './lemlist/connection.ts'
@@ -31,6 +32,8 @@ export interface Account {
   readonly tracker: Tracker
   /** Tells everybody who watches the export on this replica. */
   readonly hear: UpdateListener
+  /** All exports that the account follows, for operators. */
+  readonly followed: Overview['followed']
   /** Called when the store has begun to use another schedule. */
   rejoin(): void
   /** Called when updates of other replicas may have been lost. */
@@ -92,6 +95,12 @@ export const createAccount = (options: AccountOptions): Account => {
   const upkeep = createUpkeep({ ...watching, results })
   const watch = createWatch({ hub, opening, attendance, arrivals, reader, isAlone })
 
+  const overview = createOverview({
+    schedule,
+    stateOf: (ref) => latest.get(ref)?.snapshot.state,
+    watchersOf: hub.watchers,
+  })
+
   // Starting and downloading.
   const starting = { upstream, idempotency, results, follower, observer, patienceMs, timeoutMs }
   const starter = createStarter(starting)
@@ -108,6 +117,7 @@ export const createAccount = (options: AccountOptions): Account => {
     if (update.kind === 'status' && (isPending(update.snapshot) || isFinal(update.snapshot))) {
       latest.set(ref, update.snapshot, from)
     }
+    overview.hear(ref, update)
     hub.dispatch(ref, update, from)
   }
   const rejoin = (): void => void upkeep.rejoin()
@@ -119,5 +129,6 @@ export const createAccount = (options: AccountOptions): Account => {
     closing.abort()
   }
   const { signal: closed } = closing
-  return { reader, watch, starter, files, tracker, hear, rejoin, renew, closed, close }
+  const { followed } = overview
+  return { reader, watch, starter, files, tracker, hear, followed, rejoin, renew, closed, close }
 }

@@ -1,6 +1,7 @@
 import { type Account, createAccount } from './account.ts'
 import type { Config, Secret } from './config/config.ts'
 import type { Store } from './exports/ports.ts'
+import type { Followed } from './exports/watching/overview.ts'
 import { createLemlist, type Lemlist } from './lemlist/client.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -19,6 +20,8 @@ export interface Accounts {
   names(): readonly string[]
   /** How many calls of each account wait for their turn. */
   waiting(): readonly { readonly name: string; readonly waiting: number }[]
+  /** All exports that are followed, those first seen last first. */
+  followed(): Promise<readonly Followed[]>
   /** Begins to look at what is due. */
   start(): void
   /** Ends the polling of all accounts: no new look at lemlist begins. */
@@ -114,6 +117,10 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
   return {
     get: (name) => open.get(name)?.account,
     names: () => names,
+    followed: async () => {
+      const lists = await Promise.all([...open.values()].map(({ account }) => account.followed()))
+      return lists.flat().sort((one, other) => other.firstSeenAt - one.firstSeenAt)
+    },
     waiting: () => [...open].map(([name, { upstream }]) => ({ name, waiting: upstream.waiting() })),
     start: () => {
       isPolling = true

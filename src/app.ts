@@ -25,6 +25,7 @@ import { ticketsRoute } from './http/routes/tickets.ts'
 import { createServer } from './http/server.ts'
 import { bodiesFor } from './http/status/bodies.ts'
 import { budgetLimits, claimMs } from './lemlist/limits.ts'
+import { createFollowedPages } from './ops/followed.ts'
 import { createOpsServer } from './ops/server.ts'
 import { readSources, type Sources } from './sources.ts'
 import { openStore } from './store/open.ts'
@@ -136,7 +137,9 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     isDegraded: async () => !(await store.healthy()),
     lostLines: options.lostLines ?? (() => 0),
   })
-  const ops = metrics && createOpsServer({ '/metrics': metrics })
+  const pages = createFollowedPages(accounts.followed)
+  const ops =
+    metrics && createOpsServer({ '/metrics': metrics, '/exports': pages.json, '/': pages.html })
 
   const letGo = async (): Promise<void> => {
     await ops?.close()

@@ -122,6 +122,8 @@ export interface Schedule {
   reschedule(claim: Pick<Claim, 'ref' | 'token' | 'firstSeenAt'>, plan: Plan): Promise<boolean>
   /** Returns one answer for each export, in their order. */
   find(refs: readonly ExportRef[]): Promise<readonly (Tracked | undefined)[]>
+  /** Returns every export that is tracked, those of other replicas included, for operators. */
+  all(): Promise<readonly Tracked[]>
   /** How many exports of each class are tracked, those of other replicas included. */
   count(): Promise<PerClass>
   /** Stops tracking the export. With a token it does so only while that claim holds. */

@@ -10,14 +10,15 @@ export interface OpsServer {
 
 interface Page {
   readonly contentType: string
-  text(): Promise<string>
+  /** @throws Problem for a query that it does not know */
+  text(query: URLSearchParams): Promise<string>
 }
 
 const PROBLEM_TYPE = 'application/problem+json'
 
 /** @param pages by their path */
 export const createOpsServer = (pages: Readonly<Record<string, Page>>): OpsServer => {
-  const answerOf = async (method: string, path: string) => {
+  const answerOf = async (method: string, path: string, query: URLSearchParams) => {
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
     if (page === undefined) throw new Problem('not-found', 'There is no such route.')
     if (method !== 'GET' && method !== 'HEAD') {
@@ -25,11 +26,11 @@ export const createOpsServer = (pages: Readonly<Record<string, Page>>): OpsServe
         allow: 'GET, HEAD',
       })
     }
-    return { status: 200, type: page.contentType, allow: undefined, text: await page.text() }
+    return { status: 200, type: page.contentType, allow: undefined, text: await page.text(query) }
   }
   const refusalOf = (error: unknown) => {
     const problem =
-      error instanceof Problem ? error : new Problem('internal', 'The metrics cannot be read.')
+      error instanceof Problem ? error : new Problem('internal', 'The page cannot be made.')
     return {
       ...{ status: problem.status, type: PROBLEM_TYPE, allow: problem.options.allow },
       text: JSON.stringify(toDocument(problem, '')),
@@ -38,8 +39,9 @@ export const createOpsServer = (pages: Readonly<Record<string, Page>>): OpsServe
   const server: Server = createServer(
     { requestTimeout: 5_000, headersTimeout: 4_000, maxHeaderSize: 16 * 1_024 },
     async ({ method = '', url = '' }, response) => {
-      const path = url.split('?', 1)[0] ?? ''
-      const answer = await answerOf(method, path).catch(refusalOf)
+      const [path = '', ...query] = url.split('?')
+      const sought = new URLSearchParams(query.join('?'))
+      const answer = await answerOf(method, path, sought).catch(refusalOf)
       response.writeHead(answer.status, {
         ...{ 'content-type': answer.type, 'cache-control': 'no-store' },
         ...(answer.allow !== undefined && { allow: answer.allow }),

@@ -196,6 +196,7 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
         return row === undefined ? undefined : told(row, watchedHere.has(key))
       })
     },
+    all: async () => [...rows].map(([key, row]) => told(row, watchedHere.has(key))),
     count: async () => ({
       watched: queues.watched.size(),
       idle: queues.idle.size(),

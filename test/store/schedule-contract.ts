@@ -38,6 +38,16 @@ export const describeSchedule = (
       expect(await schedule.find([])).toEqual([])
     })
 
+    it('tells everything that is tracked, and what is watched of it', async () => {
+      const { schedule } = await setUp(trackingOf('exp_A'), trackingOf('exp_B'))
+      await watchAll(schedule, ['exp_A'])
+      const all = await schedule.all()
+      expect([...all].sort((one, two) => (one.ref.exportId < two.ref.exportId ? -1 : 1))).toEqual([
+        { ...trackingOf('exp_A'), watched: true },
+        { ...trackingOf('exp_B'), watched: false },
+      ])
+    })
+
     it('counts what is tracked, by class', async () => {
       const { schedule } = await setUp(
         ...['exp_A', 'exp_B', 'exp_C'].map((id) => trackingOf(id)),

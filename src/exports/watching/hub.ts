@@ -47,6 +47,8 @@ export interface Hub {
   /** Tells all who watch the export here. Drops an older status, and a status after the end. */
   dispatch(ref: ExportRef, update: Update, from: ObservedOn): void
   isWatched(ref: ExportRef): boolean
+  /** How many watch the export here. */
+  watchers(ref: ExportRef): number
   topic(ref: ExportRef): Topic | undefined
   /** Returns the topics of the exports that are not over. */
   open(): Topic[]
@@ -148,6 +150,7 @@ export const createHub = (now: () => number = Date.now): Hub => {
       if (update.kind === 'status') confirm(one, update.snapshot)
     },
     isWatched: (ref) => watched.has(keyOf(ref)),
+    watchers: (ref) => watched.get(keyOf(ref))?.subscribers.size ?? 0,
     topic: (ref) => watched.get(keyOf(ref))?.topic,
     open: () => [...watched.values()].map(({ topic }) => topic).filter((topic) => !isOver(topic)),
   }

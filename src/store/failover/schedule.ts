@@ -182,6 +182,11 @@ export const createStandInSchedule = (
         () => there.find(refs),
         () => here.find(refs),
       ),
+    all: () =>
+      either(
+        () => there.all(),
+        () => here.all(),
+      ),
     count: () =>
       either(
         () => there.count(),

@@ -35,6 +35,14 @@ export const claimFrom = (pair: unknown): Claim[] => {
   return [{ ...tracking, token: fields.token, watched, callClass: classOf(tracking, watched) }]
 }
 
+/** Reads a row of the hash of all rows. Its queue says whether the export is watched. */
+export const listedFrom = (key: string, text: string): Tracked | undefined => {
+  const ref = refFrom(key)
+  const fields = fieldsOf(text)
+  const tracking = ref && trackingFrom(ref, fields)
+  return tracking && { ...tracking, watched: fields.queue !== 'idle' }
+}
+
 const KEY = /^([^/]{1,64})\/(cam_[A-Za-z0-9]{1,64})\/([a-z]{3}_[A-Za-z0-9]{1,64})$/
 
 /** Returns the export that `keyOf` has made this key for, or undefined for any other text. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { CallClass, Schedule, Tracking } from '../../exports/schedule.ts'
+import type { CallClass, Schedule, Tracked, Tracking } from '../../exports/schedule.ts'
 import { DEFAULT_LIMITS, planOf, type ScheduleLimits } from '../tracked.ts'
 import type { Redis } from './client.ts'
-import { claimFrom, encodeRow, refFrom, trackedFrom } from './schedule-row.ts'
+import { claimFrom, encodeRow, listedFrom, refFrom, trackedFrom } from './schedule-row.ts'
 
 export interface RedisScheduleOptions {
   /** The account whose exports the schedule holds. Its name is part of every key. */
@@ -198,6 +198,23 @@ export const createRedisSchedule = (
         found.push(...slice.map((ref, index) => trackedFrom(ref, rows[index])))
       })
       return found
+    },
+    all: async () => {
+      const found = new Map<string, Tracked>()
+      let cursor = '0'
+      do {
+        const from = cursor
+        // Without a type mapping the client answers with texts.
+        const page = (await run(() =>
+          commands.hScan(`schedule:${account}:rows`, from, { COUNT: SLICE }),
+        )) as { cursor: string; entries: { field: string; value: string }[] }
+        for (const { field, value } of page.entries) {
+          const row = listedFrom(field, value)
+          if (row !== undefined) found.set(field, row)
+        }
+        cursor = page.cursor
+      } while (cursor !== '0')
+      return [...found.values()]
     },
     count: async () => {
       const size = async (one: CallClass): Promise<number> =>
