@@ -12,6 +12,7 @@ import { createGate } from './exports/reading/gate.ts'
 import { createLatest } from './exports/reading/latest.ts'
 import { createLooker } from './exports/reading/looker.ts'
 import { createReader, type Reader } from './exports/reading/reader.ts'
+import type { Claim } from './exports/schedule.ts'
 import { createStarter, type Starter } from './exports/starting/starter.ts'
 import { createArrivals } from './exports/watching/arrivals.ts'
 import { createHub } from './exports/watching/hub.ts'
@@ -22,6 +23,7 @@ import { createWatch, type Watch } from './exports/watching/watch.ts'
 import { FILE_SOCKETS } from './lemlist/connection.ts'
 import { fileBases } from './lemlist/file.ts'
 import { budgetLimits, patienceOf, pollPlaces, pollStandMs } from './lemlist/limits.ts'
+import type { Spans } from './telemetry/spans.ts'
 
 /** The parts of the gateway that serve the exports of one lemlist account. */
 export interface Account {
@@ -51,11 +53,12 @@ interface AccountOptions {
   readonly config: Config
   readonly store: Store
   readonly observer: Observer
+  readonly spans?: Spans | undefined
 }
 
 /** Builds the domain of one lemlist account. Each object uses only objects built above it. */
 export const createAccount = (options: AccountOptions): Account => {
-  const { name, upstream, config, store, observer } = options
+  const { name, upstream, config, store, observer, spans } = options
   const { results, updates, budget, idempotency } = store
   const schedule = store.schedule(name)
   const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
@@ -86,6 +89,7 @@ export const createAccount = (options: AccountOptions): Account => {
     places: pollPlaces(lemlist.calls),
     standMs: pollStandMs(timeoutMs),
     longestTurnMs: intervals.maxIntervalMs,
+    inSpan: spans && pollsOf(spans),
   })
 
   // Watching: tells everybody who watches an export what changes.
@@ -132,3 +136,18 @@ export const createAccount = (options: AccountOptions): Account => {
   const { followed } = overview
   return { reader, watch, starter, files, tracker, hear, followed, rejoin, renew, closed, close }
 }
+
+/** Each poll is a trace of its own, whatever request made the export known. */
+const pollsOf =
+  (spans: Spans) =>
+  async ({ ref, callClass }: Claim, poll: () => Promise<void>): Promise<void> => {
+    const span = spans.poll({
+      ...{ 'gateway.account': ref.account, 'gateway.class': callClass },
+      ...{ 'lemlist.campaign': ref.campaignId, 'lemlist.export': ref.exportId },
+    })
+    try {
+      await span.within(poll)
+    } finally {
+      span.end({})
+    }
+  }

@@ -6,6 +6,7 @@ import { createLemlist, type Lemlist } from './lemlist/client.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { observerOf } from './telemetry/observer.ts'
+import type { Spans } from './telemetry/spans.ts'
 
 /** The lemlist key of each account, by the name of the account. */
 export type LemlistKeys = ReadonlyMap<string, Secret>
@@ -49,6 +50,7 @@ interface AccountsOptions {
   readonly store: Store
   readonly logger: Logger
   readonly metrics?: Metrics | undefined
+  readonly spans?: Spans | undefined
 }
 
 interface Open {
@@ -58,7 +60,7 @@ interface Open {
 
 /** Builds an account for each key, and tells it what the store hears about its exports. */
 export const createAccounts = (options: AccountsOptions): Accounts => {
-  const { config, store, logger, metrics } = options
+  const { config, store, logger, metrics, spans } = options
   let { keys } = options
   let names: readonly string[] = []
   let isPolling = false
@@ -73,6 +75,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
       apiKey: () => keys.get(name)?.reveal() ?? '',
       budget: store.budget,
       meter: metrics?.account(name),
+      beginCall:
+        spans && ((operation) => spans.call(`lemlist ${operation}`, { 'gateway.account': name })),
       onOddShape: () => observer.drift('shape'),
       ...{ baseUrl: lemlist.baseUrl, timeoutMs: lemlist.timeoutMs, fileTtlMs },
       proxy: lemlist.proxy && {
@@ -80,7 +84,7 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
         authorization: lemlist.proxy.authorization?.reveal(),
       },
     })
-    return { upstream, account: createAccount({ name, upstream, config, store, observer }) }
+    return { upstream, account: createAccount({ name, upstream, config, store, observer, spans }) }
   }
 
   const take = (next: LemlistKeys): void => {

@@ -32,6 +32,7 @@ import { openStore } from './store/open.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { storeObserverOf } from './telemetry/observer.ts'
+import type { Spans } from './telemetry/spans.ts'
 
 export interface App {
   readonly server: FastifyInstance
@@ -64,6 +65,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const { lemlist, poll: intervals, sse } = config
   const sources = readSources(config)
   const metrics = config.opsPort === undefined ? undefined : await loadMetrics()
+  const spans = await loadTraces(config.traces, logger)
 
   // The store, and the accounts with their clients of lemlist and the domain objects that use both.
   const store = await openStore(config.storeUrl.reveal(), {
@@ -75,7 +77,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     scheduleLimits: { longestAheadMs: longestAheadMs(intervals) },
     ...storeObserverOf(logger, metrics),
   })
-  const accounts = createAccounts({ keys: sources.keys, config, store, logger, metrics })
+  const accounts = createAccounts({ keys: sources.keys, config, store, logger, metrics, spans })
   const { auth, jwt, callerRateLimit } = config.access
   const access = createAccess({
     ...{ auth, jwt, file: sources.access, ticketSecret: sources.ticketSecret },
@@ -103,6 +105,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     draining: stopping,
     corsOrigins,
     countRequest: metrics?.request,
+    spans,
   })
   limitConnections(server.server, mostConnections(sse.maxStreams), logger)
   authenticateCallers(server, {
@@ -143,6 +146,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
 
   const letGo = async (): Promise<void> => {
     await ops?.close()
+    await spans?.close()
     await accounts.close()
     await store.close()
   }
@@ -178,4 +182,16 @@ export const createApp = async (options: AppOptions): Promise<App> => {
 const loadMetrics = async (): Promise<Metrics> => {
   const { createMetrics } = await import('./telemetry/metrics.ts')
   return createMetrics(version())
+}
+
+const loadTraces = async (traces: Config['traces'], logger: Logger): Promise<Spans | undefined> => {
+  if (traces === undefined) return undefined
+  const { createTraces } = await import('./telemetry/traces.ts')
+  const headers = Object.entries(traces.headers).map(([name, value]) => [name, value.reveal()])
+  return createTraces({
+    ...traces,
+    headers: Object.fromEntries(headers),
+    version: version(),
+    onTrouble: (error) => logger.warn({ err: error }, 'traces could not be sent'),
+  })
 }

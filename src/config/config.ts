@@ -61,6 +61,15 @@ export interface Config {
   readonly publicUrl: URL | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
+  /** Undefined when nobody wants traces. */
+  readonly traces:
+    | {
+        readonly endpoint: string
+        readonly headers: Readonly<Record<string, Secret>>
+        readonly serviceName: string
+        readonly ratio: number
+      }
+    | undefined
   readonly docs: boolean
   readonly logLevel: Values['LOG_LEVEL']
 }
@@ -157,9 +166,22 @@ export const loadConfig = (env: Environment, inspectAccessFile?: InspectAccessFi
     publicUrl: values.PUBLIC_URL,
     drainDelayMs: values.DRAIN_DELAY_MS,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
+    traces: tracesFrom(values),
     docs: values.DOCS,
     logLevel: values.LOG_LEVEL,
   })
+}
+
+const tracesFrom = (values: Values): Config['traces'] => {
+  const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT
+  if (endpoint === undefined) return undefined
+  const headers = Object.entries(values.OTEL_EXPORTER_OTLP_HEADERS ?? {})
+  return {
+    endpoint,
+    headers: Object.fromEntries(headers.map(([name, value]) => [name, new Secret(value)])),
+    serviceName: values.OTEL_SERVICE_NAME,
+    ratio: values.OTEL_TRACES_SAMPLER_ARG,
+  }
 }
 
 /** @param hasAccounts whether the access file names accounts; undefined when it is faulty */

@@ -11,6 +11,7 @@ import {
   publicUrl,
   whole,
 } from './forms.ts'
+import { TRACE_VARIABLES } from './trace-variables.ts'
 
 /**
  * Every variable that the gateway reads, with its check, its default and its meaning. The table in
@@ -111,6 +112,7 @@ export const VARIABLES = {
     about: 'The prefix of every key in Redis, so that several deployments can share one Redis.',
   },
   ...ACCESS_VARIABLES,
+  ...TRACE_VARIABLES,
   POLL_FIRST_MS: {
     schema: duration(10),
     default: '1000',

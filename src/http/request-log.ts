@@ -59,6 +59,7 @@ export const logAtEnd = (
     if (!logger.isLevelEnabled(level)) return
     const line = accessLine({
       requestId: request.id,
+      traceId: request.span?.traceId,
       caller: caller?.name,
       account,
       method: request.method,

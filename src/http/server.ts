@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from '../telemetry/log.ts'
+import type { Spans } from '../telemetry/spans.ts'
 import { clientErrorHandler } from './client-error.ts'
 import { frameworkErrorHandler, handleErrors } from './error-handler.ts'
 import { handleInTurn } from './in-turn.ts'
@@ -10,11 +11,14 @@ import { requestIdOf } from './request-id.ts'
 import { type CountRequest, logRequests } from './request-log.ts'
 import { noteMethods } from './route-methods.ts'
 import { cutStuckReaders } from './stuck-readers.ts'
+import { traceRequests } from './trace-requests.ts'
 
 export interface ServerOptions extends GuardOptions {
   readonly logger: Logger
   /** Counts each request. Default: nobody counts. */
   readonly countRequest?: CountRequest | undefined
+  /** Makes each request a span. Default: nobody wants traces. */
+  readonly spans?: Spans | undefined
   /** The origins of pages that may call: `CORS_ORIGINS`. Default: none. */
   readonly corsOrigins?: readonly string[]
 }
@@ -59,6 +63,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   cutStuckReaders(app.server)
   handleInTurn(app)
+  traceRequests(app, options.spans)
   logRequests(app, logger, options.countRequest)
   guardRequests(app, options)
   const methodsOf = noteMethods(app)

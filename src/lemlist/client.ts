@@ -20,6 +20,12 @@ export interface LemlistOptions extends ConnectionOptions {
   readonly onOddShape?: () => void
   /** Counts the calls and their waits. Default: nobody counts. */
   readonly meter?: Meter | undefined
+  /** Begins the span of a call. Default: nobody wants traces. */
+  readonly beginCall?: ((operation: string) => CallSpan) | undefined
+}
+
+interface CallSpan {
+  end(attributes: Readonly<Record<string, string | number>>, failure?: string): void
 }
 
 /** What is counted of the calls of an account. Times are milliseconds. */
@@ -82,9 +88,14 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
     make: () => Promise<T>,
     statusOf: (answer: T) => number,
   ): Promise<T> => {
-    if (meter === undefined) return make()
+    if (meter === undefined && options.beginCall === undefined) return make()
+    const span = options.beginCall?.(operation)
     const since = performance.now()
-    const tell = (outcome: Outcome) => meter.called(operation, outcome, performance.now() - since)
+    const tell = (outcome: Outcome): void => {
+      meter?.called(operation, outcome, performance.now() - since)
+      const failure = outcome === 'ok' || outcome === 'not-found' ? undefined : outcome
+      span?.end({ 'gateway.outcome': outcome }, failure)
+    }
     try {
       const answer = await make()
       tell(outcomeOfStatus(statusOf(answer)))

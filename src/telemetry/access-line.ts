@@ -4,6 +4,8 @@ import { type DescribedError, describeError } from './described.ts'
 /** What the gateway knows about a request after its end. */
 export interface FinishedRequest {
   readonly requestId: string
+  /** The trace that the request belongs to. Undefined without traces. */
+  readonly traceId: string | undefined
   /** The name of the caller. Undefined when he has not proved who he is. */
   readonly caller: string | undefined
   /** The account that the request uses, if it is one of the caller's. */
@@ -26,10 +28,12 @@ const CACHE_NAME = 'lemlist-gateway; '
 
 /** Returns the fields of the log line of a request. Each request has exactly one line. */
 export const accessLine = (request: FinishedRequest) => {
-  const { requestId, method, route, status, aborted, durationMs, cacheStatus, problem } = request
+  const { requestId, traceId, method, route, status, aborted, durationMs, cacheStatus, problem } =
+    request
   const { caller = 'anonymous', account } = request
   return {
     requestId,
+    traceId,
     method,
     route,
     status,

@@ -12,7 +12,15 @@ const project = fileURLToPath(new URL('../../', import.meta.url))
 const read = (file: string) => readFile(join(project, file), 'utf8')
 
 const REQUEST = {
-  ...{ requestId: 'r', caller: 'crm', account: 'default', method: 'GET', route: '/', status: 200 },
+  ...{
+    requestId: 'r',
+    traceId: 't',
+    caller: 'crm',
+    account: 'default',
+    method: 'GET',
+    route: '/',
+    status: 200,
+  },
   ...{ aborted: false, durationMs: 1, cacheStatus: undefined, problem: undefined },
 }
 

@@ -56,6 +56,8 @@ interface TrackerOptions {
    * after failed looks.
    */
   readonly longestTurnMs: number
+  /** Runs a poll as the beginning of a trace. Default: it just runs. */
+  readonly inSpan?: ((claim: Claim, poll: () => Promise<void>) => Promise<void>) | undefined
   readonly now?: () => number
 }
 
@@ -71,6 +73,7 @@ const TURNED_AWAY_REST_MS = 100
 /** Uses one timer for all exports. It rests until the next is due, or until the line has room. */
 export const createTracker = (options: TrackerOptions): Tracker => {
   const { schedule, looker, follower, alarm, observer, places, now = Date.now } = options
+  const { inSpan = (_claim, run) => run() } = options
   const standing: Record<CallClass, number> = { watched: 0, idle: 0, unconfirmed: 0 }
   let running = false
   /** Monotonic milliseconds. The tracker claims nothing before. */
@@ -128,7 +131,9 @@ export const createTracker = (options: TrackerOptions): Tracker => {
     const pausedMs = await options.pausedMs()
     if (pausedMs > 0) return pausedMs
     const { claims, nextDueAt } = await schedule.claim(now(), room)
-    for (const claim of claims) poll(claim).catch((error) => observer.failed('poll', error))
+    for (const claim of claims) {
+      inSpan(claim, () => poll(claim)).catch((error) => observer.failed('poll', error))
+    }
     return (nextDueAt ?? Number.POSITIVE_INFINITY) - now()
   }
 

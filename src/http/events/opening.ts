@@ -107,7 +107,8 @@ export const openStream = (
     const { url } = request.routeOptions
     logger.info(
       {
-        ...{ requestId: request.id, route: url, ending, durationMs },
+        ...{ requestId: request.id, traceId: request.span?.traceId, route: url },
+        ...{ ending, durationMs },
         ...{ caller: caller.name, account: request.account },
       },
       'stream',
@@ -162,6 +163,8 @@ export const tellForeign = (
 /** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {
   reply.hijack()
+  // A stream may be open for hours. Its span is about the opening.
+  reply.request.span?.end({ 'http.response.status_code': 200 })
   stream.begin()
 }
 
