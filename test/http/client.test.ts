@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { downloadUrl, getStatus, startExport, watchExport } from '../../src/client/client.js'
 import { sharedGateway, startGateway } from '../helpers/gateway.ts'
 import { IN_HASTE } from '../helpers/live-page.ts'
+import { ask, rawRequest } from '../helpers/wire.ts'
 
 const files = [
   ['/client.js', 'text/javascript; charset=utf-8'],
@@ -31,10 +32,28 @@ describe.each(files)('%s', (path, type) => {
   it('is revalidated each time, and sent again only when it has changed', async () => {
     const { headers } = await get()
     const etag = headers.get('etag') ?? ''
-    expect(etag).toMatch(/^"[\w-]{22}"$/)
+    expect(etag).toMatch(/^"[\w-]{22}-gzip"$/)
     expect(headers.get('cache-control')).toBe('no-cache')
     const again = await get({ headers: { 'if-none-match': `"other", W/${etag}` } })
     expect([again.status, await again.text(), again.headers.get('etag')]).toEqual([304, '', etag])
+  })
+
+  // Regression: it was served in 19 KB, whatever the client took.
+  it('is compressed to whoever takes that, and plain to others', async () => {
+    const under = async (accepted: string) => {
+      const answer = await ask(
+        gateway().url,
+        rawRequest(path, { headers: ['Host: 127.0.0.1', `Accept-Encoding: ${accepted}`] }),
+      )
+      return [answer?.headers.get('content-encoding'), answer?.headers.get('vary')]
+    }
+    expect(await under('br;q=1.0, gzip;q=0.8')).toEqual(['gzip', 'Accept-Encoding'])
+    for (const accepted of ['identity', 'gzip;q=0', 'x-gzip-like']) {
+      expect(await under(accepted), accepted).toEqual([null, 'Accept-Encoding'])
+    }
+    const size = Number((await get({ method: 'HEAD' })).headers.get('content-length'))
+    expect(size).toBeGreaterThan(1_000)
+    expect(size).toBeLessThan(8_000)
   })
 
   it('answers HEAD without its body, and POST with 405', async () => {

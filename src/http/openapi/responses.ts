@@ -38,6 +38,15 @@ export const STATIC_HEADERS: HeaderDocs = {
   ),
 }
 
+export const VARY_ENCODING: HeaderDocs = {
+  Vary: text('The file has a compressed form.', 'Accept-Encoding'),
+}
+
+export const COMPRESSED_HEADERS: HeaderDocs = {
+  ...VARY_ENCODING,
+  'Content-Encoding': text('`gzip` for a client that takes it.', 'gzip'),
+}
+
 export const RETRY_AFTER: HeaderDocs = {
   'Retry-After': integer('Seconds after which the next try makes sense.', 5),
 }

@@ -2,12 +2,14 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import { z } from 'zod'
 import {
   COMMON_PROBLEMS,
+  COMPRESSED_HEADERS,
   nothing,
   problemResponses,
   REQUEST_ID,
   STATIC_HEADERS,
+  VARY_ENCODING,
 } from '../openapi/responses.ts'
-import { sendStatic, staticFile } from '../static-file.ts'
+import { compressed, sendStatic, staticFile } from '../static-file.ts'
 
 const FILES = [
   {
@@ -28,21 +30,22 @@ const FILES = [
   },
 ] as const
 
-/** Serves the typed client, byte for byte as it is in the source. */
+/** Serves the typed client as it is in the source, compressed to whoever takes that. */
 export const clientRoutes = (app: FastifyInstance) => {
   for (const { url, type, ...about } of FILES) {
-    const file = staticFile(new URL(`../../client${url}`, import.meta.url), type)
+    const file = compressed(staticFile(new URL(`../../client${url}`, import.meta.url), type))
     const schema: FastifySchema = {
       ...about,
       tags: ['client'],
       response: {
         200: {
           description: 'The file.',
-          headers: { ...STATIC_HEADERS, ...REQUEST_ID },
+          headers: { ...STATIC_HEADERS, ...COMPRESSED_HEADERS, ...REQUEST_ID },
           content: { [type]: { schema: z.string() } },
         },
         304: nothing('The file has not changed since the `ETag` in `If-None-Match`.', {
           ...STATIC_HEADERS,
+          ...VARY_ENCODING,
           ...REQUEST_ID,
         }),
         ...problemResponses(...COMMON_PROBLEMS),

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isPending } from '../../exports/export.ts'
 import { type PollIntervals, watchedIntervalMs } from '../../exports/following/poll-policy.ts'
 import type { Reading } from '../../exports/reading/reader.ts'
+import { varyBy } from '../negotiation.ts'
 import type { ExportParams } from '../openapi/schemas.ts'
 import type { Bodies } from './bodies.ts'
 import { matchesETag } from './conditional.ts'
@@ -52,8 +53,7 @@ export const sendStatus = (
           `private, max-age=${age + Math.min(LONGEST_FRESH_S, secondsLeft)}`,
     )
   if (keptUntil !== undefined && varies()) {
-    const before = reply.getHeader('vary')
-    reply.header('vary', before === undefined ? VARY : `${String(before)}, ${VARY}`)
+    varyBy(reply, VARY)
   }
   if (isPending(snapshot)) {
     const intervalMs = watchedIntervalMs(now - reading.firstSeenAt, intervals)

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 
 const source = readFileSync(new URL('../../../src/client/client.js', import.meta.url), 'utf8')
 
-it('the client is under 6 KB minified', () => {
+it('the client is under 6 KiB minified', () => {
   const { code, errors } = minifySync('client.js', source, { module: true })
   expect(errors).toEqual([])
   expect(code).toContain('watchExports')
