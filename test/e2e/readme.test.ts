@@ -22,8 +22,8 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   // not here to run `text`.
   'docs/access.md': ['console', 'sh', 'json', 'js', 'python', 'html', 'text', 'mermaid'],
   // documented-proxies.test.ts runs `caddy`, `apache` and `vcl`, http-proxy-middleware.test.ts `js`,
-  // below-a-path.test.ts `nginx`, and rights.test.ts `text`.
-  'docs/operations.md': ['caddy', 'apache', 'vcl', 'js', 'nginx', 'text'],
+  // below-a-path.test.ts `nginx`, rights.test.ts `text`, and followed.test.ts compares `json`.
+  'docs/operations.md': ['caddy', 'apache', 'vcl', 'js', 'nginx', 'text', 'json'],
 }
 /** These are all documents for people, except the changelog. */
 const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: project })]

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { isState, openEvents } from '../helpers/event-connection.ts'
 import { eventsPath, startGateway, statusPath } from '../helpers/gateway.ts'
+import { fencesIn } from '../helpers/markdown.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
 
 /** What an operator asks most: what is followed now, and why nothing comes. */
@@ -13,7 +15,7 @@ const start = async (store = 'memory:') => {
   const ops = `http://127.0.0.1:${gateway.app.opsPort()}`
   const ask = async (query = '') => {
     const answer = await fetch(`${ops}/exports${query}`)
-    const body: { total: number; exports: unknown[] } = JSON.parse(await answer.text())
+    const body: { total: number; exports: object[] } = JSON.parse(await answer.text())
     return { status: answer.status, body }
   }
   return { ...gateway, ops, ask }
@@ -45,6 +47,19 @@ describe('the exports that are followed', () => {
         ...{ watchersHere: 1, lastTrouble: 'upstream-unavailable' },
       },
     ])
+  })
+
+  it('have the fields that docs/operations.md shows', async () => {
+    const { url, lemlist, ask } = await start()
+    await fetch(url + statusPath(lemlist.add({ outcome: 'never' })))
+    const document = new URL('../../docs/operations.md', import.meta.url)
+    const [fence] = fencesIn(readFileSync(document, 'utf8')).filter(
+      ({ language }) => language === 'json',
+    )
+    const { exports: shown, ...rest } = JSON.parse(fence?.text ?? '{}')
+    const { exports: told, ...others } = (await ask()).body
+    expect(Object.keys(shown[0])).toEqual(Object.keys(told[0] ?? {}))
+    expect(Object.keys(rest)).toEqual(Object.keys(others))
   })
 
   it('can be sought by account and state, and by nothing else', async () => {
