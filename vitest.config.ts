@@ -9,13 +9,15 @@ const TIMED = [
   'test/e2e/{budget,poll-budget,shared-poll,quick-export,slow-consumer,drain,download}.test.ts',
   'test/e2e/{follow-to-the-end,idempotency-restart,slow-senders}.test.ts',
   'test/e2e/{fan-out-memory,nginx,haproxy,redis-*,fleet-*}.test.ts',
+  'test/store/failover/{failover,spare}.test.ts',
 ]
 
 /** The files that take longest. They begin first, so that no worker waits for them at the end. */
 const LONGEST = new Set([
   ...['failover', 'page-list', 'page-life', 'dockerfile', 'sandbox'],
   ...['slow-consumer', 'poll-budget', 'nginx', 'haproxy', 'drain'],
-  ...['clients', 'process', 'log-output', 'below-a-path', 'swagger-access', 'health-check'],
+  ...['page-desk', 'page-sign-in', 'process', 'log-output', 'page-life', 'swagger-access'],
+  ...['clients', 'documented-proxies', 'malformed-flood', 'fairness', 'health-check'],
   ...['fleet-pace', 'fleet-rolling', 'fleet-away', 'fleet-lost-count', 'fleet-life'],
   ...['redis-gone', 'redis-refuses', 'redis-budget'],
 ])
@@ -58,6 +60,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/{unit,store,http,openapi}/**/*.test.ts'],
+          exclude: TIMED,
           isolate: false,
           maxWorkers: 5,
           sequence: { groupOrder: 0 },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Scenario, simulate } from '../../../helpers/simulation/simulation.ts'
+import { type Scenario, simulate } from '../helpers/simulation/simulation.ts'
 
 const MINUTE_MS = 60_000
 const BASE = { storeUrl: 'memory:', seed: 11 } satisfies Partial<Scenario>
