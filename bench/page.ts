@@ -48,6 +48,28 @@ const firstCardMs = async (page: Page, address: string): Promise<number> => {
   return page.evaluate<number>('globalThis.firstMs')
 }
 
+/** What the page costs while it is open, for `RUN_MS`. */
+const sample = async (page: Page) => {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  await page.evaluate('globalThis.shifts = 0')
+  const textsOf = () =>
+    page.evaluate<string[]>(
+      "[...document.querySelectorAll('.items')].map((one) => one.textContent)",
+    )
+  const [before, textsBefore] = [await cpuOf(session), await textsOf()]
+  await delay(RUN_MS)
+  const [after, textsAfter] = [await cpuOf(session), await textsOf()]
+  const share = (from: number, to: number): string =>
+    `${(((to - from) * 100_000) / RUN_MS).toFixed(1)} %`
+  return {
+    changed: textsAfter.filter((text, index) => text !== textsBefore[index]).length,
+    main: share(before.main, after.main),
+    process: share(before.process, after.process),
+    shifts: await page.evaluate<number>('globalThis.shifts'),
+  }
+}
+
 export const measurePage = async (): Promise<void> => {
   const executablePath = chromiumPath()
   if (executablePath === undefined)
@@ -59,42 +81,29 @@ export const measurePage = async (): Promise<void> => {
     ...{ LEMLIST_RATE_LIMIT: '1000000', LOG_LEVEL: 'warn', ...EACH_SECOND },
   })
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
-  const context = await browser.newContext({ viewport: SIZE })
-  await context.addInitScript(WATCH)
-  const page = await context.newPage()
-
-  // In lemlist's first step no progress is shown.
-  const running = { durationMs: 3_600_000, startedBeforeMs: 900_000, total: 100_000 }
-  const refs = Array.from({ length: CARDS }, () => lemlist.add(running))
-  const loads: number[] = []
-  while (loads.length < LOADS)
-    loads.push(await firstCardMs(page, linkTo(server.url, refs.slice(0, 1))))
-  const crowd = await firstCardMs(page, linkTo(server.url, refs))
-
-  await delay(SETTLE_MS)
-  const session = await context.newCDPSession(page)
-  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
-  await page.evaluate('globalThis.shifts = 0')
-  const textsOf = () =>
-    page.evaluate<string[]>(
-      "[...document.querySelectorAll('.items')].map((one) => one.textContent)",
-    )
-  const [before, textsBefore] = [await cpuOf(session), await textsOf()]
-  await delay(RUN_MS)
-  const [after, textsAfter] = [await cpuOf(session), await textsOf()]
-  const shifts = await page.evaluate<number>('globalThis.shifts')
-  await browser.close()
-  await server.end()
-  await lemlist.close()
-
-  const share = (from: number, to: number): string =>
-    `${(((to - from) * 100_000) / RUN_MS).toFixed(1)} %`
-  const changed = textsAfter.filter((text, index) => text !== textsBefore[index]).length
-  print(`The live page, ${SIZE.width} x ${SIZE.height}:`)
-  print(`  first card with a status: ${median(loads).toFixed(0)} ms, median of ${LOADS} loads`)
-  print(`  the same with ${CARDS} exports: ${crowd.toFixed(0)} ms`)
-  print(`  ${changed} of ${CARDS} cards changed, each about once a second:`)
-  print(`    ${share(before.main, after.main)} of a core on the tab's main thread`)
-  print(`    ${share(before.process, after.process)} of a core in the tab's whole process`)
-  print(`    layout shift: ${shifts}`)
+  try {
+    const context = await browser.newContext({ viewport: SIZE })
+    await context.addInitScript(WATCH)
+    const page = await context.newPage()
+    // In lemlist's first step no progress is shown.
+    const running = { durationMs: 3_600_000, startedBeforeMs: 900_000, total: 100_000 }
+    const refs = Array.from({ length: CARDS }, () => lemlist.add(running))
+    const one = linkTo(server.url, refs.slice(0, 1))
+    const loads: number[] = []
+    while (loads.length < LOADS) loads.push(await firstCardMs(page, one))
+    const crowd = await firstCardMs(page, linkTo(server.url, refs))
+    await delay(SETTLE_MS)
+    const { changed, main, process, shifts } = await sample(page)
+    print(`The live page, ${SIZE.width} x ${SIZE.height}:`)
+    print(`  first card with a status: ${median(loads).toFixed(0)} ms, median of ${LOADS} loads`)
+    print(`  the same with ${CARDS} exports: ${crowd.toFixed(0)} ms`)
+    print(`  ${changed} of ${CARDS} cards changed, each about once a second:`)
+    print(`    ${main} of a core on the tab's main thread`)
+    print(`    ${process} of a core in the tab's whole process`)
+    print(`    layout shift: ${shifts}`)
+  } finally {
+    await browser.close()
+    await server.end()
+    await lemlist.close()
+  }
 }
