@@ -25,7 +25,7 @@ const startProject = async () => {
   const gateway = await startGateway(IN_HASTE)
   gateway.lemlist.add({ ...REF, outcome: 'never', durationMs: 600_000 })
   const folder = tempDirectory()
-  const app = readFileSync(join(import.meta.dirname, 'react-app.js'), 'utf8')
+  const app = readFileSync(join(project, 'test/browser/react-app.js'), 'utf8')
   writeFileSync(join(folder, 'app.js'), app.replace('../../examples/', './'))
   copyFileSync(join(project, 'examples/react-hook.js'), join(folder, 'react-hook.js'))
   const client = await (await fetch(`${gateway.url}/client.js`)).text()
