@@ -37,13 +37,13 @@ const patient = {
   testTimeout: 90_000,
   hookTimeout: 60_000,
 }
-/** A shared machine may stall for seconds, which fails what measures time. `.ci/run` names each second try. */
-const secondTry = { retry: ci ? 1 : 0 }
-
 export default defineConfig({
   test: {
     reporters: ci ? ['default', 'json'] : ['default'],
     outputFile: { json: 'coverage/test-report.json' },
+    // A shared machine may stall for seconds, and thousands of tests use real sockets and processes.
+    // `.ci/run` names each test that needed its second try.
+    retry: ci ? 1 : 0,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     sequence: { sequencer: LongestFirst },
@@ -86,7 +86,6 @@ export default defineConfig({
           name: 'timed',
           include: TIMED,
           ...patient,
-          ...secondTry,
           // What measures memory measures a process of its own.
           isolate: false,
           maxWorkers: 4,
@@ -100,7 +99,6 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts'],
           ...patient,
-          ...secondTry,
           testTimeout: 180_000,
           maxWorkers: 4,
           sequence: { groupOrder: 3 },
