@@ -73,7 +73,10 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
 
   const probe = (): void => {
     comeBack().catch((error) => {
+      // What looked like an outage needs the operator. He must not wait for the next reminder.
+      const isNews = needsOperator(error) && !needsOperator(reason)
       reason = error
+      if (isNews && !closed) storeFailed('redis', error)
       if (!closed) probing = setTimeout(probe, probeMs)
     })
   }
@@ -154,10 +157,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     },
     isAway: () => !up || performance.now() - backAt < REUNION_MS,
     healthy: async () => up && primary.updates.fault() === undefined,
-    isMisconfigured: () => {
-      const cure = cureOf(up ? primary.updates.fault() : reason)
-      return cure === 'setting' || cure === 'rights'
-    },
+    isMisconfigured: () => needsOperator(up ? primary.updates.fault() : reason),
     close: async () => {
       closed = true
       clearTimeout(probing)
@@ -169,6 +169,10 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
 }
 
 const cureOf = (error: unknown) => (error instanceof RedisFault ? error.cure : 'wait')
+
+/** Whether the fault stays until somebody changes a setting or a right. */
+const needsOperator = (error: unknown): boolean =>
+  cureOf(error) === 'setting' || cureOf(error) === 'rights'
 
 const misconfigured = (error: unknown): StoreMisconfigured =>
   new StoreMisconfigured(error instanceof RedisFault ? error.message : 'STORE_URL is wrong')
