@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { word } from './forms.ts'
 
-const receiver = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+const receiver = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  // A message about the receiver may show its URL. The headers are the place of a credential.
+  .refine((url) => !/^https?:\/\/[^/?#]*@/i.test(url), 'must hold no credential')
 /** `name=value` pairs, as OpenTelemetry writes them: separated by commas, values percent-encoded. */
 const headers = z.string().transform((text, context) => {
   const found: Record<string, string> = {}

@@ -54,6 +54,7 @@ export const createOpsServer = (pages: Readonly<Record<string, Page>>): OpsServe
       new Promise((resolve, reject) => {
         server.once('error', reject)
         server.listen({ host: host.replace(/^\[|\]$/g, ''), port }, () => {
+          server.off('error', reject)
           const address = server.address()
           resolve(typeof address === 'object' && address !== null ? address.port : port)
         })

@@ -30,6 +30,11 @@ const SECONDS = {
   wait: [0.005, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60],
   lag: [0.1, 0.5, 1, 2, 5, 10, 16, 30, 60, 120, 300],
 }
+/** The words of `src/lemlist/outcome.ts`. */
+const OUTCOMES = [
+  ...['ok', 'not-found', 'unauthorized', 'rate-limited', 'rejected'],
+  ...['server-error', 'timeout', 'network', 'malformed'],
+]
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'])
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -135,7 +140,7 @@ export const createMetrics = (version: string) => {
     /** Begins the series of an account, so that the first trouble is a rise from 0. */
     account: (account: string) => {
       for (const operation of ['status', 'start', 'file']) {
-        for (const outcome of ['ok', 'unauthorized', 'server-error', 'timeout', 'network']) {
+        for (const outcome of OUTCOMES) {
           calls.inc({ account, operation, outcome }, 0)
         }
       }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/config.ts'
 import { KEY, logLines, startGateway, statusPath } from '../helpers/gateway.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
 import { listenRaw } from '../helpers/raw-upstream.ts'
@@ -131,6 +132,16 @@ describe('lemlist', () => {
     })
     expect(heard).toContain('GET ')
     expect(heard).not.toMatch(/trace|baggage/i)
+  })
+})
+
+describe('a receiver with a credential in its URL', () => {
+  it('is a fault of the configuration, because a message might show it', () => {
+    const env = {
+      LEMLIST_API_KEY: KEY,
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:canary@collector:4318',
+    }
+    expect(() => loadConfig(env)).toThrow('OTEL_EXPORTER_OTLP_ENDPOINT: must hold no credential')
   })
 })
 
