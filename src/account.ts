@@ -54,11 +54,13 @@ interface AccountOptions {
   readonly store: Store
   readonly observer: Observer
   readonly spans?: Spans | undefined
+  /** Whether reads may ask lemlist now. Default: always. */
+  readonly mayLook?: (() => boolean) | undefined
 }
 
 /** Builds the domain of one lemlist account. Each object uses only objects built above it. */
 export const createAccount = (options: AccountOptions): Account => {
-  const { name, upstream, config, store, observer, spans } = options
+  const { name, upstream, config, store, observer, spans, mayLook } = options
   const { results, updates, budget, idempotency } = store
   const schedule = store.schedule(name)
   const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
@@ -82,7 +84,7 @@ export const createAccount = (options: AccountOptions): Account => {
   const isAlone = (): boolean => store.isAway?.() === true
   const allowances = createAllowances(budgetLimits(lemlist))
   const gate = createGate(allowances)
-  const reader = createReader({ cache, looker, follower, gate, isAlone, ...patience })
+  const reader = createReader({ cache, looker, follower, gate, isAlone, mayLook, ...patience })
   const tracker = createTracker({
     ...{ schedule, looker, follower, alarm, observer, isWatched },
     pausedMs: () => budget.pausedMs(name),

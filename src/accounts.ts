@@ -51,6 +51,8 @@ interface AccountsOptions {
   readonly logger: Logger
   readonly metrics?: Metrics | undefined
   readonly spans?: Spans | undefined
+  /** Whether reads may ask lemlist now. Default: always. */
+  readonly mayLook?: (() => boolean) | undefined
 }
 
 interface Open {
@@ -60,7 +62,7 @@ interface Open {
 
 /** Builds an account for each key, and tells it what the store hears about its exports. */
 export const createAccounts = (options: AccountsOptions): Accounts => {
-  const { config, store, logger, metrics, spans } = options
+  const { config, store, logger, metrics, spans, mayLook } = options
   let { keys } = options
   let names: readonly string[] = []
   let isPolling = false
@@ -84,7 +86,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
         authorization: lemlist.proxy.authorization?.reveal(),
       },
     })
-    return { upstream, account: createAccount({ name, upstream, config, store, observer, spans }) }
+    const account = createAccount({ name, upstream, config, store, observer, spans, mayLook })
+    return { upstream, account }
   }
 
   const take = (next: LemlistKeys): void => {

@@ -31,7 +31,8 @@ import { readSources, type Sources } from './sources.ts'
 import { openStore } from './store/open.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
-import { storeObserverOf } from './telemetry/observer.ts'
+import { pressureObserverOf, storeObserverOf } from './telemetry/observer.ts'
+import { createPressure, type Pressure } from './telemetry/pressure.ts'
 import type { Spans } from './telemetry/spans.ts'
 
 export interface App {
@@ -57,6 +58,8 @@ export interface AppOptions {
   readonly readyMade?: readonly ReadyMadeExport[]
   /** How many log lines standard output has not taken since the start. Default: none. */
   readonly lostLines?: () => number
+  /** Says what is turned away now. Default: judges the load of this process. */
+  readonly pressure?: Pressure | undefined
 }
 
 /** The composition root: builds each object from those above it, then registers all routes. */
@@ -66,6 +69,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const sources = readSources(config)
   const metrics = config.opsPort === undefined ? undefined : await loadMetrics()
   const spans = await loadTraces(config.traces, logger)
+
+  const pressure =
+    options.pressure ??
+    createPressure({ onChange: pressureObserverOf(logger), countShed: metrics?.shed })
 
   // The store, and the accounts with their clients of lemlist and the domain objects that use both.
   const store = await openStore(config.storeUrl.reveal(), {
@@ -77,7 +84,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     scheduleLimits: { longestAheadMs: longestAheadMs(intervals) },
     ...storeObserverOf(logger, metrics),
   })
-  const accounts = createAccounts({ keys: sources.keys, config, store, logger, metrics, spans })
+  const mayLook = (): boolean => !pressure.sheds('read')
+  const accounts = createAccounts({
+    ...{ keys: sources.keys, config, store, logger, metrics, spans, mayLook },
+  })
   const { auth, jwt, callerRateLimit } = config.access
   const access = createAccess({
     ...{ auth, jwt, file: sources.access, ticketSecret: sources.ticketSecret },
@@ -93,6 +103,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     ...sse,
     max: sse.maxStreams,
     maxPerCaller: sse.maxStreamsPerCaller,
+    isOverloaded: () => pressure.sheds('stream'),
   })
   const bodies = bodiesFor(config.fileUrlsBase)
   let stopped: Promise<void> | undefined
@@ -116,7 +127,11 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const entry = createEntry(accounts)
   await documentRoutes(server, { ui: config.docs })
   const varies = () => auth.size > 0 || accounts.names().length > 1
-  statusRoute(server, { entry, streams, intervals, bodies, varies, countRead: metrics?.statusRead })
+  statusRoute(server, {
+    ...{ entry, streams, intervals, bodies, varies },
+    countRead: metrics?.statusRead,
+    isOverloaded: () => pressure.level === 'overloaded',
+  })
   eventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
   manyEventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
   await startRoute(server, { entry, publicUrl: config.publicUrl, corsOrigins })
@@ -145,6 +160,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     metrics && createOpsServer({ '/metrics': metrics, '/exports': pages.json, '/': pages.html })
 
   const letGo = async (): Promise<void> => {
+    pressure.close()
     await ops?.close()
     await spans?.close()
     await accounts.close()

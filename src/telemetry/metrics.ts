@@ -92,6 +92,8 @@ export const createMetrics = (version: string) => {
   const cuts = counter('sse_cuts_total', 'Streams that the gateway ended early.', 'reason')
   const storeErrors = counter('store_errors_total', 'Failed operations.', 'operation')
   const drifts = counter('upstream_drift_total', 'Undocumented answers of lemlist.', 'kind')
+  const sheds = counter('shed_total', 'What was turned away for too much load.', 'kind')
+  for (const kind of ['stream', 'read']) sheds.inc({ kind }, 0)
   for (const result of ['hit', 'miss', 'collapsed', 'stale']) reads.inc({ result }, 0)
   for (const event of ['status', 'problem', 'gone', 'end']) events.inc({ event }, 0)
   for (const reason of ['slow', 'rotated', 'drained', 'closed']) cuts.inc({ reason }, 0)
@@ -134,6 +136,7 @@ export const createMetrics = (version: string) => {
     event: (event: string): void => child('event', event, () => events.labels({ event })).inc(),
     cut: (reason: string): void => cuts.inc({ reason }),
     storeFailed: (operation: string): void => storeErrors.inc({ operation }),
+    shed: (kind: string): void => sheds.inc({ kind }),
     drift: (kind: string): void => drifts.inc({ kind }),
     pollLag: (ms: number): void => lags.observe(Math.max(0, ms) / 1_000),
     detected: (ms: number): void => delays.observe(Math.max(0, ms) / 1_000),

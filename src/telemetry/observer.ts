@@ -1,6 +1,7 @@
 import type { Observer } from '../exports/ports.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { Load, PressureLevel } from './pressure.ts'
 
 /** Writes to the log, and counts, what the domain of an account reports. */
 export const observerOf = (logger: Logger, account?: string, metrics?: Metrics): Observer => ({
@@ -51,3 +52,12 @@ export const storeObserverOf = (logger: Logger, metrics?: Metrics) => ({
   onSwitch: (to: 'away' | 'back') =>
     logger.warn(to === 'away' ? 'Redis is away: this replica goes on without it' : 'Redis is back'),
 })
+
+/** Writes to the log how much the process has to do. Two lines are at least a second apart. */
+export const pressureObserverOf =
+  (logger: Logger) =>
+  (level: PressureLevel, { delayMs, memory }: Load): void => {
+    const fields = { level, delayMs: Math.round(delayMs), memoryPercent: Math.round(memory * 100) }
+    if (level === 'calm') logger.info(fields, 'the load of the gateway changed')
+    else logger.warn(fields, 'the load of the gateway changed')
+  }

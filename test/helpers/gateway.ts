@@ -22,6 +22,8 @@ interface Options {
   readonly lemlist?: LemlistOptions
   /** The exports that the live page offers. */
   readonly readyMade?: AppOptions['readyMade']
+  /** Says what is turned away. Default: the load of this process decides. */
+  readonly pressure?: AppOptions['pressure']
   /** Registers what stops the gateway. By default that happens at the end of the test. */
   readonly onEnd?: (end: () => Promise<void>) => void
 }
@@ -31,6 +33,7 @@ export const startGateway = async ({
   env = {},
   lemlist = {},
   readyMade = [],
+  pressure,
   onEnd = onTestFinished,
 }: Options = {}): Promise<TestGateway> => {
   const upstream = createLemlist({ apiKeys: [KEY], ...lemlist })
@@ -44,7 +47,7 @@ export const startGateway = async ({
     PORT: '0',
     ...env,
   })
-  const app = await createApp({ config, logger, readyMade })
+  const app = await createApp({ config, logger, readyMade, pressure })
   onEnd(() => {
     // A stop looks for idle connections every 50 ms. Without them it need not wait for its next look.
     app.server.server.closeIdleConnections()

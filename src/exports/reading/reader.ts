@@ -61,6 +61,11 @@ export interface ReaderOptions {
   readonly gate: Gate
   /** Whether other replicas may know more, because the store that they share is or was away. */
   readonly isAlone: () => boolean
+  /**
+   * Whether a read may ask lemlist now, or wait for somebody who asks. Called once for each read
+   * that the cache cannot answer. Default: always.
+   */
+  readonly mayLook?: (() => boolean) | undefined
   /** How long a caller waits in line for lemlist, milliseconds. */
   readonly patienceMs: number
   /** How long it makes sense to wait for the budget now, milliseconds. No caller waits longer. */
@@ -89,6 +94,7 @@ export const createReader = (options: ReaderOptions): Reader => {
     follower,
     gate,
     isAlone,
+    mayLook = () => true,
     budgetPatienceMs = () => Number.POSITIVE_INFINITY,
   } = options
   const doubted = new LRUCache<string, number>({ max: MAX_DOUBTED })
@@ -153,7 +159,12 @@ export const createReader = (options: ReaderOptions): Reader => {
   /** @param came when the caller came, if he has waited since then, monotonic milliseconds */
   const answer = async (ref: ExportRef, options: ReadOptions, came?: number): Promise<Reading> => {
     const [known] = await cache.lookupMany([ref])
-    if (!(known instanceof Problem)) return asHit(known) ?? refresh(ref, options, came)
+    if (!(known instanceof Problem)) {
+      if (known !== undefined) return { ...known, how: 'hit' }
+      // Whoever has waited was let in when he came.
+      if (came === undefined && !mayLook()) throw overloaded()
+      return refresh(ref, options, came)
+    }
     if (known.code === 'export-timed-out') return doubt(ref, known, options)
     throw known
   }
@@ -167,6 +178,19 @@ export const createReader = (options: ReaderOptions): Reader => {
     read: (ref, options = {}) => answer(ref, options),
   }
 }
+
+/** The level of the load falls by one step in 1.5 s. */
+const OVERLOAD_RETRY_MS = 3_000
+
+const overloaded = (): Problem =>
+  new Problem(
+    'overloaded',
+    'The gateway has more to do than it can, and asks lemlist for nobody.',
+    {
+      retryAfterMs: OVERLOAD_RETRY_MS,
+      notSent: true,
+    },
+  )
 
 const isPassing = (error: unknown): error is Problem =>
   error instanceof Problem && PASSING.has(error.code)

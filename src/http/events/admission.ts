@@ -49,6 +49,9 @@ export const admits = (request: FastifyRequest, reply: FastifyReply, streams: St
   if (!streams.hasRoom()) {
     return refuse('overloaded', 'This gateway has reached its limit of open streams.')
   }
+  if (streams.isOverloaded()) {
+    return refuse('overloaded', 'This gateway has too much to do to open another stream.')
+  }
   if (streams.hasRoomFor(countedAs(callerOf(request)))) return true
   return refuse('rate-limited', 'This caller has reached its limit of open streams.')
 }

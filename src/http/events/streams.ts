@@ -14,6 +14,8 @@ export interface Streams {
   readonly max: number
   /** How a stream ends whose client must come back. */
   readonly cut: Cut
+  /** Whether new streams are turned away because the process has too much to do. */
+  isOverloaded(): boolean
   /** Whether one more stream may open. */
   hasRoom(): boolean
   /** Whether one more stream of this caller may open. Undefined = callers are not told apart. */
@@ -41,6 +43,8 @@ interface StreamsOptions {
   /** How many streams each caller may have open. Default: no limit. */
   readonly maxPerCaller?: number
   readonly cut: Cut
+  /** Asked once for each new stream. Default: never. */
+  readonly isOverloaded?: (() => boolean) | undefined
   readonly heartbeatMs: number
   /** The longest life of a stream, milliseconds. Each stream lives for 80 to 100 % of it. */
   readonly maxAgeMs: number
@@ -149,6 +153,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
   return {
     max,
     cut,
+    isOverloaded: options.isOverloaded ?? (() => false),
     hasRoom: () => streams.size < max,
     hasRoomFor: holders.hasRoomFor,
     add: (stream, holder) => {

@@ -20,6 +20,8 @@ import { waitPreference } from '../status/preference.ts'
 interface StatusRouteOptions extends AnswerOptions {
   readonly entry: Pick<Entry, 'enter'>
   readonly streams: Pick<Streams, 'draining' | 'max'>
+  /** Whether reads that are not cached are turned away. Then none is held. Default: never. */
+  readonly isOverloaded?: (() => boolean) | undefined
   /** Counts where a status came from. Default: nobody counts. */
   readonly countRead?: ((how: Reading['how']) => void) | undefined
 }
@@ -90,7 +92,7 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
       const wait = waitPreference(request.headers.prefer)
       // As many requests may wait as there may be streams (`SSE_MAX_STREAMS`). Further ones are
       // answered at once.
-      const holds = wait !== undefined && waiting < streams.max
+      const holds = wait !== undefined && waiting < streams.max && options.isOverloaded?.() !== true
       if (holds) reply.header('preference-applied', `wait=${wait}`)
       const { account, caller, ref } = entry.enter(request, 'status', request.params)
       const { reader } = account

@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createPressure, type Load, SAMPLE_MS } from '../../../src/telemetry/pressure.ts'
+
+const CALM: Load = { delayMs: 1, memory: 0.2 }
+
+const startPressure = () => {
+  let load = CALM
+  const levels: string[] = []
+  const shed: string[] = []
+  const pressure = createPressure({
+    load: { sample: () => load, close: () => {} },
+    onChange: (level) => levels.push(level),
+    countShed: (kind) => shed.push(kind),
+  })
+  onTestFinished(() => pressure.close())
+  const samples = (count: number, next: Partial<Load>): void => {
+    load = { ...CALM, ...next }
+    vi.advanceTimersByTime(count * SAMPLE_MS)
+  }
+  return { pressure, samples, levels, shed }
+}
+
+describe('the pressure', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it.each([{ delayMs: 120 }, { memory: 0.96 }])(
+    'sheds streams first and reads next, at %o',
+    (load) => {
+      const { pressure, samples, shed } = startPressure()
+      const sheds = () => [pressure.sheds('stream'), pressure.sheds('read')]
+      expect(sheds()).toEqual([false, false])
+      samples(2, load)
+      expect(sheds()).toEqual([true, false])
+      samples(2, load)
+      expect(sheds()).toEqual([true, true])
+      expect(shed).toEqual(['stream', 'stream', 'read'])
+    },
+  )
+
+  it.each([{ delayMs: 60 }, { memory: 0.9 }])('never sheds reads at %o', (load) => {
+    const { pressure, samples } = startPressure()
+    samples(20, load)
+    expect(pressure.level).toBe('busy')
+  })
+
+  it('takes one long stall for no overload', () => {
+    const { pressure, samples } = startPressure()
+    for (let i = 0; i < 10; i += 1) {
+      samples(1, { delayMs: 900 })
+      samples(1, CALM)
+    }
+    expect(pressure.level).toBe('calm')
+  })
+
+  it('is calm within 5 s of the end of the load', () => {
+    const { pressure, samples, levels } = startPressure()
+    samples(10, { delayMs: 500 })
+    samples(5_000 / SAMPLE_MS, CALM)
+    expect(pressure.level).toBe('calm')
+    expect(levels).toEqual(['busy', 'overloaded', 'busy', 'calm'])
+  })
+
+  it('does not flap while the load goes up and down around a threshold', () => {
+    const { samples, levels } = startPressure()
+    for (let i = 0; i < 20; i += 1) {
+      samples(4, { delayMs: 52 })
+      samples(4, { delayMs: 48 })
+    }
+    expect(levels).toEqual(['busy'])
+  })
+})
