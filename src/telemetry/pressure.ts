@@ -40,8 +40,11 @@ export interface LoadSource {
 }
 
 export const SAMPLE_MS = 500
-/** So many samples in a row raise the level by one step. One long stall is no overload. */
-const TO_RAISE = 2
+/**
+ * So many samples in a row raise the level by one step. 10 000 clients that reconnect keep a core
+ * busy for 1 to 2 s, and that is no overload.
+ */
+const TO_RAISE = 4
 /** So many quiet samples in a row lower it by one step: from `overloaded` to `calm` takes 3 s. */
 const TO_LOWER = 3
 /**

@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { createLemlist, type LemlistOptions } from '../../src/sandbox/lemlist.ts'
 import { readSources } from '../../src/sources.ts'
 import { entry, KEYS } from './callers.ts'
-import { logLines, memoryLogger, type TestGateway } from './gateway.ts'
+import { logLines, memoryLogger, NO_PRESSURE, type TestGateway } from './gateway.ts'
 import { ask, rawRequest, type WireAnswer } from './wire.ts'
 
 /** The lemlist keys of the two accounts of `twoAccounts`. */
@@ -61,7 +61,7 @@ export const startAccessGateway = async (options: Options): Promise<AccessGatewa
     },
     inspectAccessFile,
   )
-  const app = await createApp({ config, logger })
+  const app = await createApp({ config, logger, pressure: NO_PRESSURE })
   onEnd(() => {
     app.server.server.closeIdleConnections()
     return app.close()

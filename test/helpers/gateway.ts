@@ -22,10 +22,17 @@ interface Options {
   readonly lemlist?: LemlistOptions
   /** The exports that the live page offers. */
   readonly readyMade?: AppOptions['readyMade']
-  /** Says what is turned away. Default: the load of this process decides. */
+  /** Says what is turned away. Default: nothing, however busy the machine of the tests is. */
   readonly pressure?: AppOptions['pressure']
   /** Registers what stops the gateway. By default that happens at the end of the test. */
   readonly onEnd?: (end: () => Promise<void>) => void
+}
+
+/** A load that turns nothing away. */
+export const NO_PRESSURE: NonNullable<AppOptions['pressure']> = {
+  level: 'calm',
+  sheds: () => false,
+  close: () => {},
 }
 
 /** Starts a gateway in this process on a free port, and an emulated lemlist. The test ends both. */
@@ -33,7 +40,7 @@ export const startGateway = async ({
   env = {},
   lemlist = {},
   readyMade = [],
-  pressure,
+  pressure = NO_PRESSURE,
   onEnd = onTestFinished,
 }: Options = {}): Promise<TestGateway> => {
   const upstream = createLemlist({ apiKeys: [KEY], ...lemlist })

@@ -30,9 +30,9 @@ describe('the pressure', () => {
       const { pressure, samples, shed } = startPressure()
       const sheds = () => [pressure.sheds('stream'), pressure.sheds('read')]
       expect(sheds()).toEqual([false, false])
-      samples(2, load)
+      samples(4, load)
       expect(sheds()).toEqual([true, false])
-      samples(2, load)
+      samples(4, load)
       expect(sheds()).toEqual([true, true])
       expect(shed).toEqual(['stream', 'stream', 'read'])
     },
