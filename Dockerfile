@@ -28,7 +28,9 @@ RUN install -d -o 10001 -g 0 -m 0770 /data
 VOLUME ["/data"]
 # The user is a number, because runAsNonRoot of Kubernetes cannot check a name.
 USER 10001:10001
+# 9090 is for the metrics of operators, when OPS_PORT is set to it.
 EXPOSE 8080
+EXPOSE 9090
 # The check asks whether the gateway is alive, not whether it is ready: trouble of lemlist is no
 # reason to restart the gateway. It uses node, because the slim image has no curl.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \

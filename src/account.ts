@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts'
+import type { Bounds } from './exports/bounds.ts'
 import { createFiles, type Files } from './exports/downloading/files.ts'
 import { isFinal, isPending } from './exports/export.ts'
 import { createAlarm } from './exports/following/alarm.ts'
@@ -56,11 +57,12 @@ interface AccountOptions {
   readonly spans?: Spans | undefined
   /** Whether reads may ask lemlist now. Default: always. */
   readonly mayLook?: (() => boolean) | undefined
+  readonly bounds?: Bounds | undefined
 }
 
 /** Builds the domain of one lemlist account. Each object uses only objects built above it. */
 export const createAccount = (options: AccountOptions): Account => {
-  const { name, upstream, config, store, observer, spans, mayLook } = options
+  const { name, upstream, config, store, observer, spans, mayLook, bounds } = options
   const { results, updates, budget, idempotency } = store
   const schedule = store.schedule(name)
   const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
@@ -78,13 +80,14 @@ export const createAccount = (options: AccountOptions): Account => {
   const follower = createFollower({ ...polling, ...lives, results, updates })
 
   // Reading: answers callers from the cache or from lemlist.
-  const latest = createLatest()
-  const cache = createCache({ results, latest, observer, fileTtlMs })
+  const latest = createLatest(undefined, undefined, bounds)
+  const cache = createCache({ results, latest, observer, fileTtlMs, bounds })
   const looker = createLooker({ upstream, cache, updates, observer })
   const isAlone = (): boolean => store.isAway?.() === true
-  const allowances = createAllowances(budgetLimits(lemlist))
-  const gate = createGate(allowances)
-  const reader = createReader({ cache, looker, follower, gate, isAlone, mayLook, ...patience })
+  const allowances = createAllowances(budgetLimits(lemlist), undefined, bounds)
+  const gate = createGate(allowances, undefined, bounds)
+  const reading = { cache, looker, follower, gate, isAlone, mayLook, bounds }
+  const reader = createReader({ ...reading, ...patience })
   const tracker = createTracker({
     ...{ schedule, looker, follower, alarm, observer, isWatched },
     pausedMs: () => budget.pausedMs(name),
@@ -105,6 +108,7 @@ export const createAccount = (options: AccountOptions): Account => {
     schedule,
     stateOf: (ref) => latest.get(ref)?.snapshot.state,
     watchersOf: hub.watchers,
+    bounds,
   })
 
   // Starting and downloading.
@@ -114,6 +118,7 @@ export const createAccount = (options: AccountOptions): Account => {
     ...{ reader, upstream, intervals, patienceMs },
     bases: fileBases(baseUrl),
     maxOpen: FILE_SOCKETS,
+    bounds,
   })
 
   // This closes the loop: the store passes on what any replica publishes, so it reaches everybody

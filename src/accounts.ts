@@ -3,6 +3,7 @@ import type { Config, Secret } from './config/config.ts'
 import type { Store } from './exports/ports.ts'
 import type { Followed } from './exports/watching/overview.ts'
 import { createLemlist, type Lemlist } from './lemlist/client.ts'
+import { MAX_TRACKED } from './store/tracked.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { observerOf } from './telemetry/observer.ts'
@@ -71,12 +72,18 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
   const build = (name: string): Open => {
     const { lemlist, fileTtlMs } = config
     const observer = observerOf(logger, name, metrics)
+    const meter = metrics?.account(name)
+    const bounds = meter?.bounds
+    bounds?.('followed-exports', async () => {
+      const { watched, idle, unconfirmed } = await store.schedule(name).count()
+      return (watched + idle + unconfirmed) / MAX_TRACKED
+    })
     const upstream = createLemlist({
       account: name,
       // Read for each call, so that the next call uses a new key.
       apiKey: () => keys.get(name)?.reveal() ?? '',
       budget: store.budget,
-      meter: metrics?.account(name),
+      ...{ meter, bounds },
       beginCall:
         spans && ((operation) => spans.call(`lemlist ${operation}`, { 'gateway.account': name })),
       onOddShape: () => observer.drift('shape'),
@@ -86,7 +93,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
         authorization: lemlist.proxy.authorization?.reveal(),
       },
     })
-    const account = createAccount({ name, upstream, config, store, observer, spans, mayLook })
+    const common = { config, store, observer, spans, mayLook, bounds }
+    const account = createAccount({ name, upstream, ...common })
     return { upstream, account }
   }
 
@@ -139,7 +147,10 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
     },
     reload: (next) => {
       const gone = [...open].filter(([name]) => !next.has(name))
-      for (const [name] of gone) open.delete(name)
+      for (const [name] of gone) {
+        open.delete(name)
+        metrics?.dropAccount(name)
+      }
       const changes = changesOf(keys, next)
       take(next)
       const closed = Promise.all(gone.map(([, one]) => close(one)))

@@ -26,9 +26,11 @@ import { createServer } from './http/server.ts'
 import { bodiesFor } from './http/status/bodies.ts'
 import { budgetLimits, claimMs } from './lemlist/limits.ts'
 import { createFollowedPages } from './ops/followed.ts'
+import { healthPages } from './ops/health.ts'
 import { createOpsServer } from './ops/server.ts'
 import { readSources, type Sources } from './sources.ts'
 import { openStore } from './store/open.ts'
+import { createHealth } from './telemetry/health.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { pressureObserverOf, storeObserverOf } from './telemetry/observer.ts'
@@ -58,6 +60,8 @@ export interface AppOptions {
   readonly readyMade?: readonly ReadyMadeExport[]
   /** How many log lines standard output has not taken since the start. Default: none. */
   readonly lostLines?: () => number
+  /** Which part of the room for lines that wait for standard output is used. Default: 0. */
+  readonly logUsedPart?: () => number
   /** Says what is turned away now. Default: judges the load of this process. */
   readonly pressure?: Pressure | undefined
 }
@@ -83,6 +87,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     watchMs: 2 * sse.heartbeatMs,
     scheduleLimits: { longestAheadMs: longestAheadMs(intervals) },
     ...storeObserverOf(logger, metrics),
+    bounds: metrics?.bounds,
   })
   const mayLook = (): boolean => !pressure.sheds('read')
   const accounts = createAccounts({
@@ -96,6 +101,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
       jwt?.proxy && { url: jwt.proxy.url, authorization: jwt.proxy.authorization?.reveal() },
     ),
     onTrouble: (error) => logger.warn({ err: error }, 'the keys of tokens could not be fetched'),
+    bounds: metrics?.bounds,
   })
 
   // The HTTP server with its streams and routes.
@@ -118,11 +124,14 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     countRequest: metrics?.request,
     spans,
   })
-  limitConnections(server.server, mostConnections(sse.maxStreams), logger)
+  const connections = promisify(server.server.getConnections.bind(server.server))
+  const most = mostConnections(sse.maxStreams)
+  limitConnections(server.server, most, logger)
   authenticateCallers(server, {
     authenticator: access.authenticator,
     isRequired: auth.size > 0,
     callerRateLimit,
+    bounds: metrics?.bounds,
   })
   const entry = createEntry(accounts)
   await documentRoutes(server, { ui: config.docs })
@@ -130,6 +139,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   statusRoute(server, {
     ...{ entry, streams, intervals, bodies, varies },
     countRead: metrics?.statusRead,
+    bounds: metrics?.bounds,
     isOverloaded: () => pressure.level === 'overloaded',
   })
   eventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
@@ -139,15 +149,19 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   await ticketsRoute(server, { entry, tickets: access.tickets })
   clientRoutes(server)
   if (config.docs) pageRoutes(server, { readyMade })
-  healthRoutes(server, {
+  const health = createHealth({
     storeHealthy: () => store.healthy(),
     storeMisconfigured: () => store.isMisconfigured?.() ?? false,
     stopping,
   })
+  healthRoutes(server, health)
 
+  metrics?.bounds('streams', () => streams.size() / sse.maxStreams)
+  metrics?.bounds('connections', async () => (await connections()) / most)
+  metrics?.bounds('log', options.logUsedPart ?? (() => 0))
   metrics?.observe({
     streams: streams.size,
-    connections: promisify(server.server.getConnections.bind(server.server)),
+    connections,
     accounts: () =>
       accounts
         .waiting()
@@ -155,9 +169,10 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     isDegraded: async () => !(await store.healthy()),
     lostLines: options.lostLines ?? (() => 0),
   })
-  const pages = createFollowedPages(accounts.followed)
+  const { json, html } = createFollowedPages(accounts.followed)
   const ops =
-    metrics && createOpsServer({ '/metrics': metrics, '/exports': pages.json, '/': pages.html })
+    metrics &&
+    createOpsServer({ '/metrics': metrics, '/exports': json, '/': html, ...healthPages(health) })
 
   const letGo = async (): Promise<void> => {
     pressure.close()

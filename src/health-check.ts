@@ -11,7 +11,7 @@ const TIMEOUT_MS = 2_000
 /** Where to ask a gateway that listens on all addresses. */
 const OWN_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-const { HOST, PORT } = process.env
+const { HOST, PORT, OPS_PORT } = process.env
 // Both defaults are those of the gateway. Its table of variables is not used here, because the check
 // runs every few seconds and would load a library for it.
 const host = (HOST || '127.0.0.1').replace(/^\[(.*)\]$/, '$1')
@@ -23,7 +23,8 @@ const fail = (reason: string): void => {
 
 const request = get({
   host: OWN_ADDRESS[host] ?? host,
-  port: PORT || '8080',
+  // Connections to the port of the operators wait in no line with those of callers. Port 0 is unknown.
+  port: (OPS_PORT !== '0' && OPS_PORT) || PORT || '8080',
   path: '/health/live',
   // A gateway on loopback accepts this name, whichever address it listens on.
   headers: { host: 'localhost' },

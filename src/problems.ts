@@ -86,7 +86,12 @@ export class Problem extends Error {
   readonly options: ProblemOptions
 
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    // A problem is an answer and no fault of the code, and nobody reads where it was made. To collect
+    // the stack would be a tenth of what it costs to turn a request away.
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
     super(detail, options.cause === undefined ? undefined : { cause: options.cause })
+    Error.stackTraceLimit = limit
     const { status, title, retryable } = PROBLEMS[code]
     this.name = 'Problem'
     this.code = code

@@ -123,7 +123,8 @@ export const runGateway = async (
     // Loaded here and not at the top: a check of the configuration, and a start that is refused, need
     // neither the server nor the stores.
     const { createApp } = await import('./app.ts')
-    const app = await createApp({ ...extras, config, logger, lostLines: host.output.lostLines })
+    const { lostLines, usedPart: logUsedPart } = host.output
+    const app = await createApp({ ...extras, config, logger, lostLines, logUsedPart })
     const endWatch = watchOpenFiles(logger)
     close = () => {
       endWatch()

@@ -8,6 +8,7 @@ import { createKeyFetch } from './key-fetch.ts'
 import type { Fetch } from './key-set.ts'
 import { createRegistry } from './registry.ts'
 import { createTickets, type Tickets } from './tickets.ts'
+import type { Measure } from './verified.ts'
 
 /** Who may see what: everything that the rest of the gateway needs from this folder. */
 export interface Access {
@@ -41,16 +42,17 @@ export interface AccessOptions {
   readonly now?: (() => number) | undefined
   /** Told when the keys that check tokens cannot be fetched. The keys of before stay. */
   readonly onTrouble?: ((error: unknown) => void) | undefined
+  readonly bounds?: Measure | undefined
 }
 
 export const createAccess = (options: AccessOptions): Access => {
-  const { auth, accounts, fetch = createKeyFetch(), now = Date.now, onTrouble } = options
+  const { auth, accounts, fetch = createKeyFetch(), now = Date.now, onTrouble, bounds } = options
   const secret = options.ticketSecret ?? new Secret(randomBytes(32).toString('base64url'))
   const registry = createRegistry(options.file)
-  const tickets = createTickets({ secret, now })
+  const tickets = createTickets({ secret, now, bounds })
   const jwt =
     auth.has('jwt') && options.jwt !== undefined
-      ? createJwtVerifier({ jwt: options.jwt, fetch, now, onTrouble })
+      ? createJwtVerifier({ jwt: options.jwt, fetch, now, onTrouble, bounds })
       : undefined
   return {
     authenticator: createAuthenticator({ auth, registry, jwt, tickets, accounts }),

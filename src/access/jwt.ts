@@ -4,7 +4,7 @@ import { Problem } from '../problems.ts'
 import { SCOPES, type Scope } from './caller.ts'
 import { createKeySet, type Fetch } from './key-set.ts'
 import { refused } from './refusals.ts'
-import { createVerified } from './verified.ts'
+import { createVerified, type Measure } from './verified.ts'
 
 /** What a JWT says about its caller. */
 export interface JwtClaims {
@@ -31,6 +31,7 @@ interface JwtVerifierOptions {
   /** Epoch milliseconds. */
   readonly now: () => number
   readonly onTrouble?: ((error: unknown) => void) | undefined
+  readonly bounds?: Measure | undefined
 }
 
 export interface JwtVerifier {
@@ -50,9 +51,9 @@ const ALGORITHMS = [
 const TOLERANCE_S = 30
 
 export const createJwtVerifier = (options: JwtVerifierOptions): JwtVerifier => {
-  const { jwt, fetch, now, onTrouble } = options
+  const { jwt, fetch, now, onTrouble, bounds } = options
   const keys = createKeySet({ url: jwt.jwksUrl, fetch, now, onTrouble })
-  const verified = createVerified<JwtClaims>(now)
+  const verified = createVerified<JwtClaims>(now, undefined, (used) => bounds?.('tokens', used))
 
   const check = async (token: string): Promise<JwtClaims> => {
     let era = -1

@@ -4,7 +4,7 @@ import type { Secret } from '../config/secret.ts'
 import { type Caller, SCOPES, type Scope } from './caller.ts'
 import { refused } from './refusals.ts'
 import { grant, invalidRequest } from './ticket-request.ts'
-import { createVerified } from './verified.ts'
+import { createVerified, type Measure } from './verified.ts'
 
 /** What a ticket says. */
 export interface TicketClaims {
@@ -61,6 +61,7 @@ interface TicketsOptions {
   readonly secret: Secret
   /** Epoch milliseconds. */
   readonly now: () => number
+  readonly bounds?: Measure | undefined
 }
 
 export interface TicketBook extends Tickets {
@@ -73,8 +74,8 @@ export interface TicketBook extends Tickets {
   changeSecret(secret: Secret): boolean
 }
 
-export const createTickets = ({ secret, now }: TicketsOptions): TicketBook => {
-  const verified = createVerified<TicketClaims>(now)
+export const createTickets = ({ secret, now, bounds }: TicketsOptions): TicketBook => {
+  const verified = createVerified<TicketClaims>(now, undefined, (used) => bounds?.('tickets', used))
   let key = bytesOf(secret)
   let era = 0
 

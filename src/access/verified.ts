@@ -15,8 +15,16 @@ export interface Verified<T> {
 /** Tokens in use within some minutes. With more of them some are verified again. */
 const MAX_TOKENS = 1_000
 
-export const createVerified = <T>(now: () => number, max = MAX_TOKENS): Verified<T> => {
+/** Told how much of the room for tokens is used, 0 to 1. */
+export type Measure = (name: string, usedPart: () => number) => void
+
+export const createVerified = <T>(
+  now: () => number,
+  max = MAX_TOKENS,
+  measure?: (usedPart: () => number) => void,
+): Verified<T> => {
   const tokens = new LRUCache<string, { claims: T; untilMs: number; era: number }>({ max })
+  measure?.(() => tokens.size / max)
   const digestOf = (token: string): string => hash('sha256', token, 'binary')
   return {
     get: (token, era) => {

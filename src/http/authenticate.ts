@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
+import type { Bounds } from '../exports/bounds.ts'
 import { Problem } from '../problems.ts'
 import { createCallerLimit } from './caller-limit.ts'
 import { credentialOf, optionalCredentialOf } from './credentials.ts'
@@ -29,6 +30,7 @@ interface AuthenticateOptions {
   readonly isRequired: boolean
   /** How many requests each caller may make in a minute on this replica. */
   readonly callerRateLimit: number
+  readonly bounds?: Bounds | undefined
 }
 
 const OVER_THE_LIMIT = 'This caller has reached its limit of requests a minute.'
@@ -39,10 +41,10 @@ const CHALLENGE_BROKEN = 'Bearer error="invalid_token"'
 /** Sets `request.caller`, once for each request, before the route sees anything of it. */
 export const authenticateCallers = (
   app: FastifyInstance,
-  { authenticator, isRequired, callerRateLimit }: AuthenticateOptions,
+  { authenticator, isRequired, callerRateLimit, bounds }: AuthenticateOptions,
 ): void => {
   const collect = isRequired ? credentialOf : optionalCredentialOf
-  const limit = createCallerLimit(callerRateLimit)
+  const limit = createCallerLimit(callerRateLimit, undefined, bounds)
   app.decorateRequest('caller', undefined)
 
   app.addHook('onRequest', (request, reply, done) => {

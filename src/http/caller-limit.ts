@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../exports/bounds.ts'
 
 /**
  * How many requests a caller may make in a minute on this replica. Every hit of the cache is
@@ -21,10 +22,12 @@ const MAX_CALLERS = 10_000
 export const createCallerLimit = (
   max: number,
   now: () => number = () => performance.now(),
+  bounds: Bounds = UNMEASURED,
 ): CallerLimit => {
   const windows = new LRUCache<string, { readonly endsAt: number; count: number }>({
     max: MAX_CALLERS,
   })
+  bounds('callers', () => windows.size / MAX_CALLERS)
   return {
     take: (caller) => {
       const time = now()

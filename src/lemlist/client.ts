@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import type { Bounds } from '../exports/bounds.ts'
 import type { Budget, Turn, Upstream } from '../exports/ports.ts'
 import type { CallClass } from '../exports/schedule.ts'
 import { Problem } from '../problems.ts'
@@ -20,6 +21,7 @@ export interface LemlistOptions extends ConnectionOptions {
   readonly onOddShape?: () => void
   /** Counts the calls and their waits. Default: nobody counts. */
   readonly meter?: Meter | undefined
+  readonly bounds?: Bounds | undefined
   /** Begins the span of a call. Default: nobody wants traces. */
   readonly beginCall?: ((operation: string) => CallSpan) | undefined
 }
@@ -52,6 +54,7 @@ export const createLemlist = (options: LemlistOptions): Lemlist => {
     isScarce: () => budget.isScarce?.() ?? false,
     maxRunning: SOCKETS,
     onTurn: meter?.waited,
+    bounds: options.bounds,
   })
   const obey = createThrottle(budget, account)
 

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { type Bounds, UNMEASURED } from '../exports/bounds.ts'
 import type { Turn } from '../exports/ports.ts'
 import type { CallClass } from '../exports/schedule.ts'
 import { Problem } from '../problems.ts'
@@ -48,6 +49,7 @@ interface WaitingLineOptions {
   readonly maxRunning: number
   /** How many calls may stand in line. */
   readonly maxWaiting?: number
+  readonly bounds?: Bounds | undefined
   /** Called when a call has its turn, with the milliseconds that it stood in line. */
   readonly onTurn?: ((callClass: CallClass, ms: number) => void) | undefined
 }
@@ -69,6 +71,8 @@ const nothing = (): void => {}
 export const createWaitingLine = (options: WaitingLineOptions): WaitingLine => {
   const { take, isScarce = () => false, maxRunning, maxWaiting = MAX_WAITING } = options
   const waiters = new Set<Waiter>()
+  const { bounds = UNMEASURED } = options
+  bounds('waiting-calls', () => waiters.size / maxWaiting)
   const shares = createShares()
   let running = 0
   /**

@@ -8,10 +8,14 @@ export interface OpsServer {
   close(): Promise<void>
 }
 
-interface Page {
+export interface Page {
   readonly contentType: string
-  /** @throws Problem for a query that it does not know */
-  text(query: URLSearchParams): Promise<string>
+  /**
+   * Makes the answer. Its status is 200 where the page names none.
+   *
+   * @throws Problem for a query that it does not know
+   */
+  text(query: URLSearchParams): Promise<string | { readonly code: number; readonly text: string }>
 }
 
 const PROBLEM_TYPE = 'application/problem+json'
@@ -26,7 +30,9 @@ export const createOpsServer = (pages: Readonly<Record<string, Page>>): OpsServe
         allow: 'GET, HEAD',
       })
     }
-    return { status: 200, type: page.contentType, allow: undefined, text: await page.text(query) }
+    const made = await page.text(query)
+    const { code, text } = typeof made === 'string' ? { code: 200, text: made } : made
+    return { status: code, type: page.contentType, allow: undefined, text }
   }
   const refusalOf = (error: unknown) => {
     const problem =

@@ -7,7 +7,7 @@ export type OpenRedisOptions = Pick<
   RedisStoreOptions,
   'limits' | 'visibilityMs' | 'scheduleLimits' | 'storeFailed' | 'deadlineMs'
 > &
-  Partial<Pick<FailoverOptions, 'reserve' | 'beatMs' | 'remindMs' | 'onSwitch'>> & {
+  Partial<Pick<FailoverOptions, 'reserve' | 'beatMs' | 'remindMs' | 'onSwitch' | 'bounds'>> & {
     /** The prefix of every key in Redis. Default `leg`. */
     readonly prefix?: string
     /**
@@ -29,7 +29,7 @@ export const openRedis = (url: string, options: OpenRedisOptions): Store => {
     onSwitch = () => {},
   } = options
   const { onEvicting = () => {}, limits, visibilityMs, scheduleLimits } = options
-  const { deadlineMs, beatMs, remindMs } = options
+  const { deadlineMs, beatMs, remindMs, bounds } = options
   let listener: StoreListener = { switched: () => {}, missed: () => {} }
   const primary = createRedisStore({
     url,
@@ -53,6 +53,7 @@ export const openRedis = (url: string, options: OpenRedisOptions): Store => {
     scheduleLimits,
     beatMs,
     remindMs,
+    bounds,
     storeFailed,
     onSwitch: (to) => {
       // Redis may have been absent at the start, or another server may answer now.

@@ -12,6 +12,8 @@ export interface Backlog {
   dropHalfLine(): void
   /** Returns and forgets the number of lost lines, once half of the room is free. Otherwise 0. */
   takeLost(): number
+  /** The used part of the room, 0 to 1. */
+  usedPart(): number
   /** How many lines were lost since the start. */
   lostInAll(): number
 }
@@ -70,6 +72,7 @@ export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => 
       lostInAll += 1
       advance(chunk.indexOf(NEWLINE) + 1 || chunk.length)
     },
+    usedPart: () => waiting / maxBytes,
     lostInAll: () => lostInAll,
     takeLost: () => {
       if (waiting > maxBytes / 2) return 0

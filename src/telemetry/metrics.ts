@@ -1,28 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
-import type { CallClass, PerClass } from '../exports/schedule.ts'
+import type { CallClass } from '../exports/schedule.ts'
+import { createBoundsGauge } from './bounds-gauge.ts'
+import { type Now, observeNow } from './gauges.ts'
 
 /**
  * The metrics of one gateway. Alone knows the library. Labels hold nothing that callers choose: no ids, no
  * paths, no names of callers. So the number of series has a bound.
  */
-
-/** The state of an account when somebody asks for the metrics. */
-interface AccountNow {
-  readonly name: string
-  /** How many calls wait for their turn. */
-  readonly waiting: number
-  tracked(): Promise<PerClass>
-}
-
-/** The state of the gateway when somebody asks for the metrics. */
-export interface Now {
-  readonly streams: () => number
-  readonly connections: () => Promise<number>
-  readonly accounts: () => readonly AccountNow[]
-  readonly isDegraded: () => Promise<boolean>
-  /** Log lines that standard output did not take since the start. */
-  readonly lostLines: () => number
-}
 
 const SECONDS = {
   request: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
@@ -92,6 +76,7 @@ export const createMetrics = (version: string) => {
   const cuts = counter('sse_cuts_total', 'Streams that the gateway ended early.', 'reason')
   const storeErrors = counter('store_errors_total', 'Failed operations.', 'operation')
   const drifts = counter('upstream_drift_total', 'Undocumented answers of lemlist.', 'kind')
+  const bounds = createBoundsGauge(registers)
   const sheds = counter('shed_total', 'What was turned away for too much load.', 'kind')
   for (const kind of ['stream', 'read']) sheds.inc({ kind }, 0)
   for (const result of ['hit', 'miss', 'collapsed', 'stale']) reads.inc({ result }, 0)
@@ -140,6 +125,10 @@ export const createMetrics = (version: string) => {
     drift: (kind: string): void => drifts.inc({ kind }),
     pollLag: (ms: number): void => lags.observe(Math.max(0, ms) / 1_000),
     detected: (ms: number): void => delays.observe(Math.max(0, ms) / 1_000),
+    /** Measures what the gateway as a whole keeps within bounds. */
+    bounds: bounds.of(undefined),
+    /** Forgets what belonged to an account that is gone. */
+    dropAccount: bounds.drop,
     /** Begins the series of an account, so that the first trouble is a rise from 0. */
     account: (account: string) => {
       for (const operation of ['status', 'start', 'file']) {
@@ -148,6 +137,7 @@ export const createMetrics = (version: string) => {
         }
       }
       return {
+        bounds: bounds.of(account),
         called: (operation: string, outcome: string, ms: number): void => {
           calls.inc({ account, operation, outcome })
           callDurations.observe({ account, operation }, ms / 1_000)
@@ -160,47 +150,3 @@ export const createMetrics = (version: string) => {
 }
 
 export type AccountMetrics = ReturnType<Metrics['account']>
-
-const observeNow = (registers: Registry[], now: Now): void => {
-  const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
-    new Gauge({
-      ...{ name: `gateway_${name}`, help, registers },
-      async collect() {
-        this.set(await read())
-      },
-    })
-  gauge('sse_streams', 'Open streams.', now.streams)
-  gauge('connections', 'Open connections of callers.', now.connections)
-  gauge('store_degraded', '1 = the gateway works without its store.', async () =>
-    (await now.isDegraded()) ? 1 : 0,
-  )
-  new Gauge({
-    ...{ name: 'gateway_waiting_calls', help: 'Calls that wait for their turn.', registers },
-    labelNames: ['account'],
-    collect() {
-      this.reset()
-      for (const { name, waiting } of now.accounts()) this.set({ account: name }, waiting)
-    },
-  })
-  new Gauge({
-    ...{ name: 'gateway_tracked_exports', help: 'Exports that are followed.', registers },
-    labelNames: ['account', 'kind'],
-    async collect() {
-      const all = now.accounts()
-      const counts = await Promise.all(all.map((account) => account.tracked()))
-      this.reset()
-      for (const [index, { name }] of all.entries()) {
-        const { watched = 0, idle = 0, unconfirmed = 0 } = counts[index] ?? {}
-        this.set({ account: name, kind: 'watched' }, watched + unconfirmed)
-        this.set({ account: name, kind: 'idle' }, idle)
-      }
-    },
-  })
-  new Counter({
-    ...{ name: 'gateway_log_lines_lost_total', help: 'Lines that stdout did not take.', registers },
-    collect() {
-      this.reset()
-      this.inc(now.lostLines())
-    },
-  })
-}

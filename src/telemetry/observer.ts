@@ -56,8 +56,11 @@ export const storeObserverOf = (logger: Logger, metrics?: Metrics) => ({
 /** Writes to the log how much the process has to do. Two lines are at least a second apart. */
 export const pressureObserverOf =
   (logger: Logger) =>
-  (level: PressureLevel, { delayMs, memory }: Load): void => {
-    const fields = { level, delayMs: Math.round(delayMs), memoryPercent: Math.round(memory * 100) }
+  (level: PressureLevel, { delayMs, utilization, memory }: Load): void => {
+    const fields = {
+      ...{ level, delayMs: Math.round(delayMs), busyPercent: Math.round(utilization * 100) },
+      memoryPercent: Math.round(memory * 100),
+    }
     if (level === 'calm') logger.info(fields, 'the load of the gateway changed')
     else logger.warn(fields, 'the load of the gateway changed')
   }

@@ -15,6 +15,8 @@ export interface Output {
   onLost(tell: (lines: number) => void): void
   /** How many lines were lost since the start, also those that are not told yet. */
   lostLines(): number
+  /** Which part of the room for waiting lines is used, 0 to 1. */
+  usedPart(): number
 }
 
 /**
@@ -122,5 +124,6 @@ export const createOutput = (sink: Sink, maxBytes = MAX_BYTES): Output => {
       tellLost = tell
     },
     lostLines: backlog.lostInAll,
+    usedPart: backlog.usedPart,
   }
 }

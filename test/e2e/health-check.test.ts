@@ -48,6 +48,7 @@ describe('the health check of a gateway that serves', () => {
     ['on a name', { HOST: 'localhost' }],
     ['on all addresses', { HOST: '0.0.0.0', AUTH: 'none' }],
     ['on all addresses of IPv6', { HOST: '::', AUTH: 'none' }],
+    ['with a port for operators', { OPS_PORT: '0' }],
     ['with a public name', { PUBLIC_URL: 'https://gw.example.com/lemlist' }],
   ])('%s is good', async (_, env) => {
     const PORT = String(await freePort())

@@ -17,7 +17,7 @@ const yaml: { parseAllDocuments(text: string): { toJS(): unknown }[] } = createR
 )('yaml')
 
 const probe = z.object({
-  httpGet: z.object({ path: z.string(), port: z.literal('http') }),
+  httpGet: z.object({ path: z.string(), port: z.literal('ops') }),
   periodSeconds: z.number(),
 })
 const labels = z.record(z.string(), z.string())
@@ -38,7 +38,10 @@ const deployment = z.object({
         }),
         containers: z.tuple([
           z.object({
-            ports: z.tuple([z.object({ name: z.literal('http'), containerPort: z.number() })]),
+            ports: z.tuple([
+              z.object({ name: z.literal('http'), containerPort: z.number() }),
+              z.object({ name: z.literal('ops'), containerPort: z.number() }),
+            ]),
             env: z.array(z.object({ name: z.string(), value: z.string() })),
             startupProbe: probe,
             livenessProbe: probe,
@@ -112,7 +115,9 @@ describe('deploy/kubernetes.yaml', () => {
   })
 
   it('asks routes that the gateway has', async () => {
-    const { url } = await startGateway()
+    const { app } = await startGateway({ env: { OPS_PORT: '0' } })
+    const url = `http://127.0.0.1:${app.opsPort()}`
+    expect(Number(env.OPS_PORT)).toBe(container.ports[1].containerPort)
     const { startupProbe, livenessProbe, readinessProbe } = container
     for (const { httpGet } of [startupProbe, livenessProbe, readinessProbe]) {
       expect((await fetch(url + httpGet.path)).status, httpGet.path).toBe(200)

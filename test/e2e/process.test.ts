@@ -126,13 +126,13 @@ describe('the gateway as a process', () => {
   })
 
   // A store that was open and timers that ran once kept such a process alive, listening to nobody.
-  it('ends with 1 and one clear line when its port is taken', async () => {
+  it.each(['PORT', 'OPS_PORT'])('ends with 1 and one clear line when %s is taken', async (name) => {
     const other = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => void other.close())
     await once(other, 'listening')
     // Of a server that listens on TCP.
     const { port } = other.address() as { port: number }
-    const env = { ...QUIET, PORT: String(port), DRAIN_DELAY_MS: '60000' }
+    const env = { ...QUIET, [name]: String(port), DRAIN_DELAY_MS: '60000' }
     const program = startProgram('main.ts', { env })
     expect(await program.ended).toBe(1)
     expect(program.err()).toMatch(/^The gateway cannot start: [^\n]*EADDRINUSE[^\n]*\n$/)

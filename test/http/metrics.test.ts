@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { isState, openEvents } from '../helpers/event-connection.ts'
 import { eventsPath, startGateway, statusPath, type TestGateway } from '../helpers/gateway.ts'
 import { FAST, UNLIMITED } from '../helpers/pace.ts'
+import { tempDirectory } from '../helpers/process.ts'
+import { startRedis, withoutRedis } from '../helpers/redis.ts'
 import { ask, rawRequest } from '../helpers/wire.ts'
 
 /** Each metric moves when its cause does, and no label holds what a caller chooses. */
@@ -14,6 +17,13 @@ const start = async (env: Readonly<Record<string, string>> = {}) => {
   })
   const ops = `http://127.0.0.1:${gateway.app.opsPort()}`
   return { ...gateway, ops, read: () => samplesAt(ops) }
+}
+
+const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+/** No token comes, so no key is fetched. */
+const JWT = {
+  ...{ JWT_JWKS_URL: 'https://provider.example/keys', JWT_ISSUER: 'https://provider.example' },
+  ...{ JWT_AUDIENCE: 'gateway', TICKET_SECRET: 'a secret of at least thirty-two bytes' },
 }
 
 /** The value of each series, by its name and labels. */
@@ -149,13 +159,58 @@ describe('the port of the operators', () => {
   })
 })
 
+describe('health on the port of the operators', () => {
+  it('says the same as on the port of the callers, and that the gateway stops', async () => {
+    const { ops, url, app } = await start({ DRAIN_DELAY_MS: '200' })
+    for (const path of ['/health/live', '/health/ready']) {
+      const [here, there] = await Promise.all([fetch(ops + path), fetch(url + path)])
+      expect([here.status, await here.text()]).toEqual([200, await there.text()])
+    }
+    const closed = app.close()
+    const stopping = await fetch(`${ops}/health/ready`)
+    expect([stopping.status, await stopping.json()]).toMatchObject([503, { status: 'stopping' }])
+    expect((await fetch(`${ops}/health/live`)).status).toBe(200)
+    await closed
+  })
+})
+
+describe('what is bounded', () => {
+  it('is told as the used part of its bound', async () => {
+    const gateway = await start({ SSE_MAX_STREAMS: '4' })
+    const pending = gateway.lemlist.add({ outcome: 'never' })
+    const stream = watch(gateway, eventsPath(pending))
+    await stream.waitFor(isState('pending'))
+    const samples = await gateway.read()
+    const part = (...labels: string[]) => sum(samples, 'gateway_bound_used_ratio', ...labels)
+    expect(part('bound="streams"')).toBe(0.25)
+    expect(part('bound="followed-exports"', 'account="default"')).toBe(1 / 65_000)
+    expect(part('bound="observations"')).toBeGreaterThan(0)
+  })
+
+  it.skipIf(withoutRedis)('is all in the table, for each store', async () => {
+    const redis = await startRedis()
+    const names = new Set<string>()
+    for (const store of ['memory:', `sqlite:${join(tempDirectory(), 'g.db')}`, redis.url]) {
+      const { read } = await start({ STORE_URL: store, AUTH: 'jwt', ...JWT })
+      for (const key of (await read()).keys()) {
+        const [, name] = /^gateway_bound_used_ratio\{bound="([^"]+)"/.exec(key) ?? []
+        if (name !== undefined) names.add(name)
+      }
+    }
+    const [, table = ''] = /### What is bounded\n([\s\S]*?)\n## /.exec(operations) ?? []
+    const rows = [...table.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell = '']) => cell)
+    const listed = rows.flatMap((cell) => [...cell.matchAll(/`([a-z-]+)`/g)].map(([, one]) => one))
+    expect(listed.length).toBeGreaterThan(15)
+    expect([...names].sort()).toEqual(listed.sort())
+  })
+})
+
 describe('docs/operations.md', () => {
   it('lists each metric of the gateway, with its labels, and no other', async () => {
     const { ops } = await start()
     const text = await (await fetch(`${ops}/metrics`)).text()
     const served = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = '']) => name)
-    const document = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
-    const rows = [...document.matchAll(/^\| `((?:gateway|process|nodejs)_\w+)` \|/gm)]
+    const rows = [...operations.matchAll(/^\| `((?:gateway|process|nodejs)_\w+)` \|/gm)]
     const listed = rows.map(([, name = '']) => name)
     expect(listed.filter((name) => !served.includes(name))).toEqual([])
     const own = served.filter((name) => name.startsWith('gateway_'))

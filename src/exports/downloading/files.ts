@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { finished, pipeline, Transform } from 'node:stream'
 import { Problem } from '../../problems.ts'
+import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { type ExportRef, isPending, type Snapshot } from '../export.ts'
 import { type PollIntervals, watchedIntervalMs } from '../following/poll-policy.ts'
 import type { FileAnswer, Upstream } from '../ports.ts'
@@ -32,6 +33,7 @@ interface FilesOptions {
   readonly patienceMs: number
   /** How many downloads may run at once: one for each socket of the file pool. */
   readonly maxOpen: number
+  readonly bounds?: Bounds | undefined
   /** The longest file that the gateway passes on. Default 1 GiB: twice the largest file tested. */
   readonly maxBytes?: number
   /** Epoch milliseconds. */
@@ -41,9 +43,10 @@ interface FilesOptions {
 const MAX_BYTES = 1024 ** 3
 
 export const createFiles = (options: FilesOptions): Files => {
-  const { reader, upstream, intervals, bases, patienceMs, maxOpen } = options
+  const { reader, upstream, intervals, bases, patienceMs, maxOpen, bounds = UNMEASURED } = options
   const { maxBytes = MAX_BYTES, now = Date.now } = options
   let open = 0
+  bounds('downloads', () => open / maxOpen)
 
   const requireDone = ({ snapshot, firstSeenAt }: Reading): void => {
     if (snapshot.state === 'done') return

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../bounds.ts'
 import type { BudgetLimits } from '../ports.ts'
 
 /**
@@ -36,6 +37,7 @@ const MAX_CALLERS = 10_000
 export const createAllowances = (
   { calls, windowMs }: BudgetLimits,
   now: () => number = () => performance.now(),
+  bounds: Bounds = UNMEASURED,
 ): Allowances => {
   /** Less than 1 when the budget has fewer than four calls. */
   const share = calls < PART ? calls / PART : Math.floor(calls / PART)
@@ -43,6 +45,7 @@ export const createAllowances = (
   const spanMs = (windowMs * places) / share
   /** When the last places of each caller begin, earliest first. Some may lie in the future. */
   const taken = new LRUCache<string, number[]>({ max: MAX_CALLERS })
+  bounds('callers-with-unknown-ids', () => taken.size / MAX_CALLERS)
 
   return {
     take: (callerId, longestMs) => {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { Problem } from '../../problems.ts'
+import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { timedOut } from '../ends.ts'
 import {
   type ExportRef,
@@ -49,6 +50,7 @@ export interface CacheOptions {
   readonly fileTtlMs: number
   /** Epoch milliseconds. */
   readonly now?: () => number
+  readonly bounds?: Bounds | undefined
 }
 
 /**
@@ -66,12 +68,14 @@ const OVERHEAD_BYTES = 500
  */
 export const createCache = (options: CacheOptions): Cache => {
   const { results, latest, observer, fileTtlMs } = options
+  const { bounds = UNMEASURED } = options
   const now = options.now ?? Date.now
   /** Holds only finals that the store holds too. Finals never change, so none is invalidated. */
   const finals = new LRUCache<string, FinalRecord>({
     maxSize: MEMORY_BYTES,
     sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
   })
+  bounds('finals', () => finals.calculatedSize / MEMORY_BYTES)
 
   /** Other programs may write to the store. A record whose body is no status is none. */
   const remember = (ref: ExportRef, record: ResultRecord | undefined): ResultRecord | undefined => {

@@ -1,4 +1,5 @@
 import { Problem } from '../../problems.ts'
+import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { type ExportRef, keyOf } from '../export.ts'
 import type { Allowances } from './allowances.ts'
 
@@ -16,8 +17,13 @@ export interface Gate {
 /** As many reads may wait here as may stand in the waiting line. Each has a timer. */
 const MAX_WAITING = 10_000
 
-export const createGate = (allowances: Allowances, maxWaiting = MAX_WAITING): Gate => {
+export const createGate = (
+  allowances: Allowances,
+  maxWaiting = MAX_WAITING,
+  bounds: Bounds = UNMEASURED,
+): Gate => {
   const waits = new Map<string, Promise<void>>()
+  bounds('held-back-reads', () => waits.size / maxWaiting)
 
   return {
     pass: (ref, callerId, patienceMs) => {

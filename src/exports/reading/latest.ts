@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { type ExportRef, keyOf, type ObservedOn, type Snapshot, supersedes } from '../export.ts'
 
 /** The last observation of an export on this replica, and when this replica first saw it. */
@@ -25,11 +26,16 @@ const OVERHEAD_BYTES = 300
  * answers, the snapshots of new streams and the answers that are kept for 60 s come from here.
  * Final answers that are kept for longer come from the store alone.
  */
-export const createLatest = (maxBytes = MAX_BYTES, now: () => number = Date.now): Latest => {
+export const createLatest = (
+  maxBytes = MAX_BYTES,
+  now: () => number = Date.now,
+  bounds: Bounds = UNMEASURED,
+): Latest => {
   const observations = new LRUCache<string, Observation>({
     maxSize: maxBytes,
     sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
   })
+  bounds('observations', () => observations.calculatedSize / maxBytes)
   return {
     get: (ref) => observations.get(keyOf(ref)),
     set: (ref, snapshot, from) => {

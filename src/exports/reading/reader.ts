@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
 import { Problem } from '../../problems.ts'
+import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { isUnknown, timedOut } from '../ends.ts'
 import { type ExportRef, isFinal, type Kept, keyOf } from '../export.ts'
 import type { Follower } from '../following/follower.ts'
@@ -66,6 +67,7 @@ export interface ReaderOptions {
    * that the cache cannot answer. Default: always.
    */
   readonly mayLook?: (() => boolean) | undefined
+  readonly bounds?: Bounds | undefined
   /** How long a caller waits in line for lemlist, milliseconds. */
   readonly patienceMs: number
   /** How long it makes sense to wait for the budget now, milliseconds. No caller waits longer. */
@@ -95,9 +97,11 @@ export const createReader = (options: ReaderOptions): Reader => {
     gate,
     isAlone,
     mayLook = () => true,
+    bounds = UNMEASURED,
     budgetPatienceMs = () => Number.POSITIVE_INFINITY,
   } = options
   const doubted = new LRUCache<string, number>({ max: MAX_DOUBTED })
+  bounds('doubted-ends', () => doubted.size / MAX_DOUBTED)
 
   const patienceMs = (): number => Math.min(budgetPatienceMs(), options.patienceMs)
   const lookPatiently = createPatientLook({ looker, follower, patienceMs })

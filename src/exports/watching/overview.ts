@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { type ExportRef, keyOf } from '../export.ts'
 import type { Update } from '../ports.ts'
 import type { Schedule } from '../schedule.ts'
@@ -28,14 +29,16 @@ interface OverviewOptions {
   readonly schedule: Pick<Schedule, 'all'>
   readonly stateOf: (ref: ExportRef) => string | undefined
   readonly watchersOf: (ref: ExportRef) => number
+  readonly bounds?: Bounds | undefined
 }
 
 /** A code of twenty letters and its key take about 200 bytes, so these take 4 MB at most. */
 const MAX_TROUBLES = 20_000
 
 export const createOverview = (options: OverviewOptions): Overview => {
-  const { schedule, stateOf, watchersOf } = options
+  const { schedule, stateOf, watchersOf, bounds = UNMEASURED } = options
   const troubles = new LRUCache<string, string>({ max: MAX_TROUBLES })
+  bounds('troubles', () => troubles.size / MAX_TROUBLES)
   return {
     hear: (ref, update) => {
       if (update.kind === 'trouble') troubles.set(keyOf(ref), update.code)

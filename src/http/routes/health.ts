@@ -1,16 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import type { Health } from '../../telemetry/health.ts'
 import { COMMON_PROBLEMS, problemResponses, REQUEST_ID } from '../openapi/responses.ts'
-
-interface HealthRoutesOptions {
-  /** Whether the store answers. The promise never rejects. */
-  readonly storeHealthy: () => Promise<boolean>
-  /** Whether a store that is not healthy waits for the operator to change a setting or a right. */
-  readonly storeMisconfigured?: () => boolean
-  /** Whether the gateway is stopping. */
-  readonly stopping: () => boolean
-}
 
 const live = z
   .object({ status: z.literal('ok') })
@@ -38,12 +30,8 @@ const STOPPING = { status: 'stopping', dependencies: { store: 'ok' } }
 
 const OPEN = { open: true }
 
-/**
- * Serves liveness and readiness. Liveness does not check any dependency, so that an orchestrator
- * restarts only a dead process. Readiness names the state of each dependency.
- */
-export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions) => {
-  const { storeHealthy, storeMisconfigured = () => false, stopping } = options
+/** Serves liveness and readiness. */
+export const healthRoutes = (app: FastifyInstance, health: Health) => {
   const routes = app.withTypeProvider<ZodTypeProvider>()
   routes.get(
     '/health/live',
@@ -64,7 +52,7 @@ export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions)
         .header('cache-control', 'no-store')
         .header('x-request-id', request.id)
         .type('application/json')
-        .send({ status: 'ok' } as const),
+        .send(health.live().body),
   )
   routes.get(
     '/health/ready',
@@ -86,15 +74,13 @@ export const healthRoutes = (app: FastifyInstance, options: HealthRoutesOptions)
       },
     },
     async (request, reply) => {
-      const healthy = await storeHealthy()
-      const store = healthy ? 'ok' : storeMisconfigured() ? 'misconfigured' : 'down'
-      const status = stopping() ? 'stopping' : healthy ? 'ready' : 'degraded'
+      const { code, body } = await health.ready()
       return reply
-        .code(status === 'stopping' ? 503 : 200)
+        .code(code)
         .header('cache-control', 'no-store')
         .header('x-request-id', request.id)
         .type('application/json')
-        .send({ status, dependencies: { store } } as const)
+        .send(body)
     },
   )
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Bounds } from '../../exports/bounds.ts'
 import type { ExportRef } from '../../exports/export.ts'
 import type { Reading } from '../../exports/reading/reader.ts'
 import { type AccountParts, countedAs, type Entry } from '../entry.ts'
@@ -23,6 +24,7 @@ interface StatusRouteOptions extends AnswerOptions {
   /** Whether reads that are not cached are turned away. Then none is held. Default: never. */
   readonly isOverloaded?: (() => boolean) | undefined
   /** Counts where a status came from. Default: nobody counts. */
+  readonly bounds?: Bounds | undefined
   readonly countRead?: ((how: Reading['how']) => void) | undefined
 }
 
@@ -65,6 +67,7 @@ const schema = {
 export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) => {
   const { entry, streams } = options
   let waiting = 0
+  options.bounds?.('held-reads', () => waiting / streams.max)
 
   /**
    * Holds the answer until the export is over, `seconds` have passed, the caller leaves, the account

@@ -1,3 +1,11 @@
+import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
+
+export interface BacklogOptions {
+  readonly name: string
+  readonly bounds?: Bounds | undefined
+  readonly maxKeys?: number
+}
+
 /** The keys of all data that is not in Redis yet. */
 export interface Backlog {
   add(key: string): void
@@ -6,14 +14,36 @@ export interface Backlog {
   flush(): Promise<void>
 }
 
+/**
+ * As many exports as a schedule holds. Redis may be away for days, and everything that changes
+ * meanwhile comes here.
+ */
+const MAX_KEYS = 65_000
+
 /** How many keys are put at the same time. */
 const SLICE = 200
 
-/** Holds each key once, however often it is added. `put` finds the current value of each key. */
-export const createBacklog = (put: (keys: readonly string[]) => Promise<unknown>): Backlog => {
+/**
+ * Holds each key once, however often it is added. `put` finds the current value of each key. Of more
+ * than `maxKeys` keys the oldest are forgotten, and the gateway asks lemlist again for what Redis
+ * does not know then.
+ *
+ * @param name tells the backlogs apart for whoever measures how full they are
+ */
+export const createBacklog = (
+  put: (keys: readonly string[]) => Promise<unknown>,
+  { name, bounds = UNMEASURED, maxKeys = MAX_KEYS }: BacklogOptions,
+): Backlog => {
   const waiting = new Set<string>()
+  bounds(name, () => waiting.size / maxKeys)
+  const add = (key: string): void => {
+    waiting.add(key)
+    if (waiting.size <= maxKeys) return
+    const [oldest = key] = waiting
+    waiting.delete(oldest)
+  }
   return {
-    add: (key) => void waiting.add(key),
+    add,
     isEmpty: () => waiting.size === 0,
     flush: async () => {
       while (waiting.size > 0) {
@@ -23,7 +53,7 @@ export const createBacklog = (put: (keys: readonly string[]) => Promise<unknown>
         try {
           await put(keys)
         } catch (error) {
-          for (const key of keys) waiting.add(key)
+          for (const key of keys) add(key)
           throw error
         }
       }

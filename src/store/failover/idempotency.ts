@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import type { Idempotency } from '../../exports/ports.ts'
 import type { RedisIdempotency } from '../redis/idempotency.ts'
 import { finished, givenUp, mayBeSetFree, taken, type Work, workAt } from '../work.ts'
@@ -25,8 +26,10 @@ export const createIdempotencyJournal = (
   primary: RedisIdempotency,
   { either, isUp }: Switch,
   now: () => number,
+  bounds: Bounds = UNMEASURED,
 ): Idempotency & Restored => {
   const held = new LRUCache<string, Held>({ maxSize: MAX_BYTES, sizeCalculation: bytesOf })
+  bounds('starts-for-redis', () => held.calculatedSize / MAX_BYTES)
 
   const restore = async (key: string): Promise<void> => {
     const known = held.get(key)
@@ -35,7 +38,9 @@ export const createIdempotencyJournal = (
     await primary.release(key)
     held.delete(key)
   }
-  const backlog = createBacklog((keys) => Promise.all(keys.map(restore)))
+  const backlog = createBacklog((keys) => Promise.all(keys.map(restore)), {
+    ...{ name: 'starts-to-restore', bounds },
+  })
 
   const workOf = (key: string): Work | undefined => {
     const known = held.get(key)

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { FinalRecord, ResultRecord, Results, TimedOutRecord } from '../../exports/ports.ts'
 import { keptAt, prevails } from '../kept.ts'
@@ -17,6 +18,7 @@ interface HeldResultsOptions {
   readonly now: () => number
   /** Called with each record that was put while Redis was away, as soon as Redis has it. */
   readonly onNews: (ref: ExportRef, record: ResultRecord) => Promise<void>
+  readonly bounds?: Bounds | undefined
 }
 
 /** How much this replica keeps for a Redis that has lost it. The cache shares the bodies. */
@@ -31,9 +33,10 @@ const bytesOf = ({ record }: Held): number =>
 export const createHeldResults = (
   primary: Results,
   { either }: Switch,
-  { now, onNews }: HeldResultsOptions,
+  { now, onNews, bounds = UNMEASURED }: HeldResultsOptions,
 ): Results & Restored => {
   const held = new LRUCache<string, Held>({ maxSize: MAX_BYTES, sizeCalculation: bytesOf })
+  bounds('results-for-redis', () => held.calculatedSize / MAX_BYTES)
 
   const hold = (ref: ExportRef, record: ResultRecord | undefined, isNews = false): void => {
     if (record !== undefined && record.kind !== 'expired')
@@ -49,7 +52,9 @@ export const createHeldResults = (
     if (known.isNews) await onNews(known.ref, kept)
     hold(known.ref, kept)
   }
-  const backlog = createBacklog((keys) => Promise.all(keys.map(restore)))
+  const backlog = createBacklog((keys) => Promise.all(keys.map(restore)), {
+    ...{ name: 'results-to-restore', bounds },
+  })
 
   const getMany = (refs: readonly ExportRef[]) =>
     either(

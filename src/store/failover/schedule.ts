@@ -37,11 +37,11 @@ export const createStandInSchedule = (
   /** The exports that this replica has followed, for a Redis that comes back empty. */
   const known = new LRUCache<string, Tracking>({ max: MAX_TRACKED, ttl: KNOWN_MS })
   /**
-   * The exports that changed while Redis was away, and those that ended. The share of the budget
-   * bounds both maps.
+   * The exports that changed while Redis was away, and those that ended. Each comes by a call to
+   * lemlist, so after an outage of hours the oldest are forgotten. Redis then looks at them once more.
    */
-  const changed = new Map<string, Meanwhile>()
-  const ended = new Map<string, Pick<Claim, 'ref'> & Meanwhile>()
+  const changed = new LRUCache<string, Meanwhile>({ max: MAX_TRACKED })
+  const ended = new LRUCache<string, Pick<Claim, 'ref'> & Meanwhile>({ max: MAX_TRACKED })
 
   const putAll = async (keys: readonly string[]): Promise<void> => {
     const ends = keys.flatMap((key) => ended.get(key) ?? [])
@@ -60,7 +60,7 @@ export const createStandInSchedule = (
     for (const end of ends) if (ended.get(keyOf(end.ref)) === end) ended.delete(keyOf(end.ref))
     for (const { key, meanwhile } of rows) if (changed.get(key) === meanwhile) changed.delete(key)
   }
-  const backlog = createBacklog(putAll)
+  const backlog = createBacklog(putAll, { name: 'exports-to-restore' })
 
   /**
    * Copies field by field, because a claim has more fields than a tracking. An export that lemlist

@@ -31,7 +31,7 @@ const REMIND_MS = 60_000
  * all else that it knows, because Redis may have come back empty.
  */
 export const createFailover = (primary: RedisStore, options: FailoverOptions): Store => {
-  const { now = Date.now, storeFailed, onSwitch } = options
+  const { now = Date.now, storeFailed, onSwitch, bounds } = options
   const { beatMs = BEAT_MS, remindMs = REMIND_MS } = options
   let up = true
   let closed = false
@@ -102,9 +102,9 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     if (record.kind !== 'final') return
     await primary.updates.publish(ref, { kind: 'status', snapshot: record.snapshot })
   }
-  const results = createHeldResults(primary.results, toggle, { now, onNews })
+  const results = createHeldResults(primary.results, toggle, { now, onNews, bounds })
   const schedules = createStandInSchedules(primary, toggle, options)
-  const idempotency = createIdempotencyJournal(primary.idempotency, toggle, now)
+  const idempotency = createIdempotencyJournal(primary.idempotency, toggle, now, bounds)
   const budget = createFailoverBudget(primary.budget, toggle, options)
 
   let wasHeard = true

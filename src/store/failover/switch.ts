@@ -1,3 +1,4 @@
+import type { Bounds } from '../../exports/bounds.ts'
 import type { BudgetLimits, Observer } from '../../exports/ports.ts'
 import type { ScheduleLimits } from '../tracked.ts'
 
@@ -18,6 +19,7 @@ export interface FailoverOptions {
   readonly storeFailed: Observer['storeFailed']
   /** Called after each switch, when this process works without Redis, or with Redis again. */
   readonly onSwitch: (to: 'away' | 'back') => void
+  readonly bounds?: Bounds | undefined
 }
 
 /** Decides whether an operation runs on Redis or in this process. */

@@ -1,3 +1,4 @@
+import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import type { Idempotency } from '../../exports/ports.ts'
 import {
   finished,
@@ -16,6 +17,7 @@ export interface MemoryIdempotencyOptions {
   readonly now: () => number
   /** With more keys `begin` rejects. To drop a key before its time would allow a second start. */
   readonly maxKeys?: number | undefined
+  readonly bounds?: Bounds | undefined
 }
 
 export interface MemoryIdempotency extends Idempotency {
@@ -30,8 +32,10 @@ export interface MemoryIdempotency extends Idempotency {
 export const createMemoryIdempotency = ({
   now,
   maxKeys = MAX_KEYS,
+  bounds = UNMEASURED,
 }: MemoryIdempotencyOptions): MemoryIdempotency => {
   const works = new Map<string, Work>()
+  bounds('idempotency-keys', () => works.size / maxKeys)
 
   const change = (key: string, next: (work: Work) => Work): void => {
     const work = workAt(works.get(key), now())

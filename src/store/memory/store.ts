@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { BudgetLimits, ResultRecord, Results, Store } from '../../exports/ports.ts'
 import { changesAt, keptAt, prevails } from '../kept.ts'
@@ -25,6 +26,7 @@ export interface MemoryStoreOptions {
   readonly maxKeys?: number
   /** Default one minute. */
   readonly sweepIntervalMs?: number
+  readonly bounds?: Bounds | undefined
 }
 
 /** What a record costs besides its body: key, objects and its place in the cache, roughly. */
@@ -43,11 +45,13 @@ export const createMemoryStore = ({
   maxBytes = 64 * 1024 * 1024,
   maxKeys,
   sweepIntervalMs = 60_000,
+  bounds = UNMEASURED,
 }: MemoryStoreOptions): Store => {
   // The ttl of the cache is not used, because it ends an entry once. A record ends twice: it
   // expires, and later it is forgotten.
   const kept = new LRUCache<string, ResultRecord>({ maxSize: maxBytes, sizeCalculation: bytesOf })
-  const { sweep: sweepKeys, ...idempotency } = createMemoryIdempotency({ now, maxKeys })
+  bounds('results', () => kept.calculatedSize / maxBytes)
+  const { sweep: sweepKeys, ...idempotency } = createMemoryIdempotency({ now, maxKeys, bounds })
   const schedules = perAccount(() => createLocalSchedule({ visibilityMs, limits: scheduleLimits }))
   let open = true
 

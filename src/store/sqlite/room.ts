@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 
 /** The bound of the file, and the room beyond it that a sweep may use. */
 export interface Room {
@@ -15,21 +16,27 @@ interface RoomOptions {
   readonly maxBytes: number
   /** Called with the bytes that are used. */
   readonly onNearlyFull: (usedBytes: number) => void
+  readonly bounds?: Bounds | undefined
 }
 
 /** 1 MiB, which is enough for many slices of a sweep. */
 const SPARE_PAGES = 256
 const NEARLY = 0.9
 
-export const createRoom = (db: DatabaseSync, { maxBytes, onNearlyFull }: RoomOptions): Room => {
+export const createRoom = (
+  db: DatabaseSync,
+  { maxBytes, onNearlyFull, bounds = UNMEASURED }: RoomOptions,
+): Room => {
   const pageBytes = Number(db.prepare('pragma page_size').get()?.page_size)
   const maxPages = Math.ceil(maxBytes / pageBytes)
   const limit = (pages: number): void => db.exec(`pragma max_page_count = ${pages}`)
   const count = (name: 'page_count' | 'freelist_count'): number =>
     Number(db.prepare(`pragma ${name}`).get()?.[name])
+  const usedPages = (): number => count('page_count') - count('freelist_count')
   let isNearlyFull = false
 
   limit(maxPages)
+  bounds('store-file', () => usedPages() / maxPages)
   return {
     withSpare: (work) => {
       limit(maxPages + SPARE_PAGES)
@@ -40,10 +47,10 @@ export const createRoom = (db: DatabaseSync, { maxBytes, onNearlyFull }: RoomOpt
       }
     },
     check: () => {
-      const usedPages = count('page_count') - count('freelist_count')
+      const pages = usedPages()
       const was = isNearlyFull
-      isNearlyFull = usedPages > maxPages * NEARLY
-      if (isNearlyFull && !was) onNearlyFull(usedPages * pageBytes)
+      isNearlyFull = pages > maxPages * NEARLY
+      if (isNearlyFull && !was) onNearlyFull(pages * pageBytes)
     },
   }
 }

@@ -4,7 +4,7 @@ import type { Observer } from '../../exports/ports.ts'
 import type { Schedule } from '../../exports/schedule.ts'
 import { createLocalSchedule, type Journal } from '../local-schedule.ts'
 import { perAccount } from '../per-account.ts'
-import type { Row, ScheduleLimits } from '../tracked.ts'
+import { MAX_TRACKED, type Row, type ScheduleLimits } from '../tracked.ts'
 import { decodeFollowed, encodeFollowed } from './record.ts'
 import { repairTable } from './repair.ts'
 import type { Commits } from './transaction.ts'
@@ -33,6 +33,9 @@ export interface SqliteSchedules {
 
 type DbRow = Record<string, SQLOutputValue>
 
+/** Twice what a schedule holds. */
+const MAX_UNWRITTEN = 2 * MAX_TRACKED
+
 /**
  * A `Schedule` in memory for each account. One table holds the exports of all accounts that the
  * gateway must follow after a restart: those that were started through the gateway or seen pending.
@@ -56,6 +59,12 @@ export const createSqliteSchedules = (
    * The rows that are not in the file yet. `undefined` stands for a row to remove from the file.
    */
   const unwritten = new Map<string, Row | undefined>()
+  /**
+   * The disk may be full for days. A removal that is forgotten costs one look after a restart.
+   */
+  const forget = (key: string): void => {
+    if (unwritten.size < MAX_UNWRITTEN || unwritten.has(key)) unwritten.set(key, undefined)
+  }
 
   const writeOne = (key: string, row: Row | undefined): void => {
     if (row === undefined) {
@@ -93,7 +102,7 @@ export const createSqliteSchedules = (
   const journal: Journal = {
     write: (rows, dropped) => {
       for (const row of rows) unwritten.set(keyOf(row.ref), row)
-      for (const key of dropped) unwritten.set(key, undefined)
+      for (const key of dropped) forget(key)
       return writeAgain()
     },
   }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Bounds } from '../../exports/bounds.ts'
 import type { BudgetLimits, Observer, Store } from '../../exports/ports.ts'
 import { createLocalUpdates } from '../local-updates.ts'
 import { startSweep } from '../sweep.ts'
@@ -44,6 +45,7 @@ export interface SqliteStoreOptions {
    * `schedule`.
    */
   readonly storeFailed?: Observer['storeFailed']
+  readonly bounds?: Bounds | undefined
 }
 
 /**
@@ -66,14 +68,18 @@ export const createSqliteStore = ({
   onOpenDirectory,
   onNearlyFull = () => {},
   storeFailed = () => {},
+  bounds,
 }: SqliteStoreOptions): Store => {
   const file = openSqliteFile({ path: resolve(path), now, onCorrupt, onOpenDirectory })
   const { db } = file
   const { commit, flush, isFailing } = createCommits(db)
   const writing = { now, storeFailed, commit }
-  const room = createRoom(db, { maxBytes, onNearlyFull: (used) => onNearlyFull(used, maxBytes) })
+  const room = createRoom(db, {
+    ...{ maxBytes, bounds },
+    onNearlyFull: (used) => onNearlyFull(used, maxBytes),
+  })
   const { sweep: sweepResults, ...onDisk } = createSqliteResults(db, writing)
-  const results = createPatientResults(onDisk, writing)
+  const results = createPatientResults(onDisk, { ...writing, bounds })
   const { sweep: sweepKeys, ...idempotency } = createSqliteIdempotency(db, {
     ...writing,
     maxKeys,

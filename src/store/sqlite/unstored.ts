@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type {
   FinalRecord,
@@ -26,6 +27,7 @@ interface PatientOptions {
   /** Wall clock, epoch milliseconds. */
   readonly now: () => number
   readonly storeFailed: Observer['storeFailed']
+  readonly bounds?: Bounds | undefined
 }
 
 /** Many thousands of usual records. Of more, the gateway keeps the newest and asks lemlist again. */
@@ -42,9 +44,10 @@ const bytesOf = ({ record }: Unstored): number =>
  */
 export const createPatientResults = (
   disk: Results,
-  { now, storeFailed }: PatientOptions,
+  { now, storeFailed, bounds = UNMEASURED }: PatientOptions,
 ): PatientResults => {
   const unstored = new LRUCache<string, Unstored>({ maxSize: MAX_BYTES, sizeCalculation: bytesOf })
+  bounds('results-for-the-disk', () => unstored.calculatedSize / MAX_BYTES)
 
   const held = (ref: ExportRef): ResultRecord | undefined =>
     keptAt(unstored.get(keyOf(ref))?.record, now())

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createPressure, type Load, SAMPLE_MS } from '../../../src/telemetry/pressure.ts'
+import {
+  createPressure,
+  type Load,
+  processLoad,
+  SAMPLE_MS,
+} from '../../../src/telemetry/pressure.ts'
 
-const CALM: Load = { delayMs: 1, memory: 0.2 }
+const CALM: Load = { delayMs: 1, utilization: 0.3, memory: 0.2 }
 
 const startPressure = () => {
   let load = CALM
@@ -44,6 +49,23 @@ describe('the pressure', () => {
     expect(pressure.level).toBe('busy')
   })
 
+  it('lets the clients of a replica that stopped come back, which keeps the core full for 8 s', () => {
+    const { pressure, samples } = startPressure()
+    samples(16, { utilization: 1 })
+    expect(pressure.level).toBe('calm')
+  })
+
+  it('sheds streams, then reads, when the core is full for longer than 10 s', () => {
+    const { pressure, samples, levels } = startPressure()
+    samples(23, { utilization: 1 })
+    expect(pressure.level).toBe('busy')
+    samples(4, { utilization: 1 })
+    samples(10, { utilization: 0.9 })
+    expect(pressure.level).toBe('overloaded')
+    samples(6, { utilization: 0.8 })
+    expect(levels).toEqual(['busy', 'overloaded', 'busy', 'calm'])
+  })
+
   it('takes one long stall for no overload', () => {
     const { pressure, samples } = startPressure()
     for (let i = 0; i < 10; i += 1) {
@@ -68,5 +90,21 @@ describe('the pressure', () => {
       samples(4, { delayMs: 48 })
     }
     expect(levels).toEqual(['busy'])
+  })
+})
+
+describe('the load of the process', () => {
+  // The gateway stopped: node reads the resident memory from a file, and no descriptor was left.
+  it('can be read while no file can be opened', () => {
+    vi.spyOn(process, 'constrainedMemory').mockReturnValue(2 ** 31)
+    const rss = vi.spyOn(process.memoryUsage, 'rss').mockReturnValue(2 ** 30)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const load = processLoad()
+    onTestFinished(() => load.close())
+    expect(load.sample().memory).toBe(0.5)
+    rss.mockImplementation(() => {
+      throw new Error('EMFILE: too many open files, uv_resident_set_memory')
+    })
+    expect(load.sample().memory).toBe(0.5)
   })
 })
