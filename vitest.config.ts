@@ -12,6 +12,9 @@ const TIMED = [
   'test/store/failover/{failover,spare}.test.ts',
 ]
 
+/** Tests that need the whole machine. */
+const ALONE = ['test/long/overload.test.ts']
+
 /** The files that take longest. They begin first, so that no worker waits for them at the end. */
 const LONGEST = new Set([
   ...['failover', 'page-list', 'page-life', 'dockerfile', 'sandbox'],
@@ -98,10 +101,22 @@ export default defineConfig({
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
+          exclude: ALONE,
           ...patient,
           testTimeout: 180_000,
           maxWorkers: 4,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
+          ...patient,
+          testTimeout: 180_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

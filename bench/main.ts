@@ -3,6 +3,7 @@ import { measureFlood } from './flood.ts'
 import { measureHits } from './hit.ts'
 import { measureKeys } from './keys.ts'
 import { measureLogs } from './logs.ts'
+import { measureOverload } from './overload.ts'
 import { measurePage } from './page.ts'
 import { print } from './processes.ts'
 import { measureSchedule } from './schedule.ts'
@@ -20,7 +21,7 @@ const BENCHES = { hit: measureHits, streams: measureStreams, schedule: measureSc
 const LONG = {
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
   ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys, slow: measureSlow },
-  page: measurePage,
+  ...{ page: measurePage, overload: measureOverload },
 }
 
 const asked = process.argv.slice(2)

@@ -142,7 +142,9 @@ export const runGateway = async (
     if (proxy !== undefined) {
       logger.info({ proxy: proxy.url.origin }, 'the gateway calls lemlist through a proxy')
     }
-    logger.info({ url, ...(config.docs && { page: `${url}/`, docs: `${url}/docs/` }) }, 'listening')
+    const opsPort = app.opsPort()
+    const pages = config.docs && { page: `${url}/`, docs: `${url}/docs/` }
+    logger.info({ url, ...pages, ...(opsPort !== undefined && { opsPort }) }, 'listening')
     // The logger may hold lines back for a second. People and scripts wait for this line, so it is
     // written at once.
     logger.flush()
