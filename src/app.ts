@@ -34,7 +34,7 @@ import { createHealth } from './telemetry/health.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { pressureObserverOf, storeObserverOf } from './telemetry/observer.ts'
-import { createPressure, type Pressure } from './telemetry/pressure.ts'
+import { createPressure, type Pressure, type Shed } from './telemetry/pressure.ts'
 import type { Spans } from './telemetry/spans.ts'
 
 export interface App {
@@ -74,9 +74,12 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   const metrics = config.opsPort === undefined ? undefined : await loadMetrics()
   const spans = await loadTraces(config.traces, logger)
 
-  const pressure =
-    options.pressure ??
-    createPressure({ onChange: pressureObserverOf(logger), countShed: metrics?.shed })
+  const pressure = options.pressure ?? createPressure({ onChange: pressureObserverOf(logger) })
+  const sheds = (kind: Shed): boolean => {
+    const isShed = pressure.sheds(kind)
+    if (isShed) metrics?.shed(kind)
+    return isShed
+  }
 
   // The store, and the accounts with their clients of lemlist and the domain objects that use both.
   const store = await openStore(config.storeUrl.reveal(), {
@@ -89,7 +92,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     ...storeObserverOf(logger, metrics),
     bounds: metrics?.bounds,
   })
-  const mayLook = (): boolean => !pressure.sheds('read')
+  const mayLook = (): boolean => !sheds('read')
   const accounts = createAccounts({
     ...{ keys: sources.keys, config, store, logger, metrics, spans, mayLook },
   })
@@ -109,7 +112,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     ...sse,
     max: sse.maxStreams,
     maxPerCaller: sse.maxStreamsPerCaller,
-    isOverloaded: () => pressure.sheds('stream'),
+    isOverloaded: () => sheds('stream'),
   })
   const bodies = bodiesFor(config.fileUrlsBase)
   let stopped: Promise<void> | undefined

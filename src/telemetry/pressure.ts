@@ -23,7 +23,7 @@ export interface Load {
 
 export interface Pressure {
   readonly level: PressureLevel
-  /** Whether one more of this kind is turned away now. Each `true` is counted. */
+  /** Whether one more of this kind is turned away now. */
   sheds(kind: Shed): boolean
   /** Ends the sampling. */
   close(): void
@@ -33,7 +33,6 @@ interface PressureOptions {
   /** Reads the load since the last call. Default: that of this process. */
   readonly load?: LoadSource
   readonly onChange: (level: PressureLevel, load: Load) => void
-  readonly countShed?: ((kind: Shed) => void) | undefined
 }
 
 export interface LoadSource {
@@ -77,7 +76,7 @@ const wanted = (load: Load, current: number, fullSamples: number): number => {
 
 /** Samples the load twice a second. A reader of the level reads one field. */
 export const createPressure = (options: PressureOptions): Pressure => {
-  const { load: source = processLoad(), onChange, countShed } = options
+  const { load: source = processLoad(), onChange } = options
   let current = 0
   let above = 0
   let below = 0
@@ -107,11 +106,7 @@ export const createPressure = (options: PressureOptions): Pressure => {
     get level() {
       return LEVELS[current] ?? 'calm'
     },
-    sheds: (kind) => {
-      if (current < (kind === 'stream' ? 1 : 2)) return false
-      countShed?.(kind)
-      return true
-    },
+    sheds: (kind) => current >= (kind === 'stream' ? 1 : 2),
     close: () => {
       clearInterval(timer)
       source.close()

@@ -24,6 +24,7 @@ interface Options {
   readonly readyMade?: AppOptions['readyMade']
   /** Says what is turned away. Default: nothing, however busy the machine of the tests is. */
   readonly pressure?: AppOptions['pressure']
+  readonly lostLines?: () => number
   /** Registers what stops the gateway. By default that happens at the end of the test. */
   readonly onEnd?: (end: () => Promise<void>) => void
 }
@@ -41,6 +42,7 @@ export const startGateway = async ({
   lemlist = {},
   readyMade = [],
   pressure = NO_PRESSURE,
+  lostLines = () => 0,
   onEnd = onTestFinished,
 }: Options = {}): Promise<TestGateway> => {
   const upstream = createLemlist({ apiKeys: [KEY], ...lemlist })
@@ -54,7 +56,7 @@ export const startGateway = async ({
     PORT: '0',
     ...env,
   })
-  const app = await createApp({ config, logger, readyMade, pressure })
+  const app = await createApp({ config, logger, readyMade, pressure, lostLines })
   onEnd(() => {
     // A stop looks for idle connections every 50 ms. Without them it need not wait for its next look.
     app.server.server.closeIdleConnections()

@@ -10,8 +10,12 @@ import { ask, rawRequest } from '../helpers/wire.ts'
 
 /** Each metric moves when its cause does, and no label holds what a caller chooses. */
 
-const start = async (env: Readonly<Record<string, string>> = {}) => {
+const start = async (
+  env: Readonly<Record<string, string>> = {},
+  options: Parameters<typeof startGateway>[0] = {},
+) => {
   const gateway = await startGateway({
+    ...options,
     lemlist: { rateLimit: UNLIMITED },
     env: { ...FAST, OPS_PORT: '0', ...env },
   })
@@ -112,6 +116,45 @@ describe('the metrics', () => {
     await stream.ended
     const cuts = async () => sum(await gateway.read(), 'gateway_sse_cuts_total', 'rotated')
     await expect.poll(cuts).toBe(1)
+  })
+
+  it('count what is turned away while there is too much to do', async () => {
+    const pressure = { level: 'overloaded', sheds: () => true, close: () => {} } as const
+    const gateway = await start({}, { pressure })
+    const ref = gateway.lemlist.add()
+    expect((await fetch(gateway.url + statusPath(ref))).status).toBe(503)
+    await watch(gateway, eventsPath(ref)).ended
+    const samples = await gateway.read()
+    for (const kind of ['read', 'stream']) {
+      expect(sum(samples, 'gateway_shed_total', `kind="${kind}"`)).toBe(1)
+    }
+  })
+
+  it('count the log lines that were lost', async () => {
+    const { read } = await start({}, { lostLines: () => 7 })
+    expect(sum(await read(), 'gateway_log_lines_lost_total')).toBe(7)
+    expect(sum(await read(), 'gateway_log_lines_lost_total')).toBe(7)
+  })
+
+  it('say how many calls wait for their turn', async () => {
+    const { url, lemlist, read } = await start({
+      ...{ LEMLIST_RATE_LIMIT: '1', LEMLIST_RATE_WINDOW_MS: '60000', LEMLIST_TIMEOUT_MS: '60000' },
+    })
+    const [first, second] = [lemlist.add(), lemlist.add()]
+    await fetch(url + statusPath(first))
+    const late = fetch(url + statusPath(second))
+    late.catch(() => {})
+    await expect.poll(async () => sum(await read(), 'gateway_waiting_calls')).toBeGreaterThan(0)
+  })
+
+  it.skipIf(withoutRedis)('say that the store is away, and count what failed', async () => {
+    const redis = await startRedis()
+    const { url, lemlist, read } = await start({ STORE_URL: redis.url, ...JWT, AUTH: 'none' })
+    await redis.kill()
+    await fetch(url + statusPath(lemlist.add()))
+    const samples = await read()
+    expect(sum(samples, 'gateway_store_degraded')).toBe(1)
+    expect(sum(samples, 'gateway_store_errors_total', 'operation="redis"')).toBe(1)
   })
 
   it('have no more series after thousands of ids, paths and methods', async () => {

@@ -70,6 +70,9 @@ const create = ({ url, prefix, deadlineMs = DEADLINE_MS }: RedisOptions) =>
     keyPrefix: `${prefix}:`,
     // A command that cannot be sent now fails at once, so that the gateway goes on without Redis.
     disableOfflineQueue: true,
+    // Whatever waits longer than the deadline makes the gateway go on without Redis, so no more than
+    // this comes together before.
+    commandsQueueMaxLength: 20_000,
     // Its name would cost the user of Redis one more right.
     disableClientInfo: true,
     pingInterval: PING_MS,
