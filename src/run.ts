@@ -12,6 +12,7 @@ import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
 import { watchOpenFiles } from './telemetry/open-files.ts'
 import { createOutput, type Output } from './telemetry/output.ts'
+import { letYoungHeapGrow } from './young-heap.ts'
 
 /** What a program needs from its process. Tests pass a host of their own. */
 export interface Host {
@@ -148,6 +149,7 @@ export const runGateway = async (
     // The logger may hold lines back for a second. People and scripts wait for this line, so it is
     // written at once.
     logger.flush()
+    letYoungHeapGrow()
     return { app, url }
   } catch (error) {
     // A gateway fails at its start because of its environment, such as a port in use. One line

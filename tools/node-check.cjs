@@ -10,6 +10,7 @@
  */
 
 const { writeSync } = require('node:fs')
+const { join } = require('node:path')
 
 /**
  * Tells whether the project runs on this version. `engines.node` in package.json names the same
@@ -34,6 +35,10 @@ On another system, install Node 24 first: https://nodejs.org/en/download
   )
   process.exit(1)
 }
+
+// Code that is compiled once, with its types stripped, is used again by the next start of this installation.
+const { enableCompileCache } = require('node:module')
+enableCompileCache?.(join(__dirname, '../node_modules/.cache/compiled'))
 
 // npm sets this variable for the scripts that it runs. Tests load this file for its function only.
 if (process.env.npm_lifecycle_event && process.execArgv.includes('./tools/node-check.cjs')) {

@@ -108,7 +108,7 @@ describe(`the image, built and run without an engine${obstacle ? ` - ${obstacle}
 
   it('holds the sources, the production packages of the lockfile and nothing else', async () => {
     expect((await readdir(join(image.root, 'app'))).sort()).toEqual([
-      ...['node_modules', 'package.json', 'src'],
+      ...['compiled', 'node_modules', 'package.json', 'src'],
     ])
     // npm's own format, version 3 of the lockfile; with another one no package is found, which fails.
     const packagesOf = async (file: string) =>
