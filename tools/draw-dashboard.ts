@@ -1,26 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
+import { drawLines, type Line, shown, text } from './dashboard-svg.ts'
 
 /**
  * Draws deploy/dashboard.json as docs/dashboard.svg, from what a Prometheus has: `PROMETHEUS_URL=…
  * npm run docs:dashboard -- 10` for the last ten minutes. It asks each query of the dashboard as
- * Grafana does. A panel whose queries find nothing stops it.
+ * Grafana does, and stops when Prometheus does not understand one.
  */
 
 const WIDTH = 1_296
 /** Grafana's grid has 24 columns, and rows of about 38 pixels. */
 const COLUMN = WIDTH / 24
 const ROW = 34
-const COLOURS = [
-  '#3b6fd4',
-  '#d9822b',
-  '#2f9e63',
-  '#b5408f',
-  '#7a6bd6',
-  '#8a6d3b',
-  '#c23b3b',
-  '#4a7c8c',
-]
 const MOST_LINES = 8
 
 const panel = z.object({
@@ -44,11 +35,6 @@ const answer = z.object({
   }),
 })
 
-interface Line {
-  readonly name: string
-  readonly points: readonly (readonly [number, number])[]
-}
-
 const { PROMETHEUS_URL } = process.env
 if (PROMETHEUS_URL === undefined) throw new Error('PROMETHEUS_URL must say where to ask')
 const to = Date.now() / 1_000
@@ -68,51 +54,6 @@ const ask = async (expr: string, legend: string): Promise<Line[]> => {
   }))
 }
 
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
-const text = (x: number, y: number, size: number, words: string, more = ''): string =>
-  `<text x="${x}" y="${y}" font-size="${size}" ${more}>${escaped(words)}</text>`
-
-const shown = (value: number, unit: string): string => {
-  if (unit === 'bytes') return `${(value / 1_024 ** 2).toFixed(0)} MiB`
-  if (unit === 's') return value < 1 ? `${Math.round(value * 1_000)} ms` : `${value.toFixed(1)} s`
-  if (unit === 'percentunit') return `${(value * 100).toFixed(0)} %`
-  const number = Number.isInteger(value) ? `${value}` : value.toPrecision(2)
-  return unit === 'reqps' ? `${number}/s` : number
-}
-
-const drawLines = (
-  lines: readonly Line[],
-  unit: string,
-  fixedMax: number | undefined,
-  w: number,
-  h: number,
-): string => {
-  const highest = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value)))
-  const max = fixedMax ?? (highest > 0 ? highest * 1.05 : 1)
-  const [left, top, bottom] = [54, 30, h - 34]
-  const x = (at: number): number => left + ((at - from) / (to - from)) * (w - left - 12)
-  const y = (value: number): number => bottom - (Math.min(value, max) / max) * (bottom - top)
-  const grid = [0, 0.5, 1].map((part) => {
-    const at = y(part * max)
-    return `<path d="M${left} ${at}H${w - 12}" stroke="#dfe3e8"/>${text(left - 6, at + 4, 10, shown(part * max, unit), 'text-anchor="end" fill="#68727f"')}`
-  })
-  const drawn = lines.map(({ points }, index) => {
-    const path = points.map(
-      ([at, value], first) =>
-        `${first === 0 ? 'M' : 'L'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`,
-    )
-    return `<path d="${path.join('')}" fill="none" stroke="${COLOURS[index % COLOURS.length]}" stroke-width="1.5"/>`
-  })
-  let at = left
-  const legend = lines.map(({ name }, index) => {
-    const label = `<rect x="${at}" y="${h - 18}" width="8" height="8" fill="${COLOURS[index % COLOURS.length]}"/>${text(at + 12, h - 10, 10, name, 'fill="#3c4652"')}`
-    at += 22 + name.length * 5.6
-    return label
-  })
-  return [...grid, ...drawn, ...legend].join('')
-}
-
 const draw = async ({ type, title, gridPos, fieldConfig, targets }: Panel): Promise<string> => {
   const [x, y, w, h] = [
     gridPos.x * COLUMN,
@@ -124,13 +65,19 @@ const draw = async ({ type, title, gridPos, fieldConfig, targets }: Panel): Prom
   const place = (inner: string): string =>
     `<g transform="translate(${x + 4} ${y + 4})">${inner}</g>`
   if (type === 'row') return place(text(2, 18, 14, title, 'font-weight="600" fill="#1f2630"'))
-  const lines = (
+  const found = (
     await Promise.all(targets.map(({ expr, legendFormat }) => ask(expr, legendFormat)))
   ).flat()
-  if (lines.length === 0) throw new Error(`${title}: its queries find nothing`)
+  // Those with the highest values come first, because the legend has no room for all.
+  const peak = ({ points }: Line): number => Math.max(0, ...points.map(([, value]) => value))
+  const lines = found.toSorted((one, other) => peak(other) - peak(one))
   const frame = `<rect width="${w}" height="${h}" rx="4" fill="#fff" stroke="#dfe3e8"/>${text(12, 20, 12, title, 'font-weight="600" fill="#1f2630"')}`
+  if (lines.length === 0)
+    return place(
+      frame + text(w / 2, h / 2, 12, 'nothing yet', 'text-anchor="middle" fill="#68727f"'),
+    )
   if (type === 'timeseries')
-    return place(frame + drawLines(lines.slice(0, MOST_LINES), unit, max, w, h))
+    return place(frame + drawLines(lines.slice(0, MOST_LINES), { from, to }, { unit, max, w, h }))
   const last = lines[0]?.points.at(-1)?.[1] ?? 0
   return place(
     frame + text(w / 2, h / 2 + 22, 34, shown(last, unit), 'text-anchor="middle" fill="#1f2630"'),
