@@ -91,5 +91,5 @@ const drawn = await Promise.all(dashboard.panels.map(draw))
 const height = Math.max(...dashboard.panels.map(({ gridPos }) => gridPos.y + gridPos.h)) * ROW + 8
 writeFileSync(
   new URL('../docs/dashboard.svg', import.meta.url),
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif"><rect width="100%" height="100%" fill="#f4f6f8"/>${drawn.join('\n')}</svg>\n`,
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif"><title>The panels of the dashboard</title><rect width="100%" height="100%" fill="#f4f6f8"/>${drawn.join('\n')}</svg>\n`,
 )

@@ -1,7 +1,8 @@
 import type { Observer } from '../exports/ports.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
-import type { Load, PressureLevel } from './pressure.ts'
+import type { PressureLevel } from './pressure.ts'
+import type { Load } from './process-load.ts'
 
 /** Writes to the log, and counts, what the domain of an account reports. */
 export const observerOf = (logger: Logger, account?: string, metrics?: Metrics): Observer => ({

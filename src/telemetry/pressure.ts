@@ -1,5 +1,4 @@
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
-import { getHeapStatistics } from 'node:v8'
+import { type Load, type LoadSource, processLoad } from './process-load.ts'
 
 /**
  * Says whether the process has more to do than it can, and what it turns away then. New streams go
@@ -11,15 +10,6 @@ import { getHeapStatistics } from 'node:v8'
 export type PressureLevel = 'calm' | 'busy' | 'overloaded'
 
 export type Shed = 'stream' | 'read'
-
-export interface Load {
-  /** How late the event loop was on average since the last sample, milliseconds. */
-  readonly delayMs: number
-  /** The part of the time since then in which the event loop had work, 0 to 1. */
-  readonly utilization: number
-  /** The used part of the memory that the process may have, 0 to 1. */
-  readonly memory: number
-}
 
 export interface Pressure {
   readonly level: PressureLevel
@@ -33,11 +23,6 @@ interface PressureOptions {
   /** Reads the load since the last call. Default: that of this process. */
   readonly load?: LoadSource
   readonly onChange: (level: PressureLevel, load: Load) => void
-}
-
-export interface LoadSource {
-  sample(): Load
-  close(): void
 }
 
 export const SAMPLE_MS = 500
@@ -111,39 +96,5 @@ export const createPressure = (options: PressureOptions): Pressure => {
       clearInterval(timer)
       source.close()
     },
-  }
-}
-
-/** The load of this process: its event loop, its heap, and the memory of its container. */
-export const processLoad = (): LoadSource => {
-  const resolution = 10
-  const delays = monitorEventLoopDelay({ resolution })
-  delays.enable()
-  let before = performance.eventLoopUtilization()
-  let resident = 0
-  const residentBytes = (): number => {
-    try {
-      resident = process.memoryUsage.rss()
-    } catch {
-      // Node reads it from a file, which fails while no file descriptor is left.
-    }
-    return resident
-  }
-  const limit = process.constrainedMemory()
-  /** Node gives 0 where it knows of no limit, and a huge number where the container has none. */
-  const isLimited = limit > 0 && limit < Number.MAX_SAFE_INTEGER
-  return {
-    sample: () => {
-      const mean = delays.count === 0 ? 0 : delays.mean / 1e6 - resolution
-      delays.reset()
-      const now = performance.eventLoopUtilization()
-      const { utilization } = performance.eventLoopUtilization(now, before)
-      before = now
-      const heap = getHeapStatistics()
-      const ofHeap = heap.used_heap_size / heap.heap_size_limit
-      const ofContainer = isLimited ? residentBytes() / limit : 0
-      return { delayMs: Math.max(0, mean), utilization, memory: Math.max(ofHeap, ofContainer) }
-    },
-    close: () => delays.disable(),
   }
 }

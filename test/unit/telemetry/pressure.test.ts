@@ -1,10 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import {
-  createPressure,
-  type Load,
-  processLoad,
-  SAMPLE_MS,
-} from '../../../src/telemetry/pressure.ts'
+import { createPressure, SAMPLE_MS } from '../../../src/telemetry/pressure.ts'
+import type { Load } from '../../../src/telemetry/process-load.ts'
 
 const CALM: Load = { delayMs: 1, utilization: 0.3, memory: 0.2 }
 
@@ -87,21 +83,5 @@ describe('the pressure', () => {
       samples(4, { delayMs: 48 })
     }
     expect(levels).toEqual(['busy'])
-  })
-})
-
-describe('the load of the process', () => {
-  // The gateway stopped: node reads the resident memory from a file, and no descriptor was left.
-  it('can be read while no file can be opened', () => {
-    vi.spyOn(process, 'constrainedMemory').mockReturnValue(2 ** 31)
-    const rss = vi.spyOn(process.memoryUsage, 'rss').mockReturnValue(2 ** 30)
-    onTestFinished(() => void vi.restoreAllMocks())
-    const load = processLoad()
-    onTestFinished(() => load.close())
-    expect(load.sample().memory).toBe(0.5)
-    rss.mockImplementation(() => {
-      throw new Error('EMFILE: too many open files, uv_resident_set_memory')
-    })
-    expect(load.sample().memory).toBe(0.5)
   })
 })
