@@ -2,7 +2,8 @@ import Fastify from 'fastify'
 
 /**
  * A bare Fastify route, to compare the gateway with: it replies with one string and the headers of
- * a cached status, and does nothing else.
+ * a cached status, and does nothing else. It also is the origin of the caches that the gateway is compared
+ * with; `X-Cache-Timeout` is for fast-gateway.
  */
 const body = JSON.stringify({
   ok: true,
@@ -18,6 +19,7 @@ app.get('/campaigns/:campaignId/export/:exportId/status', (_request, reply) => {
     .header('x-request-id', 'afea7274-023a-474c-9de7-27da9f9074d8')
     .header('x-content-type-options', 'nosniff')
     .header('cache-control', 'private, max-age=3600')
+    .headers(process.env.CACHE_TIMEOUT ? { 'x-cache-timeout': process.env.CACHE_TIMEOUT } : {})
     .type('application/json')
     .send(body)
 })

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { createKey, digestOf } from '../src/access/keys.ts'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
-import { message, type Server, startLoad, startServer } from './processes.ts'
+import { freePort, message, type Server, startLoad, startServer } from './processes.ts'
+import { readsByWrk } from './wrk.ts'
 
 /** Starts gateways that have one final status in memory, and measures what a read of it costs. */
 
-const CONNECTIONS = 64
+export const CONNECTIONS = 64
 
 export interface Figures {
   readonly perSecond: number
@@ -19,11 +20,33 @@ export interface Figures {
 const warm = z.object({ warm: z.literal(true) })
 const result = z.object({ answers: z.number(), bad: z.number(), ms: z.number() })
 
-/** @param headers header lines of each read, each with its end */
+interface Turn {
+  readonly warmUpMs: number
+  readonly runMs: number
+  /** Header lines of each read, each with its end. */
+  readonly headers?: string
+}
+
+type Measured = Pick<Server, 'url' | 'cpuMs'>
+
+/** Measures with wrk, if it is installed, because a load in JavaScript is slower than some servers. */
+export const measureFast = async (server: Measured, path: string, turn: Turn): Promise<Figures> => {
+  const url = server.url + path
+  const load = { url, connections: CONNECTIONS, headers: turn.headers ?? '' }
+  if ((await readsByWrk({ ...load, ms: turn.warmUpMs })) === undefined) {
+    return measureReads(server, path, turn)
+  }
+  const cpuBefore = server.cpuMs()
+  const reads = await readsByWrk({ ...load, ms: turn.runMs })
+  const cpuMs = server.cpuMs() - cpuBefore
+  if (reads === undefined || reads.bad > 0) throw new Error(`${reads?.bad} answers were not 200`)
+  return { perSecond: reads.perSecond, cpuUs: (cpuMs * 1_000) / reads.answers }
+}
+
 export const measureReads = async (
-  server: Server,
+  server: Measured,
   path: string,
-  { warmUpMs, runMs, headers = '' }: { warmUpMs: number; runMs: number; headers?: string },
+  { warmUpMs, runMs, headers = '' }: Turn,
 ): Promise<Figures> => {
   const load = startLoad('hit-load.ts')
   try {
@@ -58,10 +81,11 @@ export const prepareHits = async () => {
   writeFileSync(accessFile, JSON.stringify({ callers }))
 
   /** Starts a gateway and makes the only read that asks lemlist. */
-  const start = async (level: string, withKey = false) => {
+  const start = async (level: string, withKey = false, withMetrics = false) => {
     const server = await startServer('gateway.ts', {
       ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL, STORE_URL: 'memory:' },
       ...(withKey && { AUTH: 'keys', ACCESS_FILE: accessFile, CALLER_RATE_LIMIT: '1000000000' }),
+      ...(withMetrics && { OPS_PORT: String(await freePort()) }),
       LOG_LEVEL: level,
     })
     const answer = await fetch(server.url + path, { headers: withKey ? { 'x-api-key': key } : {} })

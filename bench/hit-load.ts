@@ -15,6 +15,19 @@ const order = z.object({
   headers: z.string().default(''),
 })
 
+/** Servers write the name of the header in their own way. */
+let lengthHeader = 'content-length: '
+const lengthOf = (text: string): number => {
+  let at = text.indexOf(lengthHeader)
+  if (at === -1) {
+    lengthHeader = /content-length: /i.exec(text)?.[0] ?? lengthHeader
+    at = text.indexOf(lengthHeader)
+  }
+  if (at === -1) throw new Error('an answer without a length')
+  const from = at + lengthHeader.length
+  return Number(text.slice(from, text.indexOf('\r', from)))
+}
+
 process.on('message', (value) => {
   const { url, connections, warmUpMs, runMs, headers } = order.parse(value)
   const { hostname, port, pathname } = new URL(url)
@@ -38,8 +51,7 @@ process.on('message', (value) => {
       text += chunk.toString('latin1')
       const end = text.indexOf('\r\n\r\n')
       if (end === -1) return
-      const from = text.indexOf('content-length: ') + 'content-length: '.length
-      if (text.length < end + 4 + Number(text.slice(from, text.indexOf('\r', from)))) return
+      if (text.length < end + 4 + lengthOf(text)) return
       if (!text.startsWith('HTTP/1.1 200 ')) bad += 1
       answers += 1
       times.push(performance.now() - sentAt)

@@ -1,70 +1,99 @@
-import { type Figures, measureReads, prepareHits } from './cached-gateway.ts'
-import { median, print, startServer } from './processes.ts'
+import { CONNECTIONS, type Figures, measureFast, prepareHits } from './cached-gateway.ts'
+import { startNodePeer } from './peers/node-peer.ts'
+import { type Peer, startNginx, startVarnish } from './peers/programs.ts'
+import { startServer } from './processes.ts'
+import { type Row, report } from './report.ts'
 
 /**
- * Measures how many cached statuses the gateway serves in a second, and compares that with a bare
- * Fastify route on the same machine at the same time.
+ * Measures what a cached status costs, beside a bare Fastify route and beside other caches that answer
+ * with the same body and the same headers. Each side is a fresh process in each round, and the order
+ * alternates, so that other work on the machine slows down all sides alike.
  */
 
-const ROUNDS = 7
-const TURN = { warmUpMs: 1_000, runMs: 2_000 }
+const ROUNDS = 5
+const TURN = { warmUpMs: 1_000, runMs: 3_000 }
+
+interface Side {
+  readonly name: string
+  /** Resolves to undefined when the peer is not installed. */
+  readonly measure: () => Promise<Figures | undefined>
+}
+
+export const hitSides = async () => {
+  const { path, start, close } = await prepareHits()
+  const trial = await start('warn')
+  const BODY_BYTES = String(trial.bodyBytes)
+  await trial.server.end()
+  const origin = await startServer('bare.ts', { BODY_BYTES, CACHE_TIMEOUT: '1 hour' })
+
+  const gateway = (level: string, isFull: boolean) => async (): Promise<Figures> => {
+    const { server, headers } = await start(level, isFull, isFull)
+    try {
+      return await measureFast(server, path, { ...TURN, headers })
+    } finally {
+      await server.end()
+    }
+  }
+  const other = (begin: () => Promise<Peer | undefined>) => async () => {
+    const peer = await begin()
+    try {
+      return peer && (await measureFast(peer, path, TURN))
+    } finally {
+      await peer?.end()
+    }
+  }
+  const { url } = origin
+  const bare = {
+    name: 'bare Fastify route',
+    measure: other(() => startServer('bare.ts', { BODY_BYTES })),
+  }
+  const full = { name: 'gateway: keys, metrics, log line', measure: gateway('info', true) }
+  const peers: readonly Side[] = [
+    { name: 'gateway, LOG_LEVEL=warn', measure: gateway('warn', false) },
+    { name: 'nginx proxy_cache, access log', measure: other(() => startNginx(url)) },
+    { name: 'Varnish', measure: other(() => startVarnish(url)) },
+    {
+      name: 'fast-gateway with its cache',
+      measure: other(() => startNodePeer('fast-gateway', url)),
+    },
+    {
+      name: 'Express, http-proxy-middleware, apicache',
+      measure: other(() => startNodePeer('express-apicache', url)),
+    },
+    {
+      name: '@fastify/http-proxy, no cache',
+      measure: other(() => startNodePeer('http-proxy', url)),
+    },
+  ]
+  const end = async (): Promise<void> => {
+    await origin.end()
+    await close()
+  }
+  return { bare, full, peers, end }
+}
+
+/** The figures of each side in each round. */
+export const inRounds = async (sides: readonly Side[], rounds: number): Promise<Row[]> => {
+  const rows = sides.map(({ name }) => ({ name, rounds: [] as number[][] }))
+  for (let round = 0; round < rounds; round += 1) {
+    const order = [...sides.keys()]
+    for (const index of round % 2 === 0 ? order : order.toReversed()) {
+      const figures = await sides[index]?.measure()
+      if (figures !== undefined) rows[index]?.rounds.push([figures.perSecond, figures.cpuUs])
+    }
+  }
+  return rows
+}
 
 export const measureHits = async (): Promise<void> => {
-  const { path, connections, start, close } = await prepareHits()
-  let bodyBytes = 500
-  const gateway = async (level: string, withKey = false): Promise<Figures> => {
-    const { server, headers, ...given } = await start(level, withKey)
-    bodyBytes = given.bodyBytes
-    try {
-      return await measureReads(server, path, { ...TURN, headers })
-    } finally {
-      await server.end()
-    }
-  }
-  const bare = async (): Promise<Figures> => {
-    const server = await startServer('bare.ts', { BODY_BYTES: String(bodyBytes) })
-    try {
-      return await measureReads(server, path, TURN)
-    } finally {
-      await server.end()
-    }
-  }
-
-  const sides = [
-    { name: 'bare Fastify route', figures: [] as Figures[], measure: bare },
-    {
-      name: 'gateway, one log line a request',
-      figures: [] as Figures[],
-      measure: () => gateway('info'),
-    },
-    { name: 'gateway, LOG_LEVEL=warn', figures: [] as Figures[], measure: () => gateway('warn') },
-  ]
-  for (let round = 0; round < ROUNDS; round += 1) {
-    // The order alternates, so that other work on the machine slows down all sides alike.
-    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-      side.figures.push(await side.measure())
-    }
-  }
-  await close()
-
-  print(`Cached GET, ${connections} connections, ${bodyBytes} bytes, medians of ${ROUNDS} rounds:`)
-  const [base] = sides
-  for (const { name, figures } of sides) {
-    const beside = (of: (each: Figures) => number): string => {
-      const ratios = figures.flatMap((each, index) => {
-        const other = base?.figures[index]
-        return other === undefined ? [] : [of(each) / of(other)]
-      })
-      return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`
-    }
-    const perSecond = Math.round(median(figures.map((each) => each.perSecond)))
-    const cpuUs = median(figures.map((each) => each.cpuUs)).toFixed(1)
-    print(`  ${name}: ${perSecond} a second, ${cpuUs} us of CPU each`)
-    if (figures === base?.figures) continue
-    // On a machine with other work, the CPU time varies less than the rate.
-    print(
-      `    beside the bare route: ${beside((each) => each.perSecond)} of its rate, ` +
-        `${beside((each) => each.cpuUs)} times its CPU time`,
-    )
-  }
+  const { bare, full, peers, end } = await hitSides()
+  const rows = await inRounds([bare, full, ...peers], ROUNDS)
+  await end()
+  report({
+    ...{ name: 'hit', title: `Cached GET, ${CONNECTIONS} connections`, rows, charted: 0 },
+    columns: [
+      { name: 'a second', digits: 0 },
+      { name: 'us of CPU each', digits: 1 },
+    ],
+  })
 }

@@ -44,6 +44,20 @@ const ANSWERED_MS = 500
 const pinned = (core: string): readonly string[] =>
   existsSync('/usr/bin/taskset') ? ['/usr/bin/taskset', '-c', core] : []
 
+/** What is put before a command, so that it runs on the core of the servers. */
+export const pinnedServer = (): readonly string[] => pinned(SERVER_CORE)
+
+/** The same for the core of the load. */
+export const pinnedLoad = (): readonly string[] => pinned(LOAD_CORE)
+
+/** CPU time of a process so far, user and system, milliseconds. */
+export const cpuMsOf = (pid: number | undefined): number => {
+  // Fields 14 and 15 of /proc/PID/stat (see proc(5)). They are counted from the end of the
+  // program's name, because the name may contain spaces.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S
+}
+
 const file = (name: string): string => join(import.meta.dirname, name)
 
 /**
@@ -83,12 +97,7 @@ export const startServer = async (
   }
   return {
     url: `http://127.0.0.1:${port}`,
-    cpuMs: () => {
-      // Fields 14 and 15 of /proc/PID/stat (see proc(5)). They are counted from the end of the
-      // program's name, because the name may contain spaces.
-      const fields = stat('stat').split(') ')[1]?.split(' ') ?? []
-      return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S
-    },
+    cpuMs: () => cpuMsOf(pid),
     residentBytes: async () => {
       await measure()
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(stat('status'))?.[1]) * 1_024
