@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { Problem, type ProblemCode, toDocument } from '../problems.ts'
-import type { Logger } from '../telemetry/log.ts'
+import { type Logger, lineWriter } from '../telemetry/log.ts'
 import { type CountRequest, logAtEnd } from './request-log.ts'
 import { pathOf } from './request-target.ts'
 import type { MethodsOf } from './route-methods.ts'
@@ -75,9 +75,9 @@ const invalidInput = ({ validation, validationContext }: ValidationError): Probl
  * Answers a request that Fastify refuses before it has found a route, because the URL is malformed.
  * No hook runs for such a request, so this handler also writes the log line.
  */
-export const frameworkErrorHandler =
-  (logger: Logger, count?: CountRequest | undefined) =>
-  (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+export const frameworkErrorHandler = (logger: Logger, count?: CountRequest | undefined) => {
+  const log = { logger, writeLine: lineWriter(logger), count }
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     // Below /campaigns/, broken percent-encoding is a fault of an id like any other: the caller is
     // told `invalid-id`.
     const mirrored =
@@ -85,9 +85,10 @@ export const frameworkErrorHandler =
     const problem = mirrored
       ? new Problem('invalid-id', 'An id in the path does not look like a lemlist id.')
       : toProblem(error)
-    logAtEnd(logger, request, reply, count)
+    logAtEnd(log, request, reply)
     sendProblem(request, reply, problem)
   }
+}
 
 /** The problems that say that a route cannot read the body. */
 const OF_THE_BODY: ReadonlySet<ProblemCode> = new Set(['invalid-request', 'unsupported-media-type'])

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../problems.ts'
 import { accessLine } from '../telemetry/access-line.ts'
 import { auditDeed, type Deed } from '../telemetry/audit.ts'
-import type { Logger } from '../telemetry/log.ts'
+import { type Logger, lineWriter, type WriteLine } from '../telemetry/log.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,10 +28,18 @@ export const logRequests = (
   app.decorateRequest('problem', undefined)
   app.decorateRequest('account', undefined)
   app.decorateRequest('deed', undefined)
+  const log = { logger, writeLine: lineWriter(logger), count }
   app.addHook('onRequest', (request, reply, done) => {
-    logAtEnd(logger, request, reply, count)
+    logAtEnd(log, request, reply)
     done()
   })
+}
+
+interface RequestLog {
+  readonly logger: Logger
+  /** Writes a line of this logger. */
+  readonly writeLine: WriteLine
+  readonly count?: CountRequest | undefined
 }
 
 /**
@@ -39,14 +47,14 @@ export const logRequests = (
  * file: `logRequests` makes the call for all others.
  */
 export const logAtEnd = (
-  logger: Logger,
+  { logger, writeLine, count }: RequestLog,
   request: FastifyRequest,
   reply: FastifyReply,
-  count?: CountRequest | undefined,
 ): void => {
   const startedAt = performance.now()
-  // Fastify's `onResponse` hook does not run for an answer that broke off; `close` always comes.
-  reply.raw.once('close', () => {
+  // Fastify's `onResponse` hook does not run for an answer that broke off. `close` always comes, and
+  // comes once.
+  reply.raw.on('close', () => {
     const { headersSent, writableFinished } = reply.raw
     const { caller, account, deed, problem } = request
     const aborted = !writableFinished
@@ -54,7 +62,8 @@ export const logAtEnd = (
       auditDeed(logger, { requestId: request.id, caller, account, deed, aborted, problem })
     }
     const route = request.routeOptions.url ?? 'unknown'
-    count?.(route, request.method, reply.statusCode, performance.now() - startedAt)
+    const durationMs = performance.now() - startedAt
+    count?.(route, request.method, reply.statusCode, durationMs)
     const level = levelOf(reply.statusCode, route)
     if (!logger.isLevelEnabled(level)) return
     const line = accessLine({
@@ -66,11 +75,11 @@ export const logAtEnd = (
       route,
       status: headersSent ? reply.statusCode : undefined,
       aborted,
-      durationMs: performance.now() - startedAt,
+      durationMs,
       cacheStatus: reply.getHeader('cache-status'),
       problem,
     })
-    logger[level](line, 'request')
+    writeLine(level, line, 'request')
   })
 }
 

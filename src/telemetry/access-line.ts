@@ -26,26 +26,32 @@ export interface FinishedRequest {
 
 const CACHE_NAME = 'lemlist-gateway; '
 
-/** Returns the fields of the log line of a request. Each request has exactly one line. */
-export const accessLine = (request: FinishedRequest) => {
+/**
+ * Returns the fields of the log line of a request, as they stand in the line. Each request has exactly
+ * one line, so this text is put together by hand: a general writer of JSON costs more than the rest of
+ * a cached answer. What is not written by `quoted` has no character that JSON escapes.
+ */
+export const accessLine = (request: FinishedRequest): string => {
   const { requestId, traceId, method, route, status, aborted, durationMs, cacheStatus, problem } =
     request
   const { caller = 'anonymous', account } = request
-  return {
-    requestId,
-    traceId,
-    method,
-    route,
-    status,
-    aborted: aborted ? true : undefined,
-    durationMs: Math.round(durationMs * 10) / 10,
-    caller,
-    account,
-    cache: typeof cacheStatus === 'string' ? cacheStatus.slice(CACHE_NAME.length) : undefined,
-    problem: problem?.code,
-    cause: causeOf(problem),
-  }
+  const cause = causeOf(problem)
+  return (
+    `"requestId":"${requestId}"` +
+    (traceId === undefined ? '' : `,"traceId":"${traceId}"`) +
+    `,"method":"${method}","route":"${route}"` +
+    (status === undefined ? '' : `,"status":${status}`) +
+    (aborted ? ',"aborted":true' : '') +
+    `,"durationMs":${Math.round(durationMs * 10) / 10},"caller":${quoted(caller)}` +
+    (account === undefined ? '' : `,"account":${quoted(account)}`) +
+    (typeof cacheStatus === 'string' ? `,"cache":"${cacheStatus.slice(CACHE_NAME.length)}"` : '') +
+    (problem === undefined ? '' : `,"problem":"${problem.code}"`) +
+    (cause === undefined ? '' : `,"cause":${JSON.stringify(cause)}`)
+  )
 }
+
+/** Free text, such as the name of a caller. */
+const quoted = (text: string): string => JSON.stringify(text)
 
 /** The stack leads to a bug. For trouble with lemlist the stack says nothing useful. */
 const causeOf = (problem: Problem | undefined): DescribedError | undefined =>

@@ -28,16 +28,46 @@ export const createLogger = ({ level, terminal, output }: LogOptions): Logger =>
     // `logger.flush` of pino calls this.
     flush: (): void => output.flush(),
   }
-  const time = pino.stdTimeFunctions.isoTime
   // pino would copy every field of an error. No line may hold what nobody has named.
   const serializers = { err: (error: unknown) => describeError(error) }
-  const logger = pino({ level, base: null, timestamp: time, serializers }, destination)
+  const logger = pino({ level, base: null, timestamp, serializers }, destination)
   // A child has a level of its own: the loss is told also when the gateway logs errors only.
   const teller = logger.child({}, { level: 'warn' })
   output.onLost((lines) => {
     teller.warn({ lines }, 'log lines were lost: standard output did not take them')
   })
   return logger
+}
+
+let latestMs = 0
+let latestTime = ''
+
+/** The time as a field of a line. In a busy millisecond it is made once. */
+const timestamp = (): string => {
+  const now = Date.now()
+  if (now !== latestMs) {
+    latestMs = now
+    latestTime = `,"time":"${new Date(now).toISOString()}"`
+  }
+  return latestTime
+}
+
+/**
+ * Writes a line whose fields are JSON text already. It does not look whether its level is enabled.
+ *
+ * @param fields at least one, such as `"a":1,"b":"c"`
+ */
+export type WriteLine = (level: 'debug' | 'info' | 'warn', fields: string, message: string) => void
+
+/** The cheap way to lines that are written for each request. They look like all others. */
+export const lineWriter = (logger: Logger): WriteLine => {
+  // Pino tells the name of this property, and its types do not have it.
+  const { [pino.symbols.streamSym]: stream } = logger as Logger & {
+    readonly [pino.symbols.streamSym]: { write(line: string): void }
+  }
+  const { values } = logger.levels
+  return (level, fields, message) =>
+    stream.write(`{"level":${values[level]}${timestamp()},${fields},"msg":"${message}"}\n`)
 }
 
 /** What pino-pretty makes of a JSON line. Its types say `any` for the argument. */

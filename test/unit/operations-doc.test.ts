@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { VARIABLES } from '../../src/config/variables.ts'
-import { PROBLEMS } from '../../src/problems.ts'
+import { PROBLEMS, Problem } from '../../src/problems.ts'
 import { EXIT_CONFIG } from '../../src/run.ts'
 import { accessLine } from '../../src/telemetry/access-line.ts'
 
@@ -21,7 +21,8 @@ const REQUEST = {
     route: '/',
     status: 200,
   },
-  ...{ aborted: false, durationMs: 1, cacheStatus: undefined, problem: undefined },
+  ...{ aborted: true, durationMs: 1, cacheStatus: 'lemlist-gateway; hit' },
+  problem: new Problem('internal', 'x', { cause: new Error('y') }),
 }
 
 const rowsOf = (text: string, heading: string): string[][] => {
@@ -57,7 +58,7 @@ describe('docs/operations.md', () => {
     const logged = new Set<string>()
     for await (const file of glob('src/**/*.ts', { cwd: project })) {
       const calls = (await read(file)).matchAll(
-        /\b(?:logger|log)(?:\.(?:info|warn|error|fatal|debug)|\[level\])\(([^']*)'([^']+)'(?:\)|,\n\s*\))/g,
+        /\b(?:(?:logger|log)(?:\.(?:info|warn|error|fatal|debug)|\[level\])|writeLine)\(([^']*)'([^']+)'(?:\)|,\n\s*\))/g,
       )
       for (const [, , message = ''] of calls) logged.add(message)
     }
@@ -68,8 +69,8 @@ describe('docs/operations.md', () => {
   it('names every field of the line of a request', async () => {
     const rows = rowsOf(await read('docs/operations.md'), 'Logs')
     const [, , fields = ''] = rows.find(([quoted]) => quoted === '`request`') ?? []
-    const names = Object.keys(accessLine(REQUEST))
-    expect(names.length).toBeGreaterThan(8)
+    const names = Object.keys(JSON.parse(`{${accessLine(REQUEST)}}`))
+    expect(names.length).toBeGreaterThan(11)
     for (const name of names) expect(fields).toContain(`\`${name}\``)
   })
 

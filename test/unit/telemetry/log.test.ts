@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createLogger } from '../../../src/telemetry/log.ts'
+import { createLogger, lineWriter } from '../../../src/telemetry/log.ts'
 import { createOutput } from '../../../src/telemetry/output.ts'
 import { fakeSink } from '../../helpers/fake-sink.ts'
 import { logLines } from '../../helpers/gateway.ts'
@@ -23,6 +23,17 @@ describe('the logger', () => {
     await output.end()
     const [line = {}] = logLines(sink.text())
     expect(Object.keys(line)).toEqual(['level', 'time', 'a', 'msg'])
+  })
+
+  it('writes a prepared line like any other', async () => {
+    const { logger, output, sink } = begin('info')
+    logger.warn({ a: 1, b: 'c' }, 'a message')
+    lineWriter(logger)('warn', '"a":1,"b":"c"', 'a message')
+    await output.end()
+    const time = /(?<="time":")[^"]+/
+    const [one = '', other = ''] = sink.text().split('\n')
+    expect(other.replace(time, '')).toBe(one.replace(time, ''))
+    expect(Date.now() - Date.parse(time.exec(other)?.[0] ?? '')).toBeLessThan(60_000)
   })
 
   it('writes lines for people to a terminal, each at once', async () => {
