@@ -12,7 +12,9 @@ const WAIT = /^\s*wait\s*=\s*("?)(\d+)\1\s*(?:;|$)/i
  * several counts.
  */
 export const waitPreference = (prefer: string | string[] | undefined): number | undefined => {
-  const preferences = [prefer ?? ''].flat().join(',').match(PREFERENCES) ?? []
+  // Most requests have no preference.
+  if (prefer === undefined) return undefined
+  const preferences = [prefer].flat().join(',').match(PREFERENCES) ?? []
   const first = preferences.find((preference) => IS_WAIT.test(preference)) ?? ''
   const seconds = WAIT.exec(first)?.[2]
   return seconds === undefined ? undefined : Math.min(LONGEST_WAIT_S, Number(seconds))
