@@ -22,7 +22,6 @@ export interface Frames {
 
 type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
 
-const utf8 = new TextDecoder()
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 
 /** Remembers the encoding of an object as long as other code holds the object. */
@@ -96,11 +95,7 @@ const encodeEnd = (reason: string): Uint8Array =>
  */
 export const singleFrames = ({ bodyOf }: Bodies): Frames => {
   const status = memo<Snapshot>((snapshot, ref) =>
-    encodeEvent({
-      event: 'status',
-      data: utf8.decode(bodyOf(snapshot, ref)),
-      id: snapshot.version,
-    }),
+    encodeEvent({ event: 'status', data: bodyOf(snapshot, ref), id: snapshot.version }),
   )
   return {
     status,
@@ -120,7 +115,7 @@ export const manyFrames = ({ bodyOf }: Bodies): Frames => {
   // lemlist's bytes are inserted unchanged. They are valid JSON, so the whole is valid JSON, too.
   const status = memo<Snapshot>((snapshot, ref) => {
     const { campaignId, exportId } = ref
-    const body = utf8.decode(bodyOf(snapshot, ref))
+    const body = bodyOf(snapshot, ref)
     const data = `{"campaignId":"${campaignId}","exportId":"${exportId}","body":${body}}`
     return encodeEvent({ event: 'status', data })
   })

@@ -60,8 +60,11 @@ export const sendStatus = (
     reply.header('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))
   }
   if (matchesETag(request.headers['if-none-match'], etag)) reply.code(304).send()
-  else reply.type('application/json').send(bodies.bodyOf(snapshot, params))
+  else reply.type('application/json').serializer(asItIs).send(bodies.bodyOf(snapshot, params))
 }
+
+/** With a serializer of its own a string gets no `charset`, which RFC 8259 does not know. */
+const asItIs = (text: string): string => text
 
 const cacheStatus = ({ how, keptUntil }: Reading, secondsLeft: number): string => {
   if (how === 'hit') return `${CACHE_NAME}; hit; ttl=${secondsLeft}`

@@ -1,11 +1,30 @@
 import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../../exports/export.ts'
 
-/** The body that callers get: lemlist's bytes, unchanged or with the gateway's link to the file. */
+/**
+ * The body that callers get: lemlist's bytes, unchanged or with the gateway's link to the file. It is
+ * a string, made once for each snapshot, because Node sends a string in one piece with the headers.
+ * lemlist's bytes are UTF-8, so no byte changes on the way.
+ */
 export interface Bodies {
-  bodyOf(snapshot: Snapshot, ref: Pick<ExportRef, 'campaignId' | 'exportId'>): Uint8Array
+  bodyOf(snapshot: Snapshot, ref: Pick<ExportRef, 'campaignId' | 'exportId'>): string
   /** A strong ETag. Each form of the body has its own, so that a cache never mixes up the forms. */
   etagOf(snapshot: Snapshot): string
+}
+
+const textOf = ({ body }: Snapshot): string =>
+  Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+
+const oncePerSnapshot = (make: Bodies['bodyOf']): Bodies['bodyOf'] => {
+  const made = new WeakMap<Snapshot, string>()
+  return (snapshot, ref) => {
+    let text = made.get(snapshot)
+    if (text === undefined) {
+      text = make(snapshot, ref)
+      made.set(snapshot, text)
+    }
+    return text
+  }
 }
 
 /**
@@ -17,7 +36,7 @@ export const bodiesFor = (publicUrl: string | undefined): Bodies =>
 
 /** `FILE_URLS=upstream`: lemlist's JSON, byte for byte. */
 export const verbatimBodies: Bodies = {
-  bodyOf: ({ body }) => body,
+  bodyOf: oncePerSnapshot(textOf),
   etagOf: ({ version }) => `"${version}"`,
 }
 
@@ -29,18 +48,12 @@ export const verbatimBodies: Bodies = {
  * @param publicUrl where callers reach the gateway, without a trailing slash
  */
 export const gatewayBodies = (publicUrl: string): Bodies => {
-  const rewritten = new WeakMap<Snapshot, Uint8Array>()
   // With another public URL the same version has other bytes, so the ETag depends on the URL, too.
   const form = createHash('sha256').update(publicUrl).digest('base64url').slice(0, 6)
   return {
-    bodyOf: (snapshot, { campaignId, exportId }) => {
-      const known = rewritten.get(snapshot)
-      if (known !== undefined) return known
-      const url = `${publicUrl}/campaigns/${campaignId}/export/${exportId}/file`
-      const body = rewrite(snapshot.body, url)
-      rewritten.set(snapshot, body)
-      return body
-    },
+    bodyOf: oncePerSnapshot((snapshot, { campaignId, exportId }) =>
+      rewrite(textOf(snapshot), `${publicUrl}/campaigns/${campaignId}/export/${exportId}/file`),
+    ),
     etagOf: ({ version }) => `"${version}.${form}"`,
   }
 }
@@ -59,12 +72,11 @@ interface SourceTextJson {
 // Node has had both since version 21. The tests of the rewritten body fail where they are missing.
 const { parse, rawJSON } = JSON as unknown as SourceTextJson
 
-const rewrite = (body: Uint8Array, url: string): Uint8Array => {
-  const text = Buffer.from(body).toString()
+const rewrite = (text: string, url: string): string => {
   // The body was checked when it came from lemlist: it is an object, and so is its `status`.
   const { status } = JSON.parse(text) as { status: Record<string, unknown> }
   const theirs = status.url
-  if (theirs === undefined || theirs === null) return body
+  if (theirs === undefined || theirs === null) return text
   const isLink = typeof theirs === 'string' && /^https?:/i.test(theirs)
   const document = parse(text, (_key, value, { source }) => {
     if (typeof value === 'number' && source !== undefined) return rawJSON(source)
@@ -73,5 +85,5 @@ const rewrite = (body: Uint8Array, url: string): Uint8Array => {
     return isLink && typeof value === 'string' ? value.replaceAll(theirs, url) : value
   }) as { status: Record<string, unknown> }
   document.status.url = url
-  return Buffer.from(JSON.stringify(document))
+  return JSON.stringify(document)
 }
