@@ -1,10 +1,11 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from '../telemetry/log.ts'
 import type { Spans } from '../telemetry/spans.ts'
 import { clientErrorHandler } from './client-error.ts'
 import { frameworkErrorHandler, handleErrors } from './error-handler.ts'
 import { handleInTurn } from './in-turn.ts'
+import { inputValidator } from './openapi/validator.ts'
 import { allowPages, createCrossOrigin } from './origins/cross-origin.ts'
 import { type GuardOptions, guardRequests } from './request-guard.ts'
 import { requestIdOf } from './request-id.ts'
@@ -56,7 +57,7 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
     clientErrorHandler: clientErrorHandler(logger, crossOrigin),
     frameworkErrors: frameworkErrorHandler(logger, options.countRequest),
   })
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler(inputValidator)
   app.setSerializerCompiler(serializerCompiler)
   // A server may ignore an unknown expectation (RFC 9110, 10.1.1). Node would answer 417 without a
   // problem document.

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EXPORT_ID } from '../../exports/export.ts'
 import { PROBLEMS, type ProblemCode } from '../../problems.ts'
 
 /**
@@ -6,9 +7,11 @@ import { PROBLEMS, type ProblemCode } from '../../problems.ts'
  * may add fields.
  */
 
+const CAMPAIGN_ID = /^cam_[A-Za-z0-9]{1,64}$/
+
 export const campaignId = z
   .string()
-  .regex(/^cam_[A-Za-z0-9]{1,64}$/)
+  .regex(CAMPAIGN_ID)
   .meta({ description: 'Id of the campaign.', example: 'cam_A1B2C3D4E5F6G7H8I9' })
 
 export const exportId = z
@@ -21,6 +24,10 @@ export const exportId = z
 
 export const exportParams = z.object({ campaignId, exportId })
 export type ExportParams = z.infer<typeof exportParams>
+
+/** Whether `exportParams` accepts these parameters of a path. It costs a fraction of a parse. */
+export const areExportIds = (params: ExportParams): boolean =>
+  CAMPAIGN_ID.test(params.campaignId) && EXPORT_ID.test(params.exportId)
 
 export const campaignParams = z.object({ campaignId })
 
