@@ -91,22 +91,26 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
 
   app
     .withTypeProvider<ZodTypeProvider>()
-    .get('/campaigns/:campaignId/export/:exportId/status', { schema }, async (request, reply) => {
+    .get('/campaigns/:campaignId/export/:exportId/status', { schema }, (request, reply) => {
       const wait = waitPreference(request.headers.prefer)
       // As many requests may wait as there may be streams (`SSE_MAX_STREAMS`). Further ones are
       // answered at once.
       const holds = wait !== undefined && waiting < streams.max && options.isOverloaded?.() !== true
       if (holds) reply.header('preference-applied', `wait=${wait}`)
-      const { account, caller, ref } = entry.enter(request, 'status', request.params)
+      const { params } = request
+      const { account, caller, ref } = entry.enter(request, 'status', params)
       const { reader } = account
+      const answer = (reading: Reading): void => {
+        options.countRead?.(reading.how)
+        sendStatus(request, reply, params, reading, options)
+      }
+      const cached = reader.peek(ref)
+      // A hit is answered without a promise.
+      if (cached !== undefined) return answer(cached)
       const callerId = countedAs(caller)
-      const reading =
-        reader.peek(ref) ??
-        (await (holds
-          ? held(request, account, ref, wait, callerId)
-          : reader.read(ref, { callerId })))
-      options.countRead?.(reading.how)
-      sendStatus(request, reply, request.params, reading, options)
-      return reply
+      const reading = holds
+        ? held(request, account, ref, wait, callerId)
+        : reader.read(ref, { callerId })
+      return reading.then(answer)
     })
 }
