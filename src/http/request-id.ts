@@ -1,10 +1,18 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
 /** An id of this form is safe in a header, in a log line and in a JSON document. */
 const SANE = /^[A-Za-z0-9._~:+-]{1,64}$/
 
-export const newRequestId = (): string => randomUUID()
+/** Tells the ids of this process from those of other replicas, and of the process before it. */
+const PREFIX = randomBytes(12).toString('base64url')
+let made = 0
+
+/** A number below a random prefix is as unique as a UUID and costs a fraction of it. */
+export const newRequestId = (): string => {
+  made += 1
+  return `${PREFIX}.${made.toString(36)}`
+}
 
 /**
  * The caller's `X-Request-Id` when it is a sane token of at most 64 characters, else a new one. The
