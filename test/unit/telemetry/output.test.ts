@@ -28,15 +28,15 @@ describe('an output', () => {
     expect(sink.attempts()).toBe(1)
   })
 
-  it('does not wait with 8 KiB of lines, or when it is told to flush', async () => {
-    const { sink, output, pass } = begin()
-    for (let n = 0; n < 82; n += 1) output.write(line(n))
+  it('does not wait with 32 KiB of lines, or when it is told to flush', async () => {
+    const { sink, output, pass } = begin({ maxBytes: 40_000 })
+    for (let n = 0; n < 328; n += 1) output.write(line(n))
     await pass(0)
-    expect(sink.text()).toHaveLength(8_200)
-    output.write(line(82))
+    expect(sink.text()).toHaveLength(32_800)
+    output.write(line(328))
     output.flush()
     await pass(0)
-    expect(sink.text()).toHaveLength(8_300)
+    expect(sink.text()).toHaveLength(32_900)
   })
 
   it('keeps the order of lines that come while it writes', async () => {
