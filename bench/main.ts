@@ -1,4 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os'
+import { measureCollapse } from './collapse.ts'
+import { measureFile } from './file.ts'
 import { measureFlood } from './flood.ts'
 import { measureHits } from './hit.ts'
 import { guardHits } from './hit-guard.ts'
@@ -26,7 +28,7 @@ const BENCHES = {
 const LONG = {
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
   ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys, slow: measureSlow },
-  ...{ page: measurePage, overload: measureOverload },
+  ...{ collapse: measureCollapse, file: measureFile, page: measurePage, overload: measureOverload },
 }
 
 const asked = process.argv.slice(2).filter((word) => word !== '--quick')

@@ -15,6 +15,7 @@ import type { z } from 'zod'
 export interface Server {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
+  readonly pid: number
   /** CPU time so far, user and system, milliseconds. */
   cpuMs(): number
   /** Resident memory after a garbage collection, bytes. */
@@ -49,6 +50,10 @@ export const pinnedServer = (): readonly string[] => pinned(SERVER_CORE)
 
 /** The same for the core of the load. */
 export const pinnedLoad = (): readonly string[] => pinned(LOAD_CORE)
+
+/** Resident memory of a process as it is. */
+export const residentBytesOf = (pid: number | undefined): number =>
+  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024
 
 /** CPU time of a process so far, user and system, milliseconds. */
 export const cpuMsOf = (pid: number | undefined): number => {
@@ -97,10 +102,11 @@ export const startServer = async (
   }
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: Number(pid),
     cpuMs: () => cpuMsOf(pid),
     residentBytes: async () => {
       await measure()
-      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(stat('status'))?.[1]) * 1_024
+      return residentBytesOf(pid)
     },
     longestStallMs: async () => {
       await measure()

@@ -26,7 +26,9 @@ interface Report {
 const DOCS = join(import.meta.dirname, '../docs/performance')
 
 const spread = (values: readonly number[], digits: number): string =>
-  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)})`
+  values.some((value) => !Number.isFinite(value))
+    ? '–'
+    : `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)})`
 
 /** The ratios of each round to the same round of the first row. */
 export const ratios = (row: Row, base: Row, column: number): number[] =>
@@ -66,7 +68,9 @@ export const report = ({ name, title, columns, rows, charted }: Report): void =>
     columns,
     rows,
   }
-  writeFileSync(join(DOCS, `${name}.json`), `${JSON.stringify(json, null, 2)}\n`)
+  const rounded = (_: string, value: unknown): unknown =>
+    typeof value === 'number' ? Math.round(value * 100) / 100 : value
+  writeFileSync(join(DOCS, `${name}.json`), `${JSON.stringify(json, rounded, 2)}\n`)
   const bars = rows
     .filter(({ rounds }) => rounds.length > 0)
     .map((row) => ({

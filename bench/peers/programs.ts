@@ -18,6 +18,7 @@ import { cpuMsOf, freePort, listening, pinnedServer } from '../processes.ts'
 export interface Peer {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
+  readonly pid: number
   /** CPU time so far of the process and of its children, milliseconds. */
   cpuMs(): number
   end(): Promise<void>
@@ -36,7 +37,15 @@ const find = (name: string): string | undefined =>
       }
     })
 
-const nginxConf = (directory: string, port: number, origin: string): string => `
+/** nginx writes what it has not passed on yet into a file, unless it keeps no copies. */
+const COPIES = `
+      proxy_cache one;
+      proxy_cache_valid 200 1h;
+      proxy_cache_lock on;
+      proxy_ignore_headers Cache-Control;`
+const NO_COPIES = 'proxy_max_temp_file_size 0;'
+
+const nginxConf = (directory: string, port: number, origin: string, caching: string): string => `
 worker_processes 1;
 master_process off;
 daemon off;
@@ -53,9 +62,7 @@ http {
     listen 127.0.0.1:${port};
     location / {
       proxy_pass ${origin};
-      proxy_cache one;
-      proxy_cache_valid 200 1h;
-      proxy_ignore_headers Cache-Control;
+      ${caching}
     }
   }
 }
@@ -92,6 +99,7 @@ const start = async ({ name, argv }: Program, origin: string): Promise<Peer | un
       .flatMap((pid) => Number(pid) || [])
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: Number(child.pid),
     cpuMs: () => [Number(child.pid), ...children()].reduce((sum, pid) => sum + cpuMsOf(pid), 0),
     end: async () => {
       child.kill('SIGTERM')
@@ -102,13 +110,16 @@ const start = async ({ name, argv }: Program, origin: string): Promise<Peer | un
 }
 
 /** Resolves to undefined when the program is not installed. */
-export const startNginx = (origin: string): Promise<Peer | undefined> =>
+export const startNginx = (
+  origin: string,
+  { keepsCopies = true } = {},
+): Promise<Peer | undefined> =>
   start(
     {
       name: 'nginx',
       argv: (directory, port) => {
         const file = join(directory, 'nginx.conf')
-        writeFileSync(file, nginxConf(directory, port, origin))
+        writeFileSync(file, nginxConf(directory, port, origin, keepsCopies ? COPIES : NO_COPIES))
         return ['-p', directory, '-e', 'stderr', '-c', file]
       },
     },
