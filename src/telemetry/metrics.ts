@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@pro
 import type { CallClass } from '../exports/schedule.ts'
 import { createBoundsGauge } from './bounds-gauge.ts'
 import { type Now, observeNow } from './gauges.ts'
+import { createRequestSeries } from './request-series.ts'
 
 /**
  * The metrics of one gateway. Alone knows the library. Labels hold nothing that callers choose: no ids, no
@@ -84,18 +85,17 @@ export const createMetrics = (version: string) => {
   for (const reason of ['slow', 'rotated', 'drained', 'closed']) cuts.inc({ reason }, 0)
   for (const kind of ['unknown-state', 'shape', 'past-life']) drifts.inc({ kind }, 0)
 
-  /** A request looks its two series up once, and never makes an object of labels again. */
-  const served = new Map<string, { count: Counter.Internal; time: Histogram.Internal<'route'> }>()
-  const seriesOf = (route: string, method: string, status: number) => {
-    const key = `${method} ${status} ${route}`
-    let series = served.get(key)
-    if (series === undefined) {
-      const name = METHODS.has(method) ? method : 'other'
-      const count = requests.labels({ route, method: name, status: String(status) })
-      series = { count, time: durations.labels({ route }) }
-      served.set(key, series)
+  /** A request adds to a number. The library is told the sum when somebody asks for the metrics. */
+  const served = createRequestSeries((route, method, status) => {
+    const name = METHODS.has(method) ? method : 'other'
+    const count = requests.labels({ route, method: name, status: String(status) })
+    return { number: 0, count, time: durations.labels({ route }) }
+  })
+  const tellServed = (): void => {
+    for (const series of served.all()) {
+      series.count.inc(series.number)
+      series.number = 0
     }
-    return series
   }
   const children = new Map<string, Counter.Internal>()
   const child = (kind: string, value: string, make: () => Counter.Internal): Counter.Internal => {
@@ -107,14 +107,17 @@ export const createMetrics = (version: string) => {
 
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text: () => {
+      tellServed()
+      return registry.metrics()
+    },
     /** Reads these when somebody asks for the metrics. Called once. */
     observe: (now: Now): void => observeNow(registers, now),
     /** @param route the pattern of the route, which callers cannot choose */
     request: (route: string, method: string, status: number, ms: number): void => {
-      const { count, time } = seriesOf(route, method, status)
-      count.inc()
-      time.observe(ms / 1_000)
+      const series = served.of(route, method, status)
+      series.number += 1
+      series.time.observe(ms / 1_000)
     },
     statusRead: (result: string): void =>
       child('read', result, () => reads.labels({ result })).inc(),
