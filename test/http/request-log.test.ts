@@ -155,7 +155,7 @@ describe('X-Request-Id', () => {
     // Node's parser refuses some of these values. The answer to that has an id as well.
     const answer = await ask(url, Buffer.from(rawRequest('/nowhere', { headers }), 'latin1'))
     const id = answer.headers.get('x-request-id')
-    expect(id).toMatch(/^[A-Za-z0-9_-]{16}\.[0-9a-z]+$/)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(JSON.parse(answer.body).instance).toBe(id)
   })
 
