@@ -138,7 +138,7 @@ describe('the metrics', () => {
 
   it('say how many calls wait for their turn', async () => {
     const { url, lemlist, read } = await start({
-      ...{ LEMLIST_RATE_LIMIT: '1', LEMLIST_RATE_WINDOW_MS: '60000', LEMLIST_TIMEOUT_MS: '60000' },
+      ...{ LEMLIST_RATE_LIMIT: '1', LEMLIST_RATE_WINDOW_MS: '60000', LEMLIST_TIMEOUT_MS: '4000' },
     })
     const [first, second] = [lemlist.add(), lemlist.add()]
     await fetch(url + statusPath(first))
@@ -177,7 +177,9 @@ describe('the metrics', () => {
     const before = [...(await read()).keys()]
     await send(2_000_000)
     const after = [...(await read()).keys()]
-    expect(after.filter((key) => !before.includes(key))).toEqual([])
+    // Each kind of garbage collection has its series from its first run on.
+    const isNew = (key: string) => !before.includes(key) && !key.startsWith('nodejs_gc_')
+    expect(after.filter(isNew)).toEqual([])
     expect(before.length).toBeGreaterThan(100)
     expect(before.filter((key) => /cam_|axp_/.test(key))).toEqual([])
   })
