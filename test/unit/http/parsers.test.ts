@@ -187,9 +187,12 @@ describe('the schemas of requests', () => {
       fc.property(nearly('one', '8e03978e-40d5-43e8-bc93-6894a57f9324', 'x'.repeat(255)), (key) => {
         const { success } = startHeaders.safeParse({ 'idempotency-key': key })
         const isPlain = [...key].every((letter) => letter > ' ' && letter <= '~')
-        expect(success).toBe(isPlain && key.length >= 1 && key.length <= 255)
+        const longest = key.startsWith('"') && key.endsWith('"') ? 257 : 255
+        const isEmpty = key === '' || key === '""'
+        expect(success).toBe(isPlain && !isEmpty && key.length <= longest)
       }),
-      RUNS,
+      // Regression: the generator found the empty key in quotes only now and then.
+      { ...RUNS, examples: [['""'], ['"'], [`"${'x'.repeat(255)}"`], ['x'.repeat(256)]] },
     )
   })
 })
