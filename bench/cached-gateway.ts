@@ -68,6 +68,8 @@ export const measureReads = async (
   }
 }
 
+const BY_NODE = new Set(['connection', 'content-length', 'date', 'keep-alive'])
+
 /** Prepares an export that is done, and a caller with a key. */
 export const prepareHits = async () => {
   const lemlist = createLemlist()
@@ -89,8 +91,11 @@ export const prepareHits = async () => {
       LOG_LEVEL: level,
     })
     const answer = await fetch(server.url + path, { headers: withKey ? { 'x-api-key': key } : {} })
-    const bodyBytes = (await answer.arrayBuffer()).byteLength
-    return { server, bodyBytes, headers: withKey ? `X-Api-Key: ${key}\r\n` : '' }
+    const body = await answer.text()
+    // Node sets these by itself for each server.
+    const own = [...answer.headers].filter(([name]) => !BY_NODE.has(name))
+    const told = JSON.stringify({ body, headers: own })
+    return { server, answer: told, headers: withKey ? `X-Api-Key: ${key}\r\n` : '' }
   }
   const close = async (): Promise<void> => {
     await lemlist.close()

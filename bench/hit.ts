@@ -21,10 +21,10 @@ interface Side {
 
 export const hitSides = async () => {
   const { path, start, close } = await prepareHits()
-  const trial = await start('warn')
-  const BODY_BYTES = String(trial.bodyBytes)
+  const trial = await start('warn', true)
+  const ANSWER = trial.answer
   await trial.server.end()
-  const origin = await startServer('bare.ts', { BODY_BYTES, CACHE_TIMEOUT: '1 hour' })
+  const origin = await startServer('bare.ts', { ANSWER, CACHE_TIMEOUT: '1 hour' })
 
   const gateway = (level: string, isFull: boolean) => async (): Promise<Figures> => {
     const { server, headers } = await start(level, isFull, isFull)
@@ -37,7 +37,7 @@ export const hitSides = async () => {
   const other = (begin: () => Promise<Peer | undefined>) => async () => {
     const peer = await begin()
     try {
-      return peer && (await measureFast(peer, path, TURN))
+      return peer && (await measureFast(peer, path, { ...TURN, headers: trial.headers }))
     } finally {
       await peer?.end()
     }
@@ -45,7 +45,7 @@ export const hitSides = async () => {
   const { url } = origin
   const bare = {
     name: 'bare Fastify route',
-    measure: other(() => startServer('bare.ts', { BODY_BYTES })),
+    measure: other(() => startServer('bare.ts', { ANSWER })),
   }
   const full = { name: 'gateway: keys, metrics, log line', measure: gateway('info', true) }
   const peers: readonly Side[] = [

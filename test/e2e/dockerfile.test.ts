@@ -110,6 +110,7 @@ describe(`the image, built and run without an engine${obstacle ? ` - ${obstacle}
     expect((await readdir(join(image.root, 'app'))).sort()).toEqual([
       ...['compiled', 'node_modules', 'package.json', 'src'],
     ])
+    expect((await readdir(join(image.root, 'app/compiled'))).length).toBe(1)
     // npm's own format, version 3 of the lockfile; with another one no package is found, which fails.
     const packagesOf = async (file: string) =>
       JSON.parse(await readFile(file, 'utf8')).packages as Record<string, { dev?: true }>

@@ -58,9 +58,11 @@ export interface CacheOptions {
  * is neither pending nor kept as final.
  */
 const SHORT_LIFE_MS = 60_000
-/** Statuses are under 1 KiB, so this is room for about 60 000 of them. */
+/** Statuses are under 1 KiB, so this is room for about 40 000 of them. */
 const MEMORY_BYTES = 64 * 1024 * 1024
 const OVERHEAD_BYTES = 500
+/** lemlist's bytes, and the text of them that is made for the first caller. */
+const COPIES = 2
 
 /**
  * The places to ask before lemlist: the finals in memory, the unusual answers of the last minute,
@@ -73,7 +75,7 @@ export const createCache = (options: CacheOptions): Cache => {
   /** Holds only finals that the store holds too. Finals never change, so none is invalidated. */
   const finals = new LRUCache<string, FinalRecord>({
     maxSize: MEMORY_BYTES,
-    sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
+    sizeCalculation: ({ snapshot }) => COPIES * snapshot.body.byteLength + OVERHEAD_BYTES,
   })
   bounds('finals', () => finals.calculatedSize / MEMORY_BYTES)
 

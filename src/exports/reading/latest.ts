@@ -16,10 +16,12 @@ export interface Latest {
   forget(ref: ExportRef): void
 }
 
-/** Room for about 2 000 bodies of the largest size (16 KiB), or 40 000 of the usual 500 bytes. */
+/** Room for about 1 000 bodies of the largest size (16 KiB), or 25 000 of the usual 500 bytes. */
 const MAX_BYTES = 32 * 1024 * 1024
 /** What an entry costs besides its body: the key, the dates and the objects themselves. */
 const OVERHEAD_BYTES = 300
+/** lemlist's bytes, and the text of them that is made for the first caller. */
+const COPIES = 2
 
 /**
  * A bounded map of the last observation of each export on this replica, final or not. Stale
@@ -33,7 +35,7 @@ export const createLatest = (
 ): Latest => {
   const observations = new LRUCache<string, Observation>({
     maxSize: maxBytes,
-    sizeCalculation: ({ snapshot }) => snapshot.body.byteLength + OVERHEAD_BYTES,
+    sizeCalculation: ({ snapshot }) => COPIES * snapshot.body.byteLength + OVERHEAD_BYTES,
   })
   bounds('observations', () => observations.calculatedSize / maxBytes)
   return {
