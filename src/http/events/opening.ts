@@ -89,6 +89,13 @@ export const openStream = (
 ): EventStream => {
   const startedAt = performance.now()
   const caller = callerOf(request)
+  const { id: requestId, routeOptions, span } = request
+  // A stream lives for hours. Whatever its closures name stays in memory, so they do not name the
+  // request.
+  const { url: route } = routeOptions
+  const { traceId } = span ?? {}
+  const { name } = caller
+  const accountName = request.account
   /**
    * Leaves in a turn of its own. When a proxy stops, hundreds of streams close at once, each with
    * up to a hundred exports.
@@ -104,26 +111,21 @@ export const openStream = (
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
     const durationMs = Math.round(performance.now() - startedAt)
-    const { url } = request.routeOptions
     logger.info(
-      {
-        ...{ requestId: request.id, traceId: request.span?.traceId, route: url },
-        ...{ ending, durationMs },
-        ...{ caller: caller.name, account: request.account },
-      },
+      { requestId, traceId, route, ending, durationMs, caller: name, account: accountName },
       'stream',
     )
   }
   const stream: EventStream = new EventStream(reply.raw, {
     frames,
     refs,
-    requestId: request.id,
+    requestId,
     expiresAt: streams.expiry(),
     cut: streams.cut,
     isDoubted,
     onClose,
   })
-  streams.add(stream, { caller: countedAs(caller), account: request.account ?? '' })
+  streams.add(stream, { caller: countedAs(caller), account: accountName ?? '' })
   for (const ref of refs) {
     if (account !== undefined && !foreign.has(ref)) stream.changed(account.watch.join(ref, stream))
   }

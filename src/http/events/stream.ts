@@ -40,6 +40,8 @@ export const STREAM_HEADERS = {
   'x-content-type-options': 'nosniff',
 } as const
 
+const nothing = (): void => {}
+
 /**
  * One write takes events until they have at least this many bytes. The next write begins when the
  * client has taken this one. So a client that reads gets all news without delay, and a client that
@@ -57,7 +59,7 @@ export class EventStream implements Doubter {
   readonly expiresAt: number
   readonly #response: ServerResponse
   readonly #frames: Frames
-  readonly #headers: typeof STREAM_HEADERS & { readonly 'x-request-id': string }
+  readonly #requestId: string
   readonly #onClose: (ending: Ending) => void
   readonly #cut: Cut
   readonly #lines = new Map<string, Line>()
@@ -71,18 +73,18 @@ export class EventStream implements Doubter {
   constructor(response: ServerResponse, options: EventStreamOptions) {
     this.#response = response
     this.#frames = options.frames
-    this.#headers = { ...STREAM_HEADERS, 'x-request-id': options.requestId }
+    this.#requestId = options.requestId
     this.#onClose = options.onClose
     this.expiresAt = options.expiresAt
     this.#cut = options.cut
     for (const ref of options.refs) {
       const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
-      const nothing = { toldSnapshot: undefined, toldWord: undefined }
-      this.#lines.set(keyOf(ref), { topic, ...nothing, isDoubted: options.isDoubted })
+      const untold = { toldSnapshot: undefined, toldWord: undefined }
+      this.#lines.set(keyOf(ref), { topic, ...untold, isDoubted: options.isDoubted })
     }
     // A write to a socket that has just closed is an error of the response. `close` follows and is
     // handled below. Without a listener the error would end the process.
-    response.on('error', () => {})
+    response.on('error', nothing)
     response.once('close', () => this.#release())
   }
 
@@ -95,7 +97,7 @@ export class EventStream implements Doubter {
    */
   begin(): void {
     if (this.#ending !== undefined || this.#released) return
-    this.#response.writeHead(200, this.#headers)
+    this.#writeHead()
     this.#live = true
     const gone = [...this.#fresh].filter(({ topic }) => topic.word?.kind === 'gone')
     for (const line of gone) this.#fresh.delete(line)
@@ -145,7 +147,7 @@ export class EventStream implements Doubter {
     this.#writingSince ??= performance.now()
     // A stream that has not begun has sent no head. Without this head Node would answer 200 without
     // a content type, and that stops an EventSource for good.
-    if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers)
+    if (!this.#response.headersSent) this.#writeHead()
     sendAway(this.#response, this.#cut, retryMs)
   }
 
@@ -155,6 +157,10 @@ export class EventStream implements Doubter {
     this.#ending = 'refused'
     this.#release()
     return true
+  }
+
+  #writeHead(): void {
+    this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.#requestId })
   }
 
   #release(): void {
@@ -229,8 +235,7 @@ export class EventStream implements Doubter {
       line.toldSnapshot = snapshot
       yield this.#frames.status(snapshot, ref, this.#stateId())
     }
-    const requestId = this.#headers['x-request-id']
-    if (isNewWord) yield this.#frames.word(word, ref, this.#stateId(), requestId)
+    if (isNewWord) yield this.#frames.word(word, ref, this.#stateId(), this.#requestId)
   }
 
   /** The id of the state of a client that has read everything up to this event. */
