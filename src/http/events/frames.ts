@@ -93,9 +93,9 @@ const encodeEnd = (reason: string): Uint8Array =>
  * The events of a stream of one export. The data of a `status` is the body of the GET, and the id
  * is the version of that body.
  */
-export const singleFrames = ({ bodyOf }: Bodies): Frames => {
+export const singleFrames = ({ makeBody }: Bodies): Frames => {
   const status = memo<Snapshot>((snapshot, ref) =>
-    encodeEvent({ event: 'status', data: bodyOf(snapshot, ref), id: snapshot.version }),
+    encodeEvent({ event: 'status', data: makeBody(snapshot, ref), id: snapshot.version }),
   )
   return {
     status,
@@ -111,11 +111,11 @@ export const singleFrames = ({ bodyOf }: Bodies): Frames => {
  * The events of a stream of many exports. The data of an event names its export, and the id names
  * the state of all exports of the stream.
  */
-export const manyFrames = ({ bodyOf }: Bodies): Frames => {
+export const manyFrames = ({ makeBody }: Bodies): Frames => {
   // lemlist's bytes are inserted unchanged. They are valid JSON, so the whole is valid JSON, too.
   const status = memo<Snapshot>((snapshot, ref) => {
     const { campaignId, exportId } = ref
-    const body = bodyOf(snapshot, ref)
+    const body = makeBody(snapshot, ref)
     const data = `{"campaignId":"${campaignId}","exportId":"${exportId}","body":${body}}`
     return encodeEvent({ event: 'status', data })
   })

@@ -8,6 +8,11 @@ import type { ExportRef, Snapshot } from '../../exports/export.ts'
  */
 export interface Bodies {
   bodyOf(snapshot: Snapshot, ref: Pick<ExportRef, 'campaignId' | 'exportId'>): string
+  /**
+   * The same, made anew and not remembered. For streams, which read a body once: what is remembered for a
+   * snapshot outlives it until the next large garbage collection.
+   */
+  makeBody: Bodies['bodyOf']
   /** A strong ETag. Each form of the body has its own, so that a cache never mixes up the forms. */
   etagOf(snapshot: Snapshot): string
 }
@@ -37,6 +42,7 @@ export const bodiesFor = (publicUrl: string | undefined): Bodies =>
 /** `FILE_URLS=upstream`: lemlist's JSON, byte for byte. */
 export const verbatimBodies: Bodies = {
   bodyOf: oncePerSnapshot(textOf),
+  makeBody: textOf,
   etagOf: ({ version }) => `"${version}"`,
 }
 
@@ -50,10 +56,11 @@ export const verbatimBodies: Bodies = {
 export const gatewayBodies = (publicUrl: string): Bodies => {
   // With another public URL the same version has other bytes, so the ETag depends on the URL, too.
   const form = createHash('sha256').update(publicUrl).digest('base64url').slice(0, 6)
+  const makeBody: Bodies['bodyOf'] = (snapshot, { campaignId, exportId }) =>
+    rewrite(textOf(snapshot), `${publicUrl}/campaigns/${campaignId}/export/${exportId}/file`)
   return {
-    bodyOf: oncePerSnapshot((snapshot, { campaignId, exportId }) =>
-      rewrite(textOf(snapshot), `${publicUrl}/campaigns/${campaignId}/export/${exportId}/file`),
-    ),
+    bodyOf: oncePerSnapshot(makeBody),
+    makeBody,
     etagOf: ({ version }) => `"${version}.${form}"`,
   }
 }
