@@ -45,6 +45,8 @@ const OVERLOADED = { delayMs: [100, 50], memory: [0.95, 0.9] } as const
 const FULL = 0.95
 const NO_LONGER_FULL = 0.85
 const FULL_SAMPLES = 20
+/** A sample with a pause takes so many full ones back: a full core has a pause now and then. */
+const PAUSE = 4
 
 const LEVELS = ['calm', 'busy', 'overloaded'] as const
 
@@ -65,7 +67,7 @@ export const createPressure = (options: PressureOptions): Pressure => {
   let current = 0
   let above = 0
   let below = 0
-  /** So many samples in a row the core was full. */
+  /** In so many samples the core was full, less those that a pause took back. */
   let full = 0
 
   const step = (to: number, load: Load): void => {
@@ -77,7 +79,7 @@ export const createPressure = (options: PressureOptions): Pressure => {
 
   const sample = (): void => {
     const load = source.sample()
-    full = load.utilization >= FULL ? full + 1 : 0
+    full = load.utilization >= FULL ? Math.min(full + 1, FULL_SAMPLES) : Math.max(0, full - PAUSE)
     const level = wanted(load, current, full)
     above = level > current ? above + 1 : 0
     below = level < current ? below + 1 : 0

@@ -20,7 +20,7 @@ const order = z.object({
 })
 
 /** A client leaves its stream after this time, milliseconds. */
-const STREAM_MS = 1_500
+const STREAM_MS = 500
 /** Reads that wait for their answer. As many clients as that are not there. */
 const MAX_READS = 4_000
 /** With the reads these are fewer than the file descriptors that a process may have. */

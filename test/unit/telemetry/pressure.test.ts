@@ -48,6 +48,15 @@ describe('the pressure', () => {
     expect(pressure.level).toBe('calm')
   })
 
+  it('takes a core that has a pause now and then for a full one', () => {
+    const { pressure, samples } = startPressure()
+    for (let round = 0; round < 4; round += 1) {
+      samples(11, { utilization: 1 })
+      samples(1, { utilization: 0.9 })
+    }
+    expect(pressure.level).not.toBe('calm')
+  })
+
   it('sheds streams, then reads, when the core is full for longer than 10 s', () => {
     const { pressure, samples, levels } = startPressure()
     samples(23, { utilization: 1 })
