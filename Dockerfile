@@ -28,7 +28,8 @@ RUN install -d -o 10001 -g 0 -m 0770 /data /app/compiled
 VOLUME ["/data"]
 # The user is a number, because runAsNonRoot of Kubernetes cannot check a name.
 USER 10001:10001
-# Compiled code, which Node keeps for each user: a start takes half the time, and 20 MiB less memory.
+# Compiled code, which Node keeps for each user: a start takes less time, and an idle gateway 25 MiB
+# less memory.
 ENV NODE_COMPILE_CACHE=/app/compiled
 RUN ["node", "src/precompile.ts"]
 # 9090 is for the metrics of operators, when OPS_PORT is set to it.

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -84,12 +84,19 @@ export const prepareHits = async () => {
 
   /** Starts a gateway and makes the only read that asks lemlist. */
   const start = async (level: string, withKey = false, withMetrics = false) => {
-    const server = await startServer('gateway.ts', {
-      ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL, STORE_URL: 'memory:' },
-      ...(withKey && { AUTH: 'keys', ACCESS_FILE: accessFile, CALLER_RATE_LIMIT: '1000000000' }),
-      ...(withMetrics && { OPS_PORT: String(await freePort()) }),
-      LOG_LEVEL: level,
-    })
+    // As in a container, nobody who reads the log shares a core with the gateway.
+    const log = openSync(join(directory, 'log'), 'w')
+    const server = await startServer(
+      'gateway.ts',
+      {
+        ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL, STORE_URL: 'memory:' },
+        ...(withKey && { AUTH: 'keys', ACCESS_FILE: accessFile, CALLER_RATE_LIMIT: '1000000000' }),
+        ...(withMetrics && { OPS_PORT: String(await freePort()) }),
+        LOG_LEVEL: level,
+      },
+      [],
+      log,
+    )
     const answer = await fetch(server.url + path, { headers: withKey ? { 'x-api-key': key } : {} })
     const body = await answer.text()
     // Node sets these by itself for each server.

@@ -1,15 +1,18 @@
 import { keepYoungHeapSmall } from './young-heap.ts'
 
 /**
- * Loads what a gateway loads, with the flags of a start, and ends. Node writes the compiled code into
- * the folder of `NODE_COMPILE_CACHE` at the end. The image has such a folder: a start then takes half
- * the time and 20 MiB less memory, because nothing is compiled and no type is stripped.
+ * Starts a gateway that nobody can reach, and stops it. Node writes the code that was compiled
+ * meanwhile into the folder of `NODE_COMPILE_CACHE`. The image has such a folder: a start takes less
+ * time, and an idle gateway 25 MiB less memory, because little is compiled and no type is stripped.
  */
 keepYoungHeapSmall()
-await import('./run.ts')
-await import('./app.ts')
 await import('./store/open-redis.ts')
-await import('./telemetry/metrics.ts')
-await import('./access/read-access-file.ts')
-await import('./config/unknown-variables.ts')
 await import('./config/take-secrets.ts')
+const { main } = await import('./main.ts')
+const { processHost } = await import('./run.ts')
+const env = {
+  ...{ LEMLIST_API_KEY: 'no-real-key', STORE_URL: 'memory:', LOG_LEVEL: 'fatal' },
+  ...{ HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0' },
+}
+await main({ ...processHost(), env })
+process.kill(process.pid, 'SIGTERM')
