@@ -19,14 +19,10 @@ const MINUTES = Number(process.env.SOAK_MINUTES ?? 3)
 const SEED = Number(process.env.SOAK_SEED ?? 20_261_126)
 const STREAMS = 1_000
 const EXPORTS = 200
-const SAMPLE_MS = 5_000
+const SAMPLE_MS = 2_000
 /** Until then caches, connections and the compiler's code grow to what they need. */
-const SETTLED = 1 / 3
-/**
- * The few samples of a short run scatter by a MiB or two. To keep each stream that has left would be
- * 60 MiB a minute.
- */
-const MOST_MIB_A_MINUTE = MINUTES < 10 ? 3 : 1
+const SETTLED = 1 / 2
+const MOST_MIB_A_MINUTE = 1
 
 const TWENTIETH = {
   ...{ POLL_FIRST_MS: '50', POLL_INTERVAL_MS: '250', POLL_MAX_INTERVAL_MS: '750' },
