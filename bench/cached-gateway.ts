@@ -1,10 +1,9 @@
 import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { createKey, digestOf } from '../src/access/keys.ts'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
-import { freePort, message, type Server, startLoad, startServer } from './processes.ts'
+import { freePort, inMemory, message, type Server, startLoad, startServer } from './processes.ts'
 import { readsByWrk } from './wrk.ts'
 
 /** Starts gateways that have one final status in memory, and measures what a read of it costs. */
@@ -77,7 +76,7 @@ export const prepareHits = async () => {
   const { campaignId, exportId } = lemlist.add({ durationMs: 0 })
   const path = `/campaigns/${campaignId}/export/${exportId}/status`
   const key = createKey()
-  const directory = mkdtempSync(join(tmpdir(), 'bench-hit-'))
+  const directory = mkdtempSync(join(inMemory(), 'bench-hit-'))
   const accessFile = join(directory, 'access.json')
   const callers = { bench: { keys: [digestOf(key)], accounts: ['default'] } }
   writeFileSync(accessFile, JSON.stringify({ callers }))

@@ -42,6 +42,12 @@ const TICKS_PER_S = 100
  */
 const ANSWERED_MS = 500
 
+/**
+ * Where the logs of servers go. The interrupts of a disk would be counted as time of a server that has its
+ * core.
+ */
+export const inMemory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
+
 const pinned = (core: string): readonly string[] =>
   existsSync('/usr/bin/taskset') ? ['/usr/bin/taskset', '-c', core] : []
 

@@ -9,9 +9,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { cpuMsOf, freePort, listening, pinnedServer } from '../processes.ts'
+import { cpuMsOf, freePort, inMemory, listening, pinnedServer } from '../processes.ts'
 
 /** Starts caches that are programs of their own, each in front of an origin. */
 
@@ -85,7 +84,7 @@ interface Program {
 const start = async ({ name, argv }: Program, origin: string): Promise<Peer | undefined> => {
   const path = find(name)
   if (path === undefined) return undefined
-  const directory = mkdtempSync(join(tmpdir(), 'bench-peer-'))
+  const directory = mkdtempSync(join(inMemory(), 'bench-peer-'))
   // Varnish reads its file as a user of its own.
   chmodSync(directory, 0o755)
   const port = await freePort()

@@ -50,8 +50,21 @@ export const accessLine = (request: FinishedRequest): string => {
   )
 }
 
+/** The names of callers and accounts as they stand in lines. They come again and again. */
+const quotedNames = new Map<string, string>()
+/** With more names, all are quoted anew. */
+const MAX_NAMES = 1_000
+
 /** Free text, such as the name of a caller. */
-const quoted = (text: string): string => JSON.stringify(text)
+const quoted = (text: string): string => {
+  let known = quotedNames.get(text)
+  if (known === undefined) {
+    if (quotedNames.size === MAX_NAMES) quotedNames.clear()
+    known = JSON.stringify(text)
+    quotedNames.set(text, known)
+  }
+  return known
+}
 
 /** The stack leads to a bug. For trouble with lemlist the stack says nothing useful. */
 const causeOf = (problem: Problem | undefined): DescribedError | undefined =>

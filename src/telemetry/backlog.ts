@@ -1,3 +1,5 @@
+import { createBlocks } from './blocks.ts'
+
 /** Lines that wait to be written, with a bound in bytes and a count of the lines that it refused. */
 export interface Backlog {
   /** Takes one line with its end. Refuses and counts it when there is no room. */
@@ -21,18 +23,21 @@ export interface Backlog {
 const NEWLINE = 0x0a
 
 export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => {
-  // A batch is encoded when its turn comes. Until then the strings cost one byte for each letter.
-  const batches: string[] = []
-  let growing = ''
+  const blocks = createBlocks(batchBytes)
   let chunk: Buffer | undefined
   /** Whether the chunk begins in the middle of a line. */
   let isHalf = false
-  /** The bytes of the batches, of the growing one and of the chunk. */
+  /** The bytes of the blocks and of the chunk. */
   let waiting = 0
   let lost = 0
   let lostInAll = 0
   /** True from a refused line until half of the room is free, so that one gap is one notice. */
   let isFull = false
+
+  const lose = (): void => {
+    lost += 1
+    lostInAll += 1
+  }
 
   const advance = (bytes: number): void => {
     waiting -= bytes
@@ -42,34 +47,23 @@ export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => 
 
   return {
     add: (line) => {
-      const bytes = Buffer.byteLength(line)
-      if (isFull || waiting + bytes > maxBytes) {
-        isFull = true
-        lost += 1
-        lostInAll += 1
-        return
-      }
+      const bytes = isFull ? 0 : blocks.add(line, maxBytes - waiting)
       waiting += bytes
-      growing += line
-      if (growing.length < batchBytes) return
-      batches.push(growing)
-      growing = ''
+      if (bytes > 0) return
+      isFull = true
+      lose()
     },
     get isBatch() {
-      return batches.length > 0
+      return blocks.hasWhole
     },
     next: () => {
-      if (chunk !== undefined || waiting === 0) return chunk
-      const batch = batches.shift()
-      chunk = Buffer.from(batch ?? growing)
-      if (batch === undefined) growing = ''
+      chunk ??= blocks.take()
       return chunk
     },
     written: advance,
     dropHalfLine: () => {
       if (!isHalf || chunk === undefined) return
-      lost += 1
-      lostInAll += 1
+      lose()
       advance(chunk.indexOf(NEWLINE) + 1 || chunk.length)
     },
     usedPart: () => waiting / maxBytes,

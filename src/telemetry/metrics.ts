@@ -1,8 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
 import type { CallClass } from '../exports/schedule.ts'
 import { createBoundsGauge } from './bounds-gauge.ts'
+import { DurationHistogram } from './durations.ts'
 import { type Now, observeNow } from './gauges.ts'
 import { createRequestSeries } from './request-series.ts'
+import { createTally } from './tally.ts'
 
 /**
  * The metrics of one gateway. Alone knows the library. Labels hold nothing that callers choose: no ids, no
@@ -44,11 +46,10 @@ export const createMetrics = (version: string) => {
   }).set({ version, node: process.version }, 1)
 
   const requests = counter('http_requests_total', 'Requests.', 'route', 'method', 'status')
-  const durations = histogram(
-    ...(['http_request_duration_seconds', 'Time until the answer was out.'] as const),
-    SECONDS.request,
-    'route',
-  )
+  const durations = new DurationHistogram({
+    ...{ name: 'gateway_http_request_duration_seconds', help: 'Time until the answer was out.' },
+    ...{ buckets: SECONDS.request, registers },
+  })
   const reads = counter('status_reads_total', 'Where the status of a read came from.', 'result')
   const calls = counter(
     ...(['upstream_requests_total', 'Calls to lemlist.'] as const),
@@ -89,7 +90,7 @@ export const createMetrics = (version: string) => {
   const served = createRequestSeries((route, method, status) => {
     const name = METHODS.has(method) ? method : 'other'
     const count = requests.labels({ route, method: name, status: String(status) })
-    return { number: 0, count, time: durations.labels({ route }) }
+    return { number: 0, count, observe: durations.of(route) }
   })
   const tellServed = (): void => {
     for (const series of served.all()) {
@@ -97,18 +98,15 @@ export const createMetrics = (version: string) => {
       series.number = 0
     }
   }
-  const children = new Map<string, Counter.Internal>()
-  const child = (kind: string, value: string, make: () => Counter.Internal): Counter.Internal => {
-    const key = `${kind} ${value}`
-    const known = children.get(key) ?? make()
-    children.set(key, known)
-    return known
-  }
+  const readTally = createTally((result, by) => reads.inc({ result }, by))
+  const eventTally = createTally((event, by) => events.inc({ event }, by))
 
   return {
     contentType: registry.contentType,
     text: () => {
       tellServed()
+      readTally.tell()
+      eventTally.tell()
       return registry.metrics()
     },
     /** Reads these when somebody asks for the metrics. Called once. */
@@ -117,11 +115,10 @@ export const createMetrics = (version: string) => {
     request: (route: string, method: string, status: number, ms: number): void => {
       const series = served.of(route, method, status)
       series.number += 1
-      series.time.observe(ms / 1_000)
+      series.observe(ms / 1_000)
     },
-    statusRead: (result: string): void =>
-      child('read', result, () => reads.labels({ result })).inc(),
-    event: (event: string): void => child('event', event, () => events.labels({ event })).inc(),
+    statusRead: readTally.add,
+    event: eventTally.add,
     cut: (reason: string): void => cuts.inc({ reason }),
     storeFailed: (operation: string): void => storeErrors.inc({ operation }),
     shed: (kind: string): void => sheds.inc({ kind }),
