@@ -55,7 +55,9 @@ const fill = async (path: string, livesMs: number): Promise<void> => {
   })
   await store.close()
   const db = new DatabaseSync(path)
-  const insert = db.prepare('insert into results values (?, ?, ?, ?, ?)')
+  const insert = db.prepare(
+    'insert into results (export, due_at, record, body, checksum) values (?, ?, ?, ?, ?)',
+  )
   const endOfLife = Date.now() + livesMs
   db.exec('begin')
   for (let number = 0; number < RESULTS; number += 1) {

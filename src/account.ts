@@ -81,7 +81,8 @@ export const createAccount = (options: AccountOptions): Account => {
 
   // Reading: answers callers from the cache or from lemlist.
   const latest = createLatest(undefined, undefined, bounds)
-  const cache = createCache({ results, latest, observer, fileTtlMs, bounds })
+  const { followedSince } = follower
+  const cache = createCache({ results, latest, observer, fileTtlMs, followedSince, bounds })
   const looker = createLooker({ upstream, cache, updates, observer })
   const isAlone = (): boolean => store.isAway?.() === true
   const allowances = createAllowances(budgetLimits(lemlist), undefined, bounds)

@@ -106,6 +106,14 @@ export interface ExpiredRecord {
 }
 export type ResultRecord = FinalRecord | TimedOutRecord | ExpiredRecord
 
+/** A record in the list of its campaign. */
+export interface ListedResult {
+  readonly ref: ExportRef
+  /** Epoch milliseconds. */
+  readonly firstSeenAt: number
+  readonly record: FinalRecord | TimedOutRecord
+}
+
 /** The final answers. They survive a restart if the store does. */
 export interface Results {
   get(ref: ExportRef): Promise<ResultRecord | undefined>
@@ -114,8 +122,21 @@ export interface Results {
   /**
    * Puts the record if there is none, and returns the record that is kept then. A `final` replaces
    * a `timed-out`. Nothing replaces a `final` or what is left of it.
+   *
+   * @param firstSeenAt when the gateway first saw the export, epoch milliseconds. The list of its
+   * campaign is in this order. Default: when lemlist said what is put, as far as the record says it
    */
-  put(ref: ExportRef, record: FinalRecord | TimedOutRecord): Promise<ResultRecord>
+  put(
+    ref: ExportRef,
+    record: FinalRecord | TimedOutRecord,
+    firstSeenAt?: number,
+  ): Promise<ResultRecord>
+  /**
+   * Returns the records of a campaign, at most `limit`, those first seen last first. An expired
+   * record is not one of them. A store may forget the oldest of a campaign, but never of the last
+   * hundreds.
+   */
+  newest(campaign: CampaignRef, limit: number): Promise<readonly ListedResult[]>
 }
 
 /** The calls that may be made with each lemlist key, shared by everybody who uses the store. */

@@ -1,4 +1,4 @@
-import type { ExportRef } from './export.ts'
+import type { CampaignRef, ExportRef } from './export.ts'
 
 /** The port for the tracked exports and their due times. `store/` implements it. */
 
@@ -122,6 +122,11 @@ export interface Schedule {
   reschedule(claim: Pick<Claim, 'ref' | 'token' | 'firstSeenAt'>, plan: Plan): Promise<boolean>
   /** Returns one answer for each export, in their order. */
   find(refs: readonly ExportRef[]): Promise<readonly (Tracked | undefined)[]>
+  /**
+   * Returns the tracked exports of a campaign that were started through the gateway or seen pending,
+   * at most `limit`, those first seen last first.
+   */
+  newest(campaign: CampaignRef, limit: number): Promise<readonly Tracked[]>
   /** Returns every export that is tracked, those of other replicas included, for operators. */
   all(): Promise<readonly Tracked[]>
   /** How many exports of each class are tracked, those of other replicas included. */

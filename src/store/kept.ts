@@ -13,6 +13,13 @@ export const keptAt = (record: ResultRecord | undefined, now: number): ResultRec
 export const changesAt = (record: ResultRecord): number =>
   record.kind === 'final' ? Math.min(record.snapshot.endOfLife, record.forgetAt) : record.forgetAt
 
+/** lemlist keeps a file for 24 h, and the gateway the verdict that an export timed out for as long. */
+const VERDICT_MS = 24 * 3_600_000
+
+/** Returns when an export was first seen for which only the record says that. */
+export const seenAtOf = (record: FinalRecord | TimedOutRecord): number =>
+  record.kind === 'final' ? record.snapshot.observedAt : record.forgetAt - VERDICT_MS
+
 /**
  * Whether `next` is put: it is if nothing is kept. A final answer also replaces a `timed-out`,
  * which is only the gateway's guess that no answer will come.

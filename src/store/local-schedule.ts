@@ -8,6 +8,7 @@ import {
   type Tracking,
 } from '../exports/schedule.ts'
 import { createDueQueue } from './due-queue.ts'
+import { createNewest } from './newest.ts'
 import {
   claimed,
   classOf,
@@ -50,6 +51,7 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
   // A claimed export is due when its claim ends.
   const aheadMs = Math.max(longestAheadMs, visibilityMs)
   const rows = new Map<string, Row>()
+  const newest = createNewest()
   const watchedHere = new Set<string>()
   const queues = {
     watched: createDueQueue(),
@@ -63,6 +65,7 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
     const own = classOf(row, watchedHere.has(key))
     for (const one of CALL_CLASSES) if (one !== own) queues[one].remove(key)
     rows.set(key, row)
+    if (!isUnconfirmed(row)) newest.put(row.ref, row.firstSeenAt)
     queues[own].put(key, row.dueAt)
     latestDueAt = Math.max(latestDueAt, row.dueAt)
   }
@@ -70,6 +73,7 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
   const drop = (key: string): void => {
     for (const one of CALL_CLASSES) queues[one].remove(key)
     rows.delete(key)
+    newest.remove(key)
   }
 
   const hasRoomFor = (tracking: Tracking): boolean =>
@@ -196,6 +200,12 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
         return row === undefined ? undefined : told(row, watchedHere.has(key))
       })
     },
+    newest: async (campaign, limit) =>
+      newest.of(campaign, limit).flatMap(({ ref }) => {
+        const key = keyOf(ref)
+        const row = rows.get(key)
+        return row === undefined ? [] : [told(row, watchedHere.has(key))]
+      }),
     all: async () => [...rows].map(([key, row]) => told(row, watchedHere.has(key))),
     count: async () => ({
       watched: queues.watched.size(),

@@ -53,6 +53,7 @@ export const fakeSchedule = (): FakeSchedule => {
       }),
     reschedule: (claim, plan) => ask('reschedule', () => rows.reschedule(claim, plan)),
     find: (refs) => ask('find', () => rows.find(refs)),
+    newest: (...asked) => ask('newest', () => rows.newest(...asked)),
     all: () => ask('all', () => rows.all()),
     count: () => ask('count', () => rows.count()),
     untrack: (ref, token) => ask('untrack', () => rows.untrack(ref, token)),

@@ -58,6 +58,11 @@ export const fakeResults = (): FakeResults => {
       records.set(keyOf(ref), record)
       return record
     },
+    async newest() {
+      asked.push('newest')
+      if (fake.failure !== undefined) throw fake.failure
+      return []
+    },
   }
   return fake
 }

@@ -6,6 +6,7 @@ import type { ScheduleLimits } from '../../src/store/tracked.ts'
 import { describeBudget } from './budget-contract.ts'
 import { tempDirectory } from './fixtures.ts'
 import { describeFullIdempotency, describeIdempotency } from './idempotency-contract.ts'
+import { describeNewest } from './newest-contract.ts'
 import { LIMITS, VISIBILITY_MS } from './records.ts'
 import { describeResults } from './results-contract.ts'
 import { describeSchedule } from './schedule-contract.ts'
@@ -26,6 +27,9 @@ const sqlite = (given: Given = {}) =>
 
 describeResults('memory', ({ now }) => memory({ now }))
 describeResults('sqlite', ({ now }) => sqlite({ now }))
+
+describeNewest('memory', ({ now }) => memory({ now }))
+describeNewest('sqlite', ({ now }) => sqlite({ now }))
 
 describeBudget('memory', (limits, { now }) => memory({ limits, monotonic: now }))
 describeBudget('sqlite', (limits, { now }) => sqlite({ limits, monotonic: now }))

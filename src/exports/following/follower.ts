@@ -16,6 +16,8 @@ export interface Follower {
   resume(ref: ExportRef): Promise<void>
   /** Says what it means that lemlist does not know the export at this look. */
   standing(ref: ExportRef): Promise<Standing>
+  /** When the gateway first saw an export that it follows, epoch milliseconds. Never rejects. */
+  followedSince(ref: ExportRef): Promise<number | undefined>
   /** Called after a poll that lemlist answered with a status. */
   settle(claim: Claim, kept: Kept): Promise<void>
   /** Called after a poll that failed. */
@@ -136,7 +138,8 @@ export const createFollower = (options: FollowerOptions): Follower => {
     const misses = isJustStarted(claim) ? 0 : claim.misses + 1
     if (misses < MISSES_TO_BE_SURE) return again(claim, { origin, misses })
     const record = { kind: 'timed-out', forgetAt: now() + options.fileTtlMs } as const
-    const kept = await attempt('results.put', results.put(ref, record))
+    const put = results.put(ref, record, claim.firstSeenAt)
+    const kept = await attempt('results.put', put)
     if (kept?.kind !== 'final') return end(claim, timedOut())
     // Another replica has seen a final status of the export, and a final status wins.
     await publish(ref, { kind: 'status', snapshot: kept.snapshot })
@@ -164,6 +167,7 @@ export const createFollower = (options: FollowerOptions): Follower => {
       if (known === undefined || known.origin === 'watched') return 'none'
       return isJustStarted(known) ? 'young' : 'followed'
     },
+    followedSince: async (ref) => (await find(ref))?.firstSeenAt,
     settle: async (claim, { snapshot, keptUntil }) => {
       // The look before was one interval before the due time.
       if (isFinal(snapshot) && claim.watched) {

@@ -48,6 +48,11 @@ export interface CacheOptions {
   readonly observer: Observer
   /** How long lemlist keeps a file: 24 h, in milliseconds. */
   readonly fileTtlMs: number
+  /**
+   * When the gateway began to follow the export, epoch milliseconds; undefined when it does not
+   * follow it. Must not reject. Default: it follows none.
+   */
+  readonly followedSince?: ((ref: ExportRef) => Promise<number | undefined>) | undefined
   /** Epoch milliseconds. */
   readonly now?: () => number
   readonly bounds?: Bounds | undefined
@@ -70,7 +75,7 @@ const COPIES = 2
  */
 export const createCache = (options: CacheOptions): Cache => {
   const { results, latest, observer, fileTtlMs } = options
-  const { bounds = UNMEASURED } = options
+  const { bounds = UNMEASURED, followedSince = async () => undefined } = options
   const now = options.now ?? Date.now
   /** Holds only finals that the store holds too. Finals never change, so none is invalidated. */
   const finals = new LRUCache<string, FinalRecord>({
@@ -100,13 +105,19 @@ export const createCache = (options: CacheOptions): Cache => {
     }
   }
 
+  const firstSeenAt = async (ref: ExportRef, { observedAt }: Snapshot): Promise<number> => {
+    const hereAt = latest.get(ref)?.firstSeenAt ?? observedAt
+    return Math.min(hereAt, observedAt, (await followedSince(ref)) ?? observedAt)
+  }
+
   const put = async (ref: ExportRef, snapshot: Snapshot): Promise<ResultRecord | undefined> => {
     const { endOfLife } = snapshot
     if (endOfLife === undefined || isPastLife(snapshot)) return undefined
     const forgetAt = endOfLife + fileTtlMs
     try {
       const record = { kind: 'final', snapshot: { ...snapshot, endOfLife }, forgetAt } as const
-      return remember(ref, await results.put(ref, record))
+      const seenAt = await firstSeenAt(ref, snapshot)
+      return remember(ref, await results.put(ref, record, seenAt))
     } catch (error) {
       observer.storeFailed('results.put', error)
       return undefined

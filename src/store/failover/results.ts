@@ -1,8 +1,15 @@
 import { LRUCache } from 'lru-cache'
 import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { FinalRecord, ResultRecord, Results, TimedOutRecord } from '../../exports/ports.ts'
-import { keptAt, prevails } from '../kept.ts'
+import type {
+  FinalRecord,
+  ListedResult,
+  ResultRecord,
+  Results,
+  TimedOutRecord,
+} from '../../exports/ports.ts'
+import { keptAt, prevails, seenAtOf } from '../kept.ts'
+import { createNewest } from '../newest.ts'
 import { createBacklog } from './backlog.ts'
 import type { Restored, Switch } from './switch.ts'
 
@@ -11,6 +18,8 @@ interface Held {
   readonly record: FinalRecord | TimedOutRecord
   /** True when it was put while Redis was away, so that other replicas have not heard of it. */
   readonly isNews: boolean
+  /** When the gateway first saw the export, epoch milliseconds. */
+  readonly firstSeenAt: number
 }
 
 interface HeldResultsOptions {
@@ -35,12 +44,26 @@ export const createHeldResults = (
   { either }: Switch,
   { now, onNews, bounds = UNMEASURED }: HeldResultsOptions,
 ): Results & Restored => {
-  const held = new LRUCache<string, Held>({ maxSize: MAX_BYTES, sizeCalculation: bytesOf })
+  const newestHere = createNewest()
+  const held = new LRUCache<string, Held>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: bytesOf,
+    dispose: (_held, key, reason) => {
+      if (reason !== 'set') newestHere.remove(key)
+    },
+  })
   bounds('results-for-redis', () => held.calculatedSize / MAX_BYTES)
 
-  const hold = (ref: ExportRef, record: ResultRecord | undefined, isNews = false): void => {
-    if (record !== undefined && record.kind !== 'expired')
-      held.set(keyOf(ref), { ref, record, isNews })
+  const hold = (
+    ref: ExportRef,
+    record: ResultRecord | undefined,
+    { isNews = false, seenAt }: { isNews?: boolean; seenAt?: number | undefined } = {},
+  ): void => {
+    if (record === undefined || record.kind === 'expired') return
+    const key = keyOf(ref)
+    const firstSeenAt = seenAt ?? held.peek(key)?.firstSeenAt ?? seenAtOf(record)
+    held.set(key, { ref, record, isNews, firstSeenAt })
+    newestHere.put(ref, firstSeenAt)
   }
   const here = (ref: ExportRef): ResultRecord | undefined =>
     keptAt(held.get(keyOf(ref))?.record, now())
@@ -48,7 +71,7 @@ export const createHeldResults = (
   const restore = async (key: string): Promise<void> => {
     const known = held.get(key)
     if (known === undefined || keptAt(known.record, now()) !== known.record) return
-    const kept = await primary.put(known.ref, known.record)
+    const kept = await primary.put(known.ref, known.record, known.firstSeenAt)
     if (known.isNews) await onNews(known.ref, kept)
     hold(known.ref, kept)
   }
@@ -69,20 +92,29 @@ export const createHeldResults = (
   return {
     getMany,
     get: async (ref) => (await getMany([ref]))[0],
-    put: (ref, record) =>
+    put: (ref, record, seenAt) =>
       either(
         async () => {
-          const kept = await primary.put(ref, record)
-          hold(ref, kept)
+          const kept = await primary.put(ref, record, seenAt)
+          hold(ref, kept, { seenAt })
           return kept
         },
         async () => {
           const kept = here(ref)
           if (kept !== undefined && !prevails(record, kept)) return kept
-          hold(ref, record, true)
+          hold(ref, record, { isNews: true, seenAt })
           backlog.add(keyOf(ref))
           return keptAt(record, now()) ?? record
         },
+      ),
+    newest: (campaign, limit) =>
+      either(
+        () => primary.newest(campaign, limit),
+        async () =>
+          newestHere.of(campaign, limit).flatMap((seen): ListedResult[] => {
+            const record = here(seen.ref)
+            return record === undefined || record.kind === 'expired' ? [] : [{ ...seen, record }]
+          }),
       ),
     isSettled: backlog.isEmpty,
     settle: backlog.flush,

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { Claim, Schedule, Tracking, Watched } from '../../exports/schedule.ts'
 import { createLocalSchedule } from '../local-schedule.ts'
+import { createNewest } from '../newest.ts'
 import type { RedisSchedule, Restoring } from '../redis/schedule.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { isUnconfirmed, MAX_TRACKED } from '../tracked.ts'
@@ -35,7 +36,14 @@ export const createStandInSchedule = (
   const createHere = () => createLocalSchedule({ visibilityMs, limits: scheduleLimits })
   let here = createHere()
   /** The exports that this replica has followed, for a Redis that comes back empty. */
-  const known = new LRUCache<string, Tracking>({ max: MAX_TRACKED, ttl: KNOWN_MS })
+  const known = new LRUCache<string, Tracking>({
+    max: MAX_TRACKED,
+    ttl: KNOWN_MS,
+    dispose: (_tracking, key, reason) => {
+      if (reason !== 'set') newest.remove(key)
+    },
+  })
+  const newest = createNewest()
   /**
    * The exports that changed while Redis was away, and those that ended. Each comes by a call to
    * lemlist, so after an outage of hours the oldest are forgotten. Redis then looks at them once more.
@@ -71,6 +79,7 @@ export const createStandInSchedule = (
     const { ref, dueAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt } = tracking
     const plain = { ref, dueAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt }
     known.set(keyOf(ref), plain)
+    newest.put(ref, firstSeenAt)
   }
 
   const change = (ref: ExportRef, meanwhile: Meanwhile = {}): void => {
@@ -181,6 +190,17 @@ export const createStandInSchedule = (
       either(
         () => there.find(refs),
         () => here.find(refs),
+      ),
+    newest: (campaign, limit) =>
+      either(
+        () => there.newest(campaign, limit),
+        async () => {
+          const seen = newest.of(campaign, limit, (key) => known.has(key))
+          const rows = seen.flatMap(({ ref }) => known.peek(keyOf(ref)) ?? [])
+          // Some are in the schedule of Redis alone. Nobody here watches those.
+          const own = await here.find(rows.map(({ ref }) => ref))
+          return rows.map((row, index) => ({ ...row, watched: own[index]?.watched === true }))
+        },
       ),
     all: () =>
       either(

@@ -1,8 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
-import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { BudgetLimits, ResultRecord, Results, Store } from '../../exports/ports.ts'
-import { changesAt, keptAt, prevails } from '../kept.ts'
+import type { BudgetLimits, Store } from '../../exports/ports.ts'
 import { createLocalSchedule } from '../local-schedule.ts'
 import { createLocalUpdates } from '../local-updates.ts'
 import { perAccount } from '../per-account.ts'
@@ -10,6 +7,7 @@ import { createSlidingWindow } from '../sliding-window.ts'
 import { startSweep } from '../sweep.ts'
 import type { ScheduleLimits } from '../tracked.ts'
 import { createMemoryIdempotency } from './idempotency.ts'
+import { createMemoryResults } from './results.ts'
 
 export interface MemoryStoreOptions {
   readonly limits: BudgetLimits
@@ -29,12 +27,6 @@ export interface MemoryStoreOptions {
   readonly bounds?: Bounds | undefined
 }
 
-/** What a record costs besides its body: key, objects and its place in the cache, roughly. */
-const RECORD_BYTES = 512
-
-const bytesOf = (record: ResultRecord): number =>
-  RECORD_BYTES + (record.kind === 'final' ? record.snapshot.body.byteLength : 0)
-
 /** A store in the memory of one process. Nothing in it survives the process. */
 export const createMemoryStore = ({
   limits,
@@ -47,45 +39,17 @@ export const createMemoryStore = ({
   sweepIntervalMs = 60_000,
   bounds = UNMEASURED,
 }: MemoryStoreOptions): Store => {
-  // The ttl of the cache is not used, because it ends an entry once. A record ends twice: it
-  // expires, and later it is forgotten.
-  const kept = new LRUCache<string, ResultRecord>({ maxSize: maxBytes, sizeCalculation: bytesOf })
-  bounds('results', () => kept.calculatedSize / maxBytes)
+  const { sweep: sweepResults, clear, ...results } = createMemoryResults({ now, maxBytes, bounds })
   const { sweep: sweepKeys, ...idempotency } = createMemoryIdempotency({ now, maxKeys, bounds })
   const schedules = perAccount(() => createLocalSchedule({ visibilityMs, limits: scheduleLimits }))
   let open = true
 
   const sweep = (): boolean => {
-    const time = now()
-    // The records are collected first, because `set` reorders the entries while they are walked.
-    const due = [...kept.entries()].filter(([, record]) => changesAt(record) <= time)
-    for (const [key, record] of due) {
-      const rest = keptAt(record, time)
-      if (rest === undefined) kept.delete(key)
-      else kept.set(key, rest)
-    }
+    sweepResults()
     sweepKeys()
     return false
   }
   const stopSweep = startSweep(sweep, sweepIntervalMs)
-
-  const get = (ref: ExportRef): ResultRecord | undefined => keptAt(kept.get(keyOf(ref)), now())
-
-  const results = {
-    async get(ref) {
-      return get(ref)
-    },
-    async getMany(refs) {
-      return refs.map(get)
-    },
-    async put(ref, record) {
-      const held = get(ref)
-      if (held !== undefined && !prevails(record, held)) return held
-      const rest = keptAt(record, now())
-      if (rest !== undefined) kept.set(keyOf(ref), rest)
-      return rest ?? record
-    },
-  } satisfies Results
 
   return {
     idempotency,
@@ -99,7 +63,7 @@ export const createMemoryStore = ({
     async close() {
       open = false
       stopSweep()
-      kept.clear()
+      clear()
     },
   }
 }

@@ -51,6 +51,7 @@ const LONGEST_RECONNECT_MS = 1_000
 const SCRIPTS = {
   readResults: script('./read-results.lua'),
   putResult: script('./put-result.lua'),
+  listCampaign: script('./list-campaign.lua'),
   scheduleTrack: script('./schedule/rows.lua', './schedule/track.lua'),
   scheduleWatch: script('./schedule/rows.lua', './schedule/watch.lua'),
   scheduleClaim: script('./schedule/rows.lua', './schedule/claim.lua'),

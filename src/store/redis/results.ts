@@ -1,7 +1,8 @@
-import { type ExportRef, keyOf } from '../../exports/export.ts'
+import { type CampaignRef, type ExportRef, keyOf } from '../../exports/export.ts'
 import type { Observer, ResultRecord, Results } from '../../exports/ports.ts'
-import { keptAt } from '../kept.ts'
+import { keptAt, seenAtOf } from '../kept.ts'
 import type { Redis } from './client.ts'
+import { readNewest } from './newest-results.ts'
 import { decodeResult, encodeResult, MAX_VALUE_LENGTH } from './result-record.ts'
 
 interface RedisResultsOptions {
@@ -14,6 +15,14 @@ interface RedisResultsOptions {
 const recordKey = (ref: ExportRef): string => `result:${keyOf(ref)}`
 /** The key of the marker that stays after the end of life of a final record. */
 const overKey = (ref: ExportRef): string => `over:${keyOf(ref)}`
+/** The key of the list of a campaign. */
+const campaignKey = ({ account, campaignId }: CampaignRef): string =>
+  `campaign:${account}/${campaignId}`
+/**
+ * How many exports the list of a campaign holds. A caller sees 100 of them at most. The others are
+ * there for when newer ones end before them. A list takes about 100 KB.
+ */
+const MAX_LISTED = 1_000
 /**
  * How many results one script reads. Redis does nothing else while a script runs, and the deadline
  * applies to each script.
@@ -63,7 +72,9 @@ export const createRedisResults = (
   return {
     get: async (ref) => (await getMany([ref]))[0],
     getMany,
-    put: async (ref, record) => {
+    newest: (campaign, limit) =>
+      readNewest({ commands, run, getMany }, campaign, campaignKey(campaign), limit),
+    put: async (ref, record, firstSeenAt = seenAtOf(record)) => {
       const time = now()
       if (keptAt(record, time)?.kind === 'expired')
         return { kind: 'expired', forgetAt: record.forgetAt }
@@ -73,8 +84,9 @@ export const createRedisResults = (
       const times = [liveMs, forgetMs, record.forgetAt].map((ms) => String(Math.ceil(ms)))
       const values = [record.kind, encodeResult(ref, record), ...times]
       const put = async (corrupt: string): Promise<readonly unknown[]> => {
-        const keys = [recordKey(ref), overKey(ref)]
-        const reply = await run(() => commands.putResult(keys, [...values, corrupt]))
+        const keys = [recordKey(ref), overKey(ref), campaignKey(ref)]
+        const place = [ref.exportId, String(Math.round(firstSeenAt)), String(MAX_LISTED)]
+        const reply = await run(() => commands.putResult(keys, [...values, corrupt, ...place]))
         return Array.isArray(reply) ? reply : []
       }
       const [value, over, hash] = await put('')

@@ -199,6 +199,14 @@ export const createRedisSchedule = (
       })
       return found
     },
+    newest: async ({ campaignId }, limit) => {
+      const reply = await ask('scheduleLook', 'newest', campaignId, account, limit)
+      return (Array.isArray(reply) ? reply : []).flatMap((pair: unknown) => {
+        const [key, row] = Array.isArray(pair) ? pair : []
+        const ref = refFrom(key)
+        return (ref && trackedFrom(ref, row)) ?? []
+      })
+    },
     all: async () => {
       const found = new Map<string, Tracked>()
       let cursor = '0'

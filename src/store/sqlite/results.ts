@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
-import { type ExportRef, keyOf } from '../../exports/export.ts'
-import type { Observer, ResultRecord, Results } from '../../exports/ports.ts'
-import { changesAt, keptAt, prevails } from '../kept.ts'
+import { type CampaignRef, type ExportRef, keyOf } from '../../exports/export.ts'
+import type { ListedResult, Observer, ResultRecord, Results } from '../../exports/ports.ts'
+import { changesAt, keptAt, prevails, seenAtOf } from '../kept.ts'
 import { isDamage } from './errors.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
 import { type Commits, inTransaction } from './transaction.ts'
@@ -25,6 +25,11 @@ export interface SqliteResults extends Results {
 /** A slice of so many rows blocks the event loop for at most about 10 ms. */
 const SLICE = 100
 
+/** The campaign of what is left of an expired record. It is in no list. */
+const NO_CAMPAIGN = ''
+
+const campaignOf = ({ account, campaignId }: CampaignRef): string => `${account}/${campaignId}`
+
 /**
  * `Results` in a table. The store reports a damaged record as a failure and as a miss, never as a
  * wrong answer. When SQLite cannot write (disk full, read-only), the call rejects and the next may
@@ -36,13 +41,20 @@ export const createSqliteResults = (
 ): SqliteResults => {
   const find = db.prepare('select record, body, checksum from results where export = ?')
   const write = db.prepare(
-    `insert into results (export, due_at, record, body, checksum) values (?, ?, ?, ?, ?)
+    `insert into results (export, due_at, record, body, checksum, campaign, first_seen_at)
+     values (?, ?, ?, ?, ?, ?, ?)
      on conflict do update set due_at = excluded.due_at, record = excluded.record,
-       body = excluded.body, checksum = excluded.checksum`,
+       body = excluded.body, checksum = excluded.checksum, campaign = excluded.campaign,
+       first_seen_at = excluded.first_seen_at`,
   )
   const remove = db.prepare('delete from results where export = ?')
   const due = db.prepare(
     `select export, record, body, checksum from results where due_at <= ? order by due_at limit ${SLICE}`,
+  )
+
+  const ofCampaign = db.prepare(
+    `select export, first_seen_at, record, body, checksum from results
+     where campaign = ? and due_at > ? order by first_seen_at desc, export desc limit ?`,
   )
 
   const decode = (key: string, row: Record<string, SQLOutputValue>): ResultRecord | undefined => {
@@ -51,9 +63,10 @@ export const createSqliteResults = (
     return record
   }
 
-  const keep = (key: string, record: ResultRecord): void => {
+  const keep = (key: string, record: ResultRecord, campaign: string, firstSeenAt: number): void => {
     const row = encodeRecord(key, record)
-    write.run(key, changesAt(record), row.record, row.body, row.checksum)
+    const { body, checksum } = row
+    write.run(key, changesAt(record), row.record, body, checksum, campaign, Math.round(firstSeenAt))
   }
 
   const held = (key: string): ResultRecord | undefined => {
@@ -71,14 +84,25 @@ export const createSqliteResults = (
     }
   }
 
-  const put = (...[ref, record]: Parameters<Results['put']>): ResultRecord => {
+  const put = (...[ref, record, seenAt]: Parameters<Results['put']>): ResultRecord => {
     const key = keyOf(ref)
     const kept = held(key)
     if (kept !== undefined && !prevails(record, kept)) return kept
     const rest = keptAt(record, now())
-    if (rest !== undefined) keep(key, rest)
+    const isListed = rest !== undefined && rest.kind !== 'expired'
+    const campaign = isListed ? campaignOf(ref) : NO_CAMPAIGN
+    if (rest !== undefined) keep(key, rest, campaign, seenAt ?? seenAtOf(record))
     return rest ?? record
   }
+
+  const newest = (campaign: CampaignRef, limit: number): ListedResult[] =>
+    ofCampaign.all(campaignOf(campaign), now(), limit).flatMap((row) => {
+      const key = String(row.export)
+      const record = decode(key, row)
+      if (record === undefined || record.kind === 'expired') return []
+      const ref = { ...campaign, exportId: key.slice(key.lastIndexOf('/') + 1) }
+      return [{ ref, firstSeenAt: Number(row.first_seen_at), record }]
+    })
 
   const sweepSlice = (): boolean => {
     const time = now()
@@ -87,7 +111,7 @@ export const createSqliteResults = (
       const key = String(row.export)
       const rest = keptAt(decode(key, row), time)
       if (rest === undefined) remove.run(key)
-      else keep(key, rest)
+      else keep(key, rest, NO_CAMPAIGN, 0)
     }
     return rows.length === SLICE
   }
@@ -99,7 +123,16 @@ export const createSqliteResults = (
     async getMany(refs) {
       return refs.map(get)
     },
-    put: (ref, record) => commit(() => put(ref, record)),
+    async newest({ account, campaignId }, limit) {
+      try {
+        return newest({ account, campaignId }, limit)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        storeFailed('corrupt-record', error)
+        return []
+      }
+    },
+    put: (...given) => commit(() => put(...given)),
     sweep() {
       try {
         return inTransaction(db, sweepSlice)

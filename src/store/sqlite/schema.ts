@@ -49,6 +49,19 @@ const MIGRATIONS: readonly string[] = [
   ) strict, without rowid;
   insert into followed select export, record, checksum from schedule;
   drop table schedule;`,
+  // `campaign` is empty for what is left of an expired record, which is in no list. Nobody had noted
+  // when an export was first seen, so it is when lemlist said the status, or 24 h before the verdict
+  // that the export timed out is forgotten. A damaged record is in no list.
+  `alter table results add column campaign text not null default '';
+  alter table results add column first_seen_at integer not null default 0;
+  update results set
+    campaign = substr(export, 1, instr(export, '/') + instr(substr(export, instr(export, '/') + 1), '/') - 1),
+    first_seen_at = cast(coalesce(
+      json_extract(record, '$.snapshot.observedAt'),
+      json_extract(record, '$.forgetAt') - 86400000) as integer)
+    where json_valid(record) and json_extract(record, '$.kind') in ('final', 'timed-out')
+      and typeof(json_extract(record, '$.forgetAt')) in ('integer', 'real');
+  create index results_campaign on results (campaign, first_seen_at, due_at);`,
 ]
 
 /** The schema version that this code writes. */

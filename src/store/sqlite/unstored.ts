@@ -3,17 +3,20 @@ import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type {
   FinalRecord,
+  ListedResult,
   Observer,
   ResultRecord,
   Results,
   TimedOutRecord,
 } from '../../exports/ports.ts'
-import { keptAt } from '../kept.ts'
+import { keptAt, seenAtOf } from '../kept.ts'
+import { createNewest, mergedNewest } from '../newest.ts'
 import { cannotWrite } from './errors.ts'
 
 interface Unstored {
   readonly ref: ExportRef
   readonly record: FinalRecord | TimedOutRecord
+  readonly firstSeenAt: number
 }
 
 export interface PatientResults extends Results {
@@ -46,23 +49,33 @@ export const createPatientResults = (
   disk: Results,
   { now, storeFailed, bounds = UNMEASURED }: PatientOptions,
 ): PatientResults => {
-  const unstored = new LRUCache<string, Unstored>({ maxSize: MAX_BYTES, sizeCalculation: bytesOf })
+  const newestHere = createNewest()
+  const unstored = new LRUCache<string, Unstored>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: bytesOf,
+    dispose: (_held, key, reason) => {
+      if (reason !== 'set') newestHere.remove(key)
+    },
+  })
   bounds('results-for-the-disk', () => unstored.calculatedSize / MAX_BYTES)
 
   const held = (ref: ExportRef): ResultRecord | undefined =>
     keptAt(unstored.get(keyOf(ref))?.record, now())
 
-  const put: Results['put'] = async (ref, record) => {
+  const put: Results['put'] = async (ref, record, firstSeenAt = seenAtOf(record)) => {
     const key = keyOf(ref)
     const before = unstored.get(key)?.record
     // A final answer never changes, and wins against the guess that none will come.
     const next = before?.kind === 'final' ? before : record
     try {
-      const kept = await disk.put(ref, next)
+      const kept = await disk.put(ref, next, firstSeenAt)
       unstored.delete(key)
       return kept
     } catch (error) {
-      if (cannotWrite(error)) unstored.set(key, { ref, record: next })
+      if (cannotWrite(error)) {
+        unstored.set(key, { ref, record: next, firstSeenAt })
+        newestHere.put(ref, firstSeenAt)
+      }
       throw error
     }
   }
@@ -76,15 +89,26 @@ export const createPatientResults = (
     })
   }
 
+  const newest: Results['newest'] = async (campaign, limit) => {
+    const onDisk = await disk.newest(campaign, limit)
+    if (unstored.size === 0) return onDisk
+    const here = newestHere.of(campaign, limit).flatMap((seen): ListedResult[] => {
+      const record = held(seen.ref)
+      return record === undefined || record.kind === 'expired' ? [] : [{ ...seen, record }]
+    })
+    return mergedNewest([here, onDisk], limit)
+  }
+
   return {
     put,
     getMany,
+    newest,
     get: async (ref) => (await getMany([ref]))[0],
     writeAgain: async () => {
-      for (const [key, { ref, record }] of [...unstored.entries()]) {
+      for (const [key, { ref, record, firstSeenAt }] of [...unstored.entries()]) {
         try {
           if (keptAt(record, now()) === undefined) unstored.delete(key)
-          else await put(ref, record)
+          else await put(ref, record, firstSeenAt)
         } catch (error) {
           storeFailed('results.put', error)
           return

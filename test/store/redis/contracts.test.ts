@@ -6,6 +6,7 @@ import { withoutRedis } from '../../helpers/redis.ts'
 import { freshPrefix, onceConnected, PATIENT_MS, sharedRedis } from '../../helpers/redis-store.ts'
 import { describeBudget } from '../budget-contract.ts'
 import { describeIdempotency } from '../idempotency-contract.ts'
+import { describeNewest } from '../newest-contract.ts'
 import { LIMITS, START, VISIBILITY_MS } from '../records.ts'
 import { describeResults } from '../results-contract.ts'
 import { describeSchedule } from '../schedule-contract.ts'
@@ -41,6 +42,7 @@ describe.skipIf(withoutRedis)('a store on Redis', () => {
     )
 
   describeResults('redis', ({ now }) => redis({ now }))
+  describeNewest('redis', ({ now }) => redis({ now }))
   describeBudget('redis', (limits, { now }) => redis({ limits, monotonic: now }))
   describeIdempotency('redis', redis)
   describeSchedule('redis', redis, { hastens: true })

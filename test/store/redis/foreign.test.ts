@@ -66,6 +66,7 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   const exercise = async ({ store, primary }: Pick<Given, 'store' | 'primary'>) => {
     await store.results.put(ref, young('done'))
     await store.results.getMany([ref, refOf('exp_B')])
+    await store.results.newest(ref, 100)
     await store.schedule('default').track([trackingOf('exp_A', { dueAt: Date.now() })])
     await store.schedule('default').track([trackingOf('exp_idle')])
     await store.schedule('default').adopt([trackingOf('exp_unconfirmed', { origin: 'watched' })])
@@ -74,6 +75,7 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
     const { claims } = await store.schedule('default').claim(Date.now() + 10, roomFor(5))
     for (const claim of claims) await store.schedule('default').reschedule(claim, claim)
     await store.schedule('default').find([ref])
+    await store.schedule('default').newest(ref, 100)
     await store.budget.take('default')
     await store.budget.pause('default', 1)
     const begun = await store.idempotency.begin('k', soon())
@@ -90,6 +92,8 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
   const KEYS = [
     'result:default/cam_A1/exp_A',
     'over:default/cam_A1/exp_A',
+    'campaign:default/cam_A1',
+    'schedule:default:campaign:cam_A1',
     'schedule:default:rows',
     'schedule:default:watched',
     'schedule:default:idle',
@@ -132,6 +136,9 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
       expect(await exercise(given)).toEqual({ state: 'yours' })
       expect(await given.store.results.get(ref)).toMatchObject({ snapshot: { version: 'v-done' } })
       expect((await given.store.schedule('default').find([ref]))[0]).toBeDefined()
+      expect(await given.store.results.newest(ref, 100)).toMatchObject([{ ref }])
+      const listed = await given.store.schedule('default').newest(ref, 100)
+      expect(listed.map((one) => one.ref.exportId).sort()).toEqual(['exp_A', 'exp_idle'])
     },
   )
 

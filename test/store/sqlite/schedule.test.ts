@@ -131,7 +131,10 @@ describe('schedule of a sqlite store over restarts', () => {
     await older.close()
     const db = new DatabaseSync(path)
     // This is word for word what version 3 wrote.
-    db.exec(`drop table followed; create table schedule (
+    db.exec(`drop index results_campaign;
+  alter table results drop column campaign;
+  alter table results drop column first_seen_at;
+  drop table followed; create table schedule (
     export text primary key,
     due_at integer not null,
     deadline integer not null,

@@ -58,8 +58,28 @@ local function read(key)
   return row
 end
 
+-- The list of a campaign (sorted set of exports by the time when they were first seen) and the id of
+-- the export in it. Nothing for a key that no gateway has written.
+local function listOf(key)
+  local campaign, id = string.match(key, '^[^/]+/(cam_%w+)/(%l%l%l_%w+)$')
+  if campaign then return string.sub(KEYS[1], 1, -5) .. 'campaign:' .. campaign, id end
+end
+
+-- Without a list an export is followed all the same. So a value that another program has put there
+-- stops nothing.
+local function enlist(key, row)
+  local list, id = listOf(key)
+  if not list then return end
+  local kind = redis.call('TYPE', list).ok
+  if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', list) end
+  redis.call('ZADD', list, string.format('%.0f', row.firstSeenAt), id)
+  redis.call('PEXPIRE', list, 86400000)
+end
+
 local function drop(key)
   for _, queue in pairs(QUEUES) do redis.call('ZREM', queue, key) end
+  local list, id = listOf(key)
+  if list then redis.pcall('ZREM', list, id) end
   return redis.call('HDEL', KEYS[1], key)
 end
 
@@ -93,6 +113,7 @@ local function write(key, row)
   row.queue = queue
   redis.call('HSET', KEYS[1], key, cjson.encode(row))
   redis.call('ZADD', QUEUES[queue], string.format('%.0f', row.dueAt), key)
+  if queue ~= 'unconfirmed' then enlist(key, row) end
 end
 
 -- Shifts the times of a row to the clock of Redis (way 1), or back to the caller's clock (way -1).
