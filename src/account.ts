@@ -9,6 +9,7 @@ import { createTracker, type Tracker } from './exports/following/tracker.ts'
 import type { Observer, Store, UpdateListener, Upstream } from './exports/ports.ts'
 import { createAllowances } from './exports/reading/allowances.ts'
 import { createCache } from './exports/reading/cache.ts'
+import { type CampaignList, createCampaignList } from './exports/reading/campaign-list.ts'
 import { createGate } from './exports/reading/gate.ts'
 import { createLatest } from './exports/reading/latest.ts'
 import { createLooker } from './exports/reading/looker.ts'
@@ -29,6 +30,7 @@ import type { Spans } from './telemetry/spans.ts'
 /** The parts of the gateway that serve the exports of one lemlist account. */
 export interface Account {
   readonly reader: Reader
+  readonly campaigns: CampaignList
   readonly watch: Watch
   readonly starter: Starter
   readonly files: Files
@@ -89,6 +91,7 @@ export const createAccount = (options: AccountOptions): Account => {
   const gate = createGate(allowances, undefined, bounds)
   const reading = { cache, looker, follower, gate, isAlone, mayLook, bounds }
   const reader = createReader({ ...reading, ...patience })
+  const campaigns = createCampaignList({ schedule, results, latest, observer, fileTtlMs })
   const tracker = createTracker({
     ...{ schedule, looker, follower, alarm, observer, isWatched },
     pausedMs: () => budget.pausedMs(name),
@@ -142,7 +145,8 @@ export const createAccount = (options: AccountOptions): Account => {
   }
   const { signal: closed } = closing
   const { followed } = overview
-  return { reader, watch, starter, files, tracker, hear, followed, rejoin, renew, closed, close }
+  const serving = { reader, campaigns, watch, starter, files, followed }
+  return { ...serving, tracker, hear, rejoin, renew, closed, close }
 }
 
 /** Each poll is a trace of its own, whatever request made the export known. */

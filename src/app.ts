@@ -13,6 +13,7 @@ import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { listen } from './http/listening.ts'
 import { documentRoutes, version } from './http/openapi/document.ts'
+import { campaignExportsRoute } from './http/routes/campaign-exports.ts'
 import { clientRoutes } from './http/routes/client.ts'
 import { eventsRoute } from './http/routes/events.ts'
 import { fileRoute } from './http/routes/file.ts'
@@ -147,6 +148,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   })
   eventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
   manyEventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
+  campaignExportsRoute(server, { entry, bodies })
   await startRoute(server, { entry, publicUrl: config.publicUrl, corsOrigins })
   fileRoute(server, { entry })
   await ticketsRoute(server, { entry, tickets: access.tickets })

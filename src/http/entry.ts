@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { type Caller, maySee, type Scope } from '../access/caller.ts'
 import type { Files } from '../exports/downloading/files.ts'
 import { campaignMissing } from '../exports/ends.ts'
+import type { CampaignList } from '../exports/reading/campaign-list.ts'
 import type { Reader } from '../exports/reading/reader.ts'
 import type { Starter } from '../exports/starting/starter.ts'
 import type { Watch } from '../exports/watching/watch.ts'
@@ -17,6 +18,7 @@ declare module 'fastify' {
 /** What routes use of a lemlist account. */
 export interface AccountParts {
   readonly reader: Reader
+  readonly campaigns: CampaignList
   readonly watch: Watch
   readonly starter: Starter
   readonly files: Files

@@ -1,11 +1,5 @@
 import { type CampaignRef, type ExportRef, keyOf } from '../exports/export.ts'
-
-/** An export in the list of its campaign. */
-export interface Seen {
-  readonly ref: ExportRef
-  /** Epoch milliseconds. */
-  readonly firstSeenAt: number
-}
+import { isNewer, type Seen } from '../exports/newest.ts'
 
 /** The exports of each campaign in the order in which they were first seen. */
 export interface Newest {
@@ -30,14 +24,6 @@ interface Shelf {
 
 /** So many more entries may be gone than are left before they are taken out of the list. */
 const SPARE = 64
-
-/** Exports that were first seen at the same time are in the order of their ids, in every store. */
-const isAfter = (one: Seen, other: Seen): boolean =>
-  one.firstSeenAt === other.firstSeenAt
-    ? one.ref.exportId > other.ref.exportId
-    : one.firstSeenAt > other.firstSeenAt
-
-const newestFirst = (one: Seen, other: Seen): number => (isAfter(one, other) ? -1 : 1)
 
 const shelfOf = ({ account, campaignId }: CampaignRef): string => `${account}/${campaignId}`
 
@@ -99,19 +85,9 @@ const placeOf = (entry: Entry, entries: readonly Entry[]): number => {
   let middle = to - 1
   while (from < to) {
     const other = entries[middle]
-    if (other === undefined || isAfter(entry, other)) from = middle + 1
+    if (other === undefined || isNewer(entry, other)) from = middle + 1
     else to = middle
     middle = (from + to) >> 1
   }
   return from
-}
-
-/** Returns the newest of several lists, each export once, from the first list that has it. */
-export const mergedNewest = <T extends Seen>(
-  lists: readonly (readonly T[])[],
-  limit: number,
-): T[] => {
-  const found = new Map<string, T>()
-  for (const one of lists.flat()) if (!found.has(keyOf(one.ref))) found.set(keyOf(one.ref), one)
-  return [...found.values()].sort(newestFirst).slice(0, limit)
 }

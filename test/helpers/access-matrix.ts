@@ -76,8 +76,13 @@ export interface Route {
   pathOf(target: Target): string
 }
 
+/** Routes that say what the gateway knows of a campaign, and ask lemlist nothing about it. */
+export const OF_CAMPAIGNS: ReadonlySet<string> = new Set(['list', 'list head'])
+
 const filePath = (target: Target) => statusPath(target).replace(/status$/, 'file')
 const status = { scope: 'status', namesExport: true }
+const listPath = ({ campaignId }: Target) => `/campaigns/${campaignId}/exports`
+const list = { scope: 'status', namesExport: false, takesTicket: false, pathOf: listPath }
 const file = { scope: 'file', namesExport: true, takesTicket: true, pathOf: filePath }
 
 export const ROUTES: readonly Route[] = [
@@ -88,6 +93,8 @@ export const ROUTES: readonly Route[] = [
     ...{ name: 'many', method: 'GET', ...status, takesTicket: true },
     pathOf: (target) => manyEventsPath([target]),
   },
+  { name: 'list', method: 'GET', ...list },
+  { name: 'list head', method: 'HEAD', ...list },
   { name: 'file', method: 'GET', ...file },
   { name: 'file head', method: 'HEAD', ...file },
   {

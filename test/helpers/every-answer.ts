@@ -28,6 +28,7 @@ export const ANSWERS: readonly Exchange[] = [
   { name: 'a pending status', status: 200, target: statusPath(PENDING) },
   { name: 'the head of a status', status: 200, target: STATUS, method: 'HEAD' },
   { name: 'a status that has not changed', status: 304, target: STATUS, headers: MATCHES },
+  { name: 'the exports of a campaign', status: 200, target: `/campaigns/${CAMPAIGN}/exports` },
   { name: 'a file', status: 200, target: filePath(DONE) },
   { name: 'a part of a file', status: 206, target: filePath(DONE), headers: ['Range: bytes=0-9'] },
   { name: 'no such part', status: 416, target: filePath(DONE), headers: ['Range: bytes=999999-'] },

@@ -17,6 +17,9 @@ const fileOf = (ref: typeof DONE) => statusPath(ref).replace(/status$/, 'file')
 type Asked = readonly [operation: string, path: string, status: number, init?: RequestInit]
 
 const STATUS = '/campaigns/{campaignId}/export/{exportId}/status'
+const LIST = '/campaigns/{campaignId}/exports'
+const listOf = ({ campaignId }: typeof DONE, query = '') =>
+  `/campaigns/${campaignId}/exports${query}`
 const FILE = '/campaigns/{campaignId}/export/{exportId}/file'
 const EVENTS = '/campaigns/{campaignId}/export/{exportId}/events'
 const START = '/campaigns/{campaignId}/export/start'
@@ -40,6 +43,12 @@ const ASKED: readonly Asked[] = [
   [`GET ${STATUS}`, `${statusPath(DONE)}?${'x'.repeat(3_000)}`, 414],
   [`HEAD ${STATUS}`, statusPath(DONE), 200, HEAD],
   [`HEAD ${STATUS}`, statusPath(UNKNOWN), 404, HEAD],
+  [`GET ${LIST}`, listOf(DONE, '?limit=100'), 200],
+  [`GET ${LIST}`, listOf({ ...DONE, campaignId: 'cam_Empty' }), 200],
+  [`GET ${LIST}`, listOf(DONE), 304, headers({ 'If-None-Match': '*' })],
+  [`GET ${LIST}`, listOf({ ...DONE, campaignId: 'no-id' }), 400],
+  [`GET ${LIST}`, listOf(DONE, '?limit=0'), 400],
+  [`HEAD ${LIST}`, listOf(DONE), 200, HEAD],
   [`GET ${FILE}`, fileOf(DONE), 200],
   [`GET ${FILE}`, fileOf(DONE), 206, headers({ Range: 'bytes=0-9' })],
   [`GET ${FILE}`, fileOf(DONE), 416, headers({ Range: 'bytes=999999-' })],

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { keyOf } from '../../src/exports/export.ts'
-import { createNewest, mergedNewest } from '../../src/store/newest.ts'
+import { mergedNewest } from '../../src/exports/newest.ts'
+import { createNewest } from '../../src/store/newest.ts'
 
 const refOf = (campaignId: string, exportId: string) => ({
   account: 'default',

@@ -56,7 +56,7 @@ const copyExamples = (source: unknown, target: unknown): void => {
 
 /**
  * The type provider adds each named schema twice, for input and for output. This function removes
- * those that nothing refers to.
+ * those that nothing refers to, until all that are left are used: one may refer to another one.
  */
 const pruneComponents = (document: Json): Json => {
   const { components } = document
@@ -66,7 +66,8 @@ const pruneComponents = (document: Json): Json => {
   const used = Object.entries(schemas).filter(([name]) =>
     text.includes(`"#/components/schemas/${name}"`),
   )
-  return { ...document, components: { ...components, schemas: Object.fromEntries(used) } }
+  const rest = { ...document, components: { ...components, schemas: Object.fromEntries(used) } }
+  return used.length < Object.keys(schemas).length ? pruneComponents(rest) : rest
 }
 
 /** The version of the gateway, as package.json has it. */

@@ -46,6 +46,33 @@ export const STATUS_EXAMPLES = {
   },
 } as const
 
+/** The list of a campaign. */
+export const LIST_EXAMPLES = {
+  two: {
+    summary: 'One export is pending, and one is done',
+    value: {
+      campaignId: STATUS_EXAMPLES.done.value.status.campaignId,
+      exports: [
+        {
+          exportId: 'axp_Vv6lJOc8NlVVmDud5',
+          state: 'pending',
+          firstSeenAt: '2025-10-27T08:01:02.003Z',
+          observedAt: '2025-10-27T08:01:02.003Z',
+          body: null,
+        },
+        {
+          exportId: STATUS_EXAMPLES.done.value.status.id,
+          state: 'done',
+          firstSeenAt: '2025-10-27T07:53:16.400Z',
+          observedAt: '2025-10-27T07:53:17.500Z',
+          fileUntil: '2025-10-28T07:53:17.286Z',
+          body: STATUS_EXAMPLES.done.value,
+        },
+      ],
+    },
+  },
+} as const
+
 export const TICKET_EXAMPLES = {
   made: {
     summary: 'A ticket for 15 minutes',

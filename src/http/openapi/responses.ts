@@ -74,6 +74,16 @@ export const STATUS_HEADERS: HeaderDocs = {
   ...REQUEST_ID,
 }
 
+export const LIST_HEADERS: HeaderDocs = {
+  ETag: text('A strong ETag, made from the content.', '"kq3N1sZbq1bqXn0q9y0o9w"'),
+  'Cache-Control': text('`no-store`.', 'no-store'),
+  Link: text(
+    'The stream of the changes of the campaign (`rel="monitor"`), relative to the URL of the request.',
+    '<events>; rel="monitor"; type="text/event-stream"',
+  ),
+  ...REQUEST_ID,
+}
+
 export const START_HEADERS: HeaderDocs = {
   Location: text(
     'The URL of the status of the new export, relative to the URL of the request.',

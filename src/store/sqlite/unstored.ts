@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { type Bounds, UNMEASURED } from '../../exports/bounds.ts'
 import { type ExportRef, keyOf } from '../../exports/export.ts'
+import { mergedNewest } from '../../exports/newest.ts'
 import type {
   FinalRecord,
   ListedResult,
@@ -10,7 +11,7 @@ import type {
   TimedOutRecord,
 } from '../../exports/ports.ts'
 import { keptAt, seenAtOf } from '../kept.ts'
-import { createNewest, mergedNewest } from '../newest.ts'
+import { createNewest } from '../newest.ts'
 import { cannotWrite } from './errors.ts'
 
 interface Unstored {
