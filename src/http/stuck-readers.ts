@@ -41,12 +41,14 @@ export const cutStuckReaders = (server: Server, options: StuckReadersOptions = {
       if (socket.timeout === stuckMs) socket.setTimeout(0)
     }
   }
+  // One function for all connections. One of its own for each would be a part of their memory.
+  function forget(this: Socket): void {
+    open.delete(this)
+    timed.delete(this)
+  }
   server.on('connection', (socket: Socket) => {
     open.add(socket)
-    socket.once('close', () => {
-      open.delete(socket)
-      timed.delete(socket)
-    })
+    socket.on('close', forget)
   })
   const sweep = setInterval(() => open.forEach(look), sweepMs)
   sweep.unref()

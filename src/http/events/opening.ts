@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { campaignMissing } from '../../exports/ends.ts'
 import type { ExportRef } from '../../exports/export.ts'
@@ -96,18 +97,10 @@ export const openStream = (
   const { traceId } = span ?? {}
   const { name } = caller
   const accountName = request.account
-  /**
-   * Leaves in a turn of its own. When a proxy stops, hundreds of streams close at once, each with
-   * up to a hundred exports.
-   */
-  const leave = async (): Promise<void> => {
-    await nextTurn()
-    for (const ref of refs) if (!foreign.has(ref)) account?.watch.leave(ref, stream)
-  }
   const onClose = (ending: Ending): void => {
     streams.remove(stream)
     if (isCut(ending)) meter?.cut(ending)
-    void leave()
+    void leave(stream, { refs, foreign, account })
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
     const durationMs = Math.round(performance.now() - startedAt)
@@ -132,6 +125,18 @@ export const openStream = (
   // The account may have been closed since the request came.
   if (account?.closed.aborted) stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
   return stream
+}
+
+/**
+ * Leaves in a turn of its own. When a proxy stops, hundreds of streams close at once, each with up
+ * to a hundred exports.
+ */
+const leave = async (
+  stream: EventStream,
+  { refs, foreign, account }: Pick<Content, 'refs' | 'foreign' | 'account'>,
+): Promise<void> => {
+  await nextTurn()
+  for (const ref of refs) if (!foreign.has(ref)) account?.watch.leave(ref, stream)
 }
 
 /** What is told of a foreign export: the same as of one whose campaign lemlist does not know. */
@@ -167,7 +172,17 @@ export const begin = (reply: FastifyReply, stream: EventStream): void => {
   reply.hijack()
   // A stream may be open for hours. Its span is about the opening.
   reply.request.span?.end({ 'http.response.status_code': 200 })
+  dropHeaders(reply.request.raw)
   stream.begin()
+}
+
+/**
+ * Node keeps the request as long as its response is open. The headers of a browser are one to two
+ * KiB, and nobody reads them any more.
+ */
+const dropHeaders = (raw: IncomingMessage): void => {
+  raw.rawHeaders = []
+  raw.headers = {}
 }
 
 /** Answers 204, which stops an EventSource for good. */

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
-import { type ExportRef, isFinal, keyOf, type Snapshot } from '../../exports/export.ts'
-import { type Doubter, isOver, type Topic, type Word } from '../../exports/watching/hub.ts'
+import { type ExportRef, isFinal } from '../../exports/export.ts'
+import { type Doubter, isOver, type Topic } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
 import type { Frames } from './frames.ts'
+import { type Line, Lines } from './lines.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
 
 interface EventStreamOptions {
@@ -22,14 +23,6 @@ interface EventStreamOptions {
   readonly isDoubted: boolean
   /** Called once when the stream is over, so that it leaves its topics. */
   readonly onClose: (ending: Ending) => void
-}
-
-/** One export of a stream: what is known of it, and what the client has been told. */
-interface Line {
-  topic: Topic
-  toldSnapshot: Snapshot | undefined
-  toldWord: Word | undefined
-  isDoubted: boolean
 }
 
 export const STREAM_HEADERS = {
@@ -62,8 +55,9 @@ export class EventStream implements Doubter {
   readonly #requestId: string
   readonly #onClose: (ending: Ending) => void
   readonly #cut: Cut
-  readonly #lines = new Map<string, Line>()
-  readonly #fresh = new Set<Line>()
+  readonly #lines = new Lines()
+  /** The lines that have news. Undefined while there are none, which is nearly always. */
+  #fresh: Set<Line> | undefined
   /** When the write that is on its way began, monotonic milliseconds; undefined when none is. */
   #writingSince: number | undefined
   #live = false
@@ -80,12 +74,12 @@ export class EventStream implements Doubter {
     for (const ref of options.refs) {
       const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
       const untold = { toldSnapshot: undefined, toldWord: undefined }
-      this.#lines.set(keyOf(ref), { topic, ...untold, isDoubted: options.isDoubted })
+      this.#lines.add({ topic, ...untold, isDoubted: options.isDoubted })
     }
     // A write to a socket that has just closed is an error of the response. `close` follows and is
     // handled below. Without a listener the error would end the process.
     response.on('error', nothing)
-    response.once('close', () => this.#release())
+    response.on('close', () => this.#release())
   }
 
   /**
@@ -97,26 +91,34 @@ export class EventStream implements Doubter {
    */
   begin(): void {
     if (this.#ending !== undefined || this.#released) return
+    const { socket } = this.#response
+    // The socket sends the head and the first events together.
+    socket?.cork()
     this.#writeHead()
+    // Node joins the head from some thirty strings, and keeps them all as long as the response. Sent
+    // by itself, the head becomes one string, which takes a KiB less.
+    this.#response.flushHeaders()
     this.#live = true
-    const gone = [...this.#fresh].filter(({ topic }) => topic.word?.kind === 'gone')
-    for (const line of gone) this.#fresh.delete(line)
+    const fresh = [...(this.#fresh ?? [])]
+    const isGone = ({ topic }: Line): boolean => topic.word?.kind === 'gone'
+    this.#fresh = new Set(fresh.filter((line) => !isGone(line)))
     const known = this.#piece() ?? Buffer.from(COMMENT)
-    for (const line of gone) this.#fresh.add(line)
+    for (const line of fresh.filter(isGone)) this.#note(line)
     const retry = Buffer.from(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
     this.#write(Buffer.concat([retry, known]))
+    socket?.uncork()
   }
 
   changed(topic: Topic): void {
-    const line = this.#lines.get(keyOf(topic.ref))
+    const line = this.#lines.get(topic.ref)
     if (line === undefined) return
     line.topic = topic
-    this.#fresh.add(line)
+    this.#note(line)
     this.#pump()
   }
 
   confirmed(topic: Topic): void {
-    const line = this.#lines.get(keyOf(topic.ref))
+    const line = this.#lines.get(topic.ref)
     if (line !== undefined) line.isDoubted = false
     this.changed(topic)
   }
@@ -159,6 +161,11 @@ export class EventStream implements Doubter {
     return true
   }
 
+  #note(line: Line): void {
+    this.#fresh ??= new Set()
+    this.#fresh.add(line)
+  }
+
   #writeHead(): void {
     this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.#requestId })
   }
@@ -179,17 +186,16 @@ export class EventStream implements Doubter {
 
   #write(piece: Uint8Array): void {
     this.#writingSince = performance.now()
-    this.#response.write(piece, this.#written)
+    this.#response.write(piece, () => this.#written())
   }
 
-  readonly #written = (): void => {
+  #written(): void {
     this.#writingSince = undefined
     this.#pump()
   }
 
   #isOver(): boolean {
-    for (const { topic } of this.#lines.values()) if (!isOver(topic)) return false
-    return true
+    return this.#lines.all().every(({ topic }) => isOver(topic))
   }
 
   #finish(): void {
@@ -200,21 +206,24 @@ export class EventStream implements Doubter {
   }
 
   #told(): Topic[] {
-    return [...this.#lines.values()].map(({ topic }) => topic)
+    return this.#lines.all().map(({ topic }) => topic)
   }
 
   /** The next news, as many events as go into one write; undefined when there is no news. */
   #piece(): Uint8Array | undefined {
+    const fresh = this.#fresh
+    if (fresh === undefined) return undefined
     const events: Uint8Array[] = []
     let size = 0
-    for (const line of this.#fresh) {
-      this.#fresh.delete(line)
+    for (const line of fresh) {
+      fresh.delete(line)
       for (const event of this.#news(line)) {
         events.push(event)
         size += event.byteLength
       }
       if (size >= WRITE_BYTES) break
     }
+    if (fresh.size === 0) this.#fresh = undefined
     return events.length > 1 ? Buffer.concat(events) : events[0]
   }
 
@@ -240,7 +249,7 @@ export class EventStream implements Doubter {
 
   /** The id of the state of a client that has read everything up to this event. */
   #stateId(): string {
-    const told = [...this.#lines.values()].map(({ topic, toldSnapshot, toldWord }) => ({
+    const told = this.#lines.all().map(({ topic, toldSnapshot, toldWord }) => ({
       ref: topic.ref,
       snapshot: toldSnapshot,
       word: toldWord,

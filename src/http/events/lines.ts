@@ -1,0 +1,38 @@
+import { type ExportRef, keyOf, type Snapshot } from '../../exports/export.ts'
+import type { Topic, Word } from '../../exports/watching/hub.ts'
+
+/** One export of a stream: what is known of it, and what the client has been told. */
+export interface Line {
+  topic: Topic
+  toldSnapshot: Snapshot | undefined
+  toldWord: Word | undefined
+  isDoubted: boolean
+}
+
+/** The lines of one stream. The line of a stream of one export needs no Map, which takes 250 bytes. */
+export class Lines {
+  #only: Line | undefined
+  #many: Map<string, Line> | undefined
+
+  add(line: Line): void {
+    if (this.#only === undefined && this.#many === undefined) {
+      this.#only = line
+      return
+    }
+    this.#many ??= new Map()
+    if (this.#only !== undefined) this.#many.set(keyOf(this.#only.topic.ref), this.#only)
+    this.#only = undefined
+    this.#many.set(keyOf(line.topic.ref), line)
+  }
+
+  get(ref: ExportRef): Line | undefined {
+    if (this.#many !== undefined) return this.#many.get(keyOf(ref))
+    const { ref: only } = this.#only?.topic ?? {}
+    return only !== undefined && keyOf(only) === keyOf(ref) ? this.#only : undefined
+  }
+
+  all(): Line[] {
+    if (this.#many !== undefined) return [...this.#many.values()]
+    return this.#only === undefined ? [] : [this.#only]
+  }
+}
