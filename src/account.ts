@@ -17,6 +17,7 @@ import { createReader, type Reader } from './exports/reading/reader.ts'
 import type { Claim } from './exports/schedule.ts'
 import { createStarter, type Starter } from './exports/starting/starter.ts'
 import { createArrivals } from './exports/watching/arrivals.ts'
+import { type CampaignWatch, createCampaignWatch } from './exports/watching/campaign-watch.ts'
 import { createHub } from './exports/watching/hub.ts'
 import { createOpening } from './exports/watching/opening.ts'
 import { createOverview, type Overview } from './exports/watching/overview.ts'
@@ -32,6 +33,7 @@ export interface Account {
   readonly reader: Reader
   readonly campaigns: CampaignList
   readonly watch: Watch
+  readonly campaignWatch: CampaignWatch
   readonly starter: Starter
   readonly files: Files
   readonly tracker: Tracker
@@ -108,6 +110,8 @@ export const createAccount = (options: AccountOptions): Account => {
   const upkeep = createUpkeep({ ...watching, results })
   const watch = createWatch({ hub, opening, attendance, arrivals, reader, isAlone })
 
+  const campaignWatch = createCampaignWatch(campaigns)
+
   const overview = createOverview({
     schedule,
     stateOf: (ref) => latest.get(ref)?.snapshot.state,
@@ -132,11 +136,20 @@ export const createAccount = (options: AccountOptions): Account => {
     if (update.kind === 'status' && (isPending(update.snapshot) || isFinal(update.snapshot))) {
       latest.set(ref, update.snapshot, from)
     }
-    overview.hear(ref, update)
-    hub.dispatch(ref, update, from)
+    if (update.kind !== 'followed') {
+      overview.hear(ref, update)
+      hub.dispatch(ref, update, from)
+    }
+    campaignWatch.hear(ref, update)
   }
-  const rejoin = (): void => void upkeep.rejoin()
-  const renew = (): void => void upkeep.renew()
+  const rejoin = (): void => {
+    void upkeep.rejoin()
+    void campaignWatch.renew()
+  }
+  const renew = (): void => {
+    void upkeep.renew()
+    void campaignWatch.renew()
+  }
   const heartbeat = setInterval(renew, sse.heartbeatMs)
   const closing = new AbortController()
   const close = (): void => {
@@ -145,7 +158,7 @@ export const createAccount = (options: AccountOptions): Account => {
   }
   const { signal: closed } = closing
   const { followed } = overview
-  const serving = { reader, campaigns, watch, starter, files, followed }
+  const serving = { reader, campaigns, watch, campaignWatch, starter, files, followed }
   return { ...serving, tracker, hear, rejoin, renew, closed, close }
 }
 

@@ -13,6 +13,7 @@ import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { listen } from './http/listening.ts'
 import { documentRoutes, version } from './http/openapi/document.ts'
+import { campaignEventsRoute } from './http/routes/campaign-events.ts'
 import { campaignExportsRoute } from './http/routes/campaign-exports.ts'
 import { clientRoutes } from './http/routes/client.ts'
 import { eventsRoute } from './http/routes/events.ts'
@@ -148,6 +149,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   })
   eventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
   manyEventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
+  campaignEventsRoute(server, { entry, streams, bodies, logger, meter: metrics })
   campaignExportsRoute(server, { entry, bodies })
   await startRoute(server, { entry, publicUrl: config.publicUrl, corsOrigins })
   fileRoute(server, { entry })

@@ -166,6 +166,11 @@ export type Update =
   | { readonly kind: 'trouble'; readonly code: ProblemCode; readonly detail: string }
   /** The export is over without a final status. */
   | { readonly kind: 'gone'; readonly code: ProblemCode; readonly detail: string }
+  /** The gateway follows the export from now on. Whoever lists its campaign can list it. */
+  | { readonly kind: 'followed' }
+
+/** News for those who watch the export itself. */
+export type Change = Exclude<Update, { kind: 'followed' }>
 
 /** Carries updates between replicas. They are hints and may get lost: the store is the truth. */
 export interface Updates {

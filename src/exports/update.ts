@@ -43,6 +43,7 @@ const refFrom = ({ account, campaignId, exportId }: Fields): ExportRef | undefin
 const updateFrom = (update: Fields, body: unknown): Update | undefined => {
   const { kind, code, detail } = update
   if (kind === 'status') return statusFrom(objectFrom(update.snapshot), body)
+  if (kind === 'followed') return { kind }
   if (kind !== 'trouble' && kind !== 'gone') return undefined
   if (!isProblemCode(code) || typeof detail !== 'string') return undefined
   if (detail.length > MAX_DETAIL_LENGTH) return undefined

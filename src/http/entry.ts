@@ -5,6 +5,7 @@ import { campaignMissing } from '../exports/ends.ts'
 import type { CampaignList } from '../exports/reading/campaign-list.ts'
 import type { Reader } from '../exports/reading/reader.ts'
 import type { Starter } from '../exports/starting/starter.ts'
+import type { CampaignWatch } from '../exports/watching/campaign-watch.ts'
 import type { Watch } from '../exports/watching/watch.ts'
 import { Problem } from '../problems.ts'
 
@@ -20,6 +21,7 @@ export interface AccountParts {
   readonly reader: Reader
   readonly campaigns: CampaignList
   readonly watch: Watch
+  readonly campaignWatch: CampaignWatch
   readonly starter: Starter
   readonly files: Files
   /** Aborted when the account is taken out of the configuration. */

@@ -78,6 +78,8 @@ export interface Route {
 
 /** Routes that say what the gateway knows of a campaign, and ask lemlist nothing about it. */
 export const OF_CAMPAIGNS: ReadonlySet<string> = new Set(['list', 'list head'])
+/** A stream that never ends. Here only its refusals are asked for. */
+export const ENDLESS = 'campaign'
 
 const filePath = (target: Target) => statusPath(target).replace(/status$/, 'file')
 const status = { scope: 'status', namesExport: true }
@@ -95,6 +97,10 @@ export const ROUTES: readonly Route[] = [
   },
   { name: 'list', method: 'GET', ...list },
   { name: 'list head', method: 'HEAD', ...list },
+  {
+    ...{ name: ENDLESS, method: 'GET', scope: 'status', namesExport: false, takesTicket: true },
+    pathOf: ({ campaignId }) => `/campaigns/${campaignId}/events`,
+  },
   { name: 'file', method: 'GET', ...file },
   { name: 'file head', method: 'HEAD', ...file },
   {

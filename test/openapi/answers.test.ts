@@ -20,6 +20,8 @@ const STATUS = '/campaigns/{campaignId}/export/{exportId}/status'
 const LIST = '/campaigns/{campaignId}/exports'
 const listOf = ({ campaignId }: typeof DONE, query = '') =>
   `/campaigns/${campaignId}/exports${query}`
+const CAMPAIGN_EVENTS = '/campaigns/{campaignId}/events'
+const campaignEventsOf = ({ campaignId }: typeof DONE) => `/campaigns/${campaignId}/events`
 const FILE = '/campaigns/{campaignId}/export/{exportId}/file'
 const EVENTS = '/campaigns/{campaignId}/export/{exportId}/events'
 const START = '/campaigns/{campaignId}/export/start'
@@ -63,6 +65,8 @@ const ASKED: readonly Asked[] = [
     headers({ 'Last-Event-ID': 'gone.export-not-found' }),
   ],
   [`GET ${EVENTS}`, eventsPath(DONE), 406, headers({ Accept: 'application/json' })],
+  [`GET ${CAMPAIGN_EVENTS}`, campaignEventsOf(DONE), 406, headers({ Accept: 'text/csv' })],
+  [`GET ${CAMPAIGN_EVENTS}`, campaignEventsOf({ ...DONE, campaignId: 'no-id' }), 400],
   ['GET /events', manyEventsPath([DONE, UNKNOWN]), 200],
   ['GET /events', '/events', 400],
   [`POST ${START}`, startPath(), 201, POST],

@@ -89,16 +89,21 @@ export const createFollower = (options: FollowerOptions): Follower => {
     return { ...nextLook(look, intervals), origin, misses, failures, agedLooks }
   }
 
-  const track = async (ref: ExportRef, firstSeenAt: number, plan: Plan): Promise<void> => {
+  /** Returns whether the schedule has room for the export and has noted it. */
+  const track = async (ref: ExportRef, firstSeenAt: number, plan: Plan): Promise<boolean> => {
     const work = schedule.track([{ ref, firstSeenAt, ...plan }])
     const refused = await attempt('schedule.track', work)
     if (refused !== undefined && refused.length > 0) observer.scheduleFull(refused.length)
     alarm.set(plan.dueAt)
+    return refused?.length === 0
   }
+
+  const announce = (ref: ExportRef): Promise<void> => publish(ref, { kind: 'followed' })
 
   const begin = async (ref: ExportRef): Promise<void> => {
     const seen = { firstSeenAt: now(), watched: isWatched(ref) }
-    await track(ref, seen.firstSeenAt, planned(seen, { origin: 'started' }))
+    if (await track(ref, seen.firstSeenAt, planned(seen, { origin: 'started' })))
+      await announce(ref)
   }
 
   const again = async (claim: Claim, looked: Looked): Promise<void> => {
@@ -113,8 +118,11 @@ export const createFollower = (options: FollowerOptions): Follower => {
     // The last watcher left during this look, and the schedule forgot the export. Now lemlist has
     // confirmed it, so the gateway follows it.
     const isConfirmed = claim.origin === 'watched' && looked.origin === 'pending'
-    if (kept !== false || !isConfirmed || (await find(ref)) !== undefined) return
-    await track(ref, firstSeenAt, planned({ firstSeenAt, watched: isWatched(ref) }, looked))
+    if (!isConfirmed || kept === undefined) return
+    if (!kept && (await find(ref)) === undefined) {
+      await track(ref, firstSeenAt, planned({ firstSeenAt, watched: isWatched(ref) }, looked))
+    }
+    await announce(ref)
   }
 
   const isJustStarted = ({ origin, firstSeenAt }: Tracked): boolean =>
@@ -155,7 +163,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
       const firstSeenAt = Math.min(seenHereAt, known?.firstSeenAt ?? seenHereAt)
       const watched = known?.watched === true || isWatched(ref)
       const looked = { origin: 'pending', pending: isPending(snapshot) } as const
-      await track(ref, firstSeenAt, planned({ firstSeenAt, watched }, looked))
+      const isTracked = await track(ref, firstSeenAt, planned({ firstSeenAt, watched }, looked))
+      const isNew = known === undefined || known.origin === 'watched'
+      if (isTracked && isNew) await announce(ref)
     },
     begin,
     resume: async (ref) => {

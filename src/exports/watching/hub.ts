@@ -6,10 +6,10 @@ import {
   type Snapshot,
   supersedes,
 } from '../export.ts'
-import type { Update } from '../ports.ts'
+import type { Change } from '../ports.ts'
 
 /** An update without a status: the trouble or the end of an export, for those who watch it. */
-export type Word = Extract<Update, { kind: 'trouble' | 'gone' }>
+export type Word = Extract<Change, { kind: 'trouble' | 'gone' }>
 
 /** What the watchers on this replica know of an export: its newest status, its trouble or end. */
 export interface Topic {
@@ -45,7 +45,7 @@ export interface Hub {
    */
   doubt(ref: ExportRef, doubter: Doubter, before: Snapshot | undefined): void
   /** Tells all who watch the export here. Drops an older status, and a status after the end. */
-  dispatch(ref: ExportRef, update: Update, from: ObservedOn): void
+  dispatch(ref: ExportRef, update: Change, from: ObservedOn): void
   isWatched(ref: ExportRef): boolean
   /** How many watch the export here. */
   watchers(ref: ExportRef): number
@@ -166,7 +166,7 @@ const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expir
  * Returns the topic after an update. A final status stays for ever, a status ends trouble, and the
  * same trouble is told only once.
  */
-const next = (topic: Topic, update: Update, from: ObservedOn, heardAt: number): Topic => {
+const next = (topic: Topic, update: Change, from: ObservedOn, heardAt: number): Topic => {
   const { snapshot, word } = topic
   if (snapshot !== undefined && isFinal(snapshot)) return topic
   if (update.kind === 'status') {

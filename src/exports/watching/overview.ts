@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { type ExportRef, keyOf } from '../export.ts'
-import type { Update } from '../ports.ts'
+import type { Change } from '../ports.ts'
 import type { Schedule } from '../schedule.ts'
 
 /** What an operator is told of an export that the gateway follows. Times are epoch milliseconds. */
@@ -22,7 +22,7 @@ export interface Overview {
   /** All exports that are followed, also by other replicas; those first seen last come first. */
   followed(): Promise<readonly Followed[]>
   /** Notes how a look ended. */
-  hear(ref: ExportRef, update: Update): void
+  hear(ref: ExportRef, update: Change): void
 }
 
 interface OverviewOptions {

@@ -31,6 +31,14 @@ export class Lines {
     return only !== undefined && keyOf(only) === keyOf(ref) ? this.#only : undefined
   }
 
+  /** Returns the line that was removed. */
+  remove(ref: ExportRef): Line | undefined {
+    const line = this.get(ref)
+    if (line === this.#only) this.#only = undefined
+    this.#many?.delete(keyOf(ref))
+    return line
+  }
+
   all(): Line[] {
     if (this.#many !== undefined) return [...this.#many.values()]
     return this.#only === undefined ? [] : [this.#only]

@@ -12,7 +12,7 @@ import type { StreamMeter } from './counted.ts'
 import { type Ending, isCut } from './ending.ts'
 import type { Frames } from './frames.ts'
 import { SOON_RETRY_MS, spread } from './sse.ts'
-import { EventStream } from './stream.ts'
+import { EventStream, type StreamOptions } from './stream.ts'
 import type { Streams } from './streams.ts'
 
 /** What both event routes share to open a stream. */
@@ -51,24 +51,30 @@ export const requireEventStream = (accept = ''): void => {
   throw new Problem('not-acceptable', 'This route serves text/event-stream and nothing else.')
 }
 
-const LAST_EVENT_ID = /^[A-Za-z0-9._:-]{1,100}$/
+const LAST_EVENT_ID = /^[A-Za-z0-9._:-]+$/
+/** No id of one export, or of the state of many, is longer. */
+const MAX_ID_LENGTH = 100
 
 /**
  * The id of the last event that the client says it has received. The query parameter counts where
  * the header is missing: polyfills send the parameter, because a browser may not let them send the
  * header. A value that cannot be an id of the gateway counts as none.
+ *
+ * @param longest how many letters an id of this stream has at most
  */
 export const lastEventId = (
   { headers }: Pick<FastifyRequest, 'headers'>,
   query: { readonly lastEventId?: string | undefined },
+  longest = MAX_ID_LENGTH,
 ): string | undefined => {
   // EventSource sends no header for an empty id, and a proxy may make an empty header of none.
   const sent = headers['last-event-id'] || query.lastEventId
-  return typeof sent === 'string' && LAST_EVENT_ID.test(sent) ? sent : undefined
+  if (typeof sent !== 'string' || sent.length > longest) return undefined
+  return LAST_EVENT_ID.test(sent) ? sent : undefined
 }
 
 /** What a stream tells of. */
-export interface Content {
+export interface Content extends Pick<StreamOptions, 'isEndless' | 'wasTold'> {
   readonly refs: readonly ExportRef[]
   /** Those of the refs that the caller may not see. The stream does not join them. */
   readonly foreign: ReadonlySet<ExportRef>
@@ -76,6 +82,8 @@ export interface Content {
   readonly account: AccountParts | undefined
   readonly frames: Frames
   readonly isDoubted: boolean
+  /** Called once when the stream is over, for exports that it has admitted beside the refs. */
+  readonly onOver?: (() => void) | undefined
 }
 
 /**
@@ -85,7 +93,7 @@ export interface Content {
 export const openStream = (
   request: FastifyRequest,
   reply: FastifyReply,
-  { refs, foreign, account, frames, isDoubted }: Content,
+  { refs, foreign, account, frames, isDoubted, isEndless, wasTold, onOver }: Content,
   { streams, logger, meter }: Pick<EventRouteOptions, 'streams' | 'logger' | 'meter'>,
 ): EventStream => {
   const startedAt = performance.now()
@@ -101,6 +109,7 @@ export const openStream = (
     streams.remove(stream)
     if (isCut(ending)) meter?.cut(ending)
     void leave(stream, { refs, foreign, account })
+    onOver?.()
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
     const durationMs = Math.round(performance.now() - startedAt)
@@ -116,6 +125,8 @@ export const openStream = (
     expiresAt: streams.expiry(),
     cut: streams.cut,
     isDoubted,
+    isEndless,
+    wasTold,
     onClose,
   })
   streams.add(stream, { caller: countedAs(caller), account: accountName ?? '' })

@@ -6,7 +6,10 @@ import type { Frames } from './frames.ts'
 import { type Line, Lines } from './lines.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
 
-interface EventStreamOptions {
+/** What a client is told of one export. */
+type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
+
+export interface StreamOptions {
   readonly frames: Frames
   /** The exports that the stream tells of. */
   readonly refs: readonly ExportRef[]
@@ -21,6 +24,10 @@ interface EventStreamOptions {
    * is sent before it is confirmed.
    */
   readonly isDoubted: boolean
+  /** Whether the stream goes on when all its exports are over, because others may come. Default: no. */
+  readonly isEndless?: boolean | undefined
+  /** Whether the client was told this before it reconnected. Default: nothing. */
+  readonly wasTold?: ((told: Told) => boolean) | undefined
   /** Called once when the stream is over, so that it leaves its topics. */
   readonly onClose: (ending: Ending) => void
 }
@@ -55,6 +62,8 @@ export class EventStream implements Doubter {
   readonly #requestId: string
   readonly #onClose: (ending: Ending) => void
   readonly #cut: Cut
+  readonly #isEndless: boolean
+  readonly #wasTold: ((told: Told) => boolean) | undefined
   readonly #lines = new Lines()
   /** The lines that have news. Undefined while there are none, which is nearly always. */
   #fresh: Set<Line> | undefined
@@ -64,18 +73,16 @@ export class EventStream implements Doubter {
   #released = false
   #ending: Ending | undefined
 
-  constructor(response: ServerResponse, options: EventStreamOptions) {
+  constructor(response: ServerResponse, options: StreamOptions) {
     this.#response = response
     this.#frames = options.frames
     this.#requestId = options.requestId
     this.#onClose = options.onClose
     this.expiresAt = options.expiresAt
     this.#cut = options.cut
-    for (const ref of options.refs) {
-      const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
-      const untold = { toldSnapshot: undefined, toldWord: undefined }
-      this.#lines.add({ topic, ...untold, isDoubted: options.isDoubted })
-    }
+    this.#isEndless = options.isEndless ?? false
+    this.#wasTold = options.wasTold
+    for (const ref of options.refs) this.admit(ref, options.isDoubted)
     // A write to a socket that has just closed is an error of the response. `close` follows and is
     // handled below. Without a listener the error would end the process.
     response.on('error', nothing)
@@ -107,6 +114,24 @@ export class EventStream implements Doubter {
     const retry = Buffer.from(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
     this.#write(Buffer.concat([retry, known]))
     socket?.uncork()
+  }
+
+  /** Tells of one more export from now on. */
+  admit(ref: ExportRef, isDoubted: boolean): void {
+    const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
+    this.#lines.add({ topic, toldSnapshot: undefined, toldWord: undefined, isDoubted })
+  }
+
+  /** Tells nothing more of an export. */
+  dismiss(ref: ExportRef): void {
+    const line = this.#lines.remove(ref)
+    if (line !== undefined) this.#fresh?.delete(line)
+  }
+
+  /** Whether the client was told that the export is over. */
+  isDone(ref: ExportRef): boolean {
+    const line = this.#lines.get(ref)
+    return line !== undefined && isOver(line.topic) && this.#fresh?.has(line) !== true
   }
 
   changed(topic: Topic): void {
@@ -195,7 +220,7 @@ export class EventStream implements Doubter {
   }
 
   #isOver(): boolean {
-    return this.#lines.all().every(({ topic }) => isOver(topic))
+    return !this.#isEndless && this.#lines.all().every(({ topic }) => isOver(topic))
   }
 
   #finish(): void {
@@ -239,7 +264,12 @@ export class EventStream implements Doubter {
     const recovered = line.toldWord !== undefined && word === undefined
     const isNewer = snapshot?.version !== line.toldSnapshot?.version
     const isNewWord = word !== undefined && word !== line.toldWord
+    const isFirst = line.toldSnapshot === undefined && line.toldWord === undefined
     line.toldWord = word
+    if (isFirst && this.#wasTold?.({ ref, snapshot, word })) {
+      line.toldSnapshot = snapshot
+      return
+    }
     if (snapshot !== undefined && (recovered || isNewer)) {
       line.toldSnapshot = snapshot
       yield this.#frames.status(snapshot, ref, this.#stateId())

@@ -130,3 +130,15 @@ export const MANY_STREAM_EXAMPLES = {
     })}${end('complete')}`,
   },
 }
+
+/** The same for a campaign. */
+export const CAMPAIGN_STREAM_EXAMPLES = {
+  done: {
+    summary: 'One export, done',
+    value: `retry: 3127\n${status('c.Qz2kq', {
+      campaignId: done.value.status.campaignId,
+      exportId: done.value.status.id,
+      body: done.value,
+    })}`,
+  },
+}

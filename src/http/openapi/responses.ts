@@ -233,3 +233,12 @@ export const MANY_EXPORTS_STREAM = describeStream({
   afterGone: 'the other exports go on; `end` follows when all are over',
   end: '`{"reason": "complete"}`',
 })
+
+/** What the stream of a campaign promises. */
+export const CAMPAIGN_STREAM = `| event | data | then |
+|---|---|---|
+| \`status\` | \`{"campaignId", "exportId", "body"}\`, where \`body\` is lemlist's JSON (schema \`ExportStatus\`); \`id:\` names the state of all exports | sent at connect and at every change |
+| \`problem\` | a \`Problem\` with \`campaignId\` and \`exportId\`: trouble that passes | the next \`status\` ends the trouble |
+| \`gone\` | like \`problem\`, with the code \`export-timed-out\`, \`export-not-found\`, \`campaign-not-found\` or \`export-expired\`: the export is over without a final status | the other exports go on |
+
+A client that reconnects with its \`Last-Event-ID\` is told only what has changed. A stream tells of 200 exports at once. When there are more, those leave first whose end the client was told. How a stream breaks off, and how trouble that passes is told, is as with many exports.`

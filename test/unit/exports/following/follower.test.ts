@@ -47,8 +47,10 @@ const start = ({ watched = false } = {}) => {
   return { follower, schedule, results, updates, observer, due, row, told }
 }
 
-const wordOf = (update: Update): string =>
-  update.kind === 'status' ? update.snapshot.state : `${update.kind} ${update.code}`
+const wordOf = (update: Update): string => {
+  if (update.kind === 'status') return update.snapshot.state
+  return update.kind === 'followed' ? update.kind : `${update.kind} ${update.code}`
+}
 
 const kept = (state: string, keptUntil?: number) => ({
   snapshot: snapshotOf(state, Date.now()),

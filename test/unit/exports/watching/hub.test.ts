@@ -1,25 +1,25 @@
 import { describe, expect, it } from 'vitest'
 import type { ExportRef } from '../../../../src/exports/export.ts'
-import type { Update } from '../../../../src/exports/ports.ts'
+import type { Change } from '../../../../src/exports/ports.ts'
 import { createHub, type Hub, isOver, type Topic } from '../../../../src/exports/watching/hub.ts'
 import { snapshotOf } from '../../../helpers/fakes.ts'
 import { REF } from '../../../helpers/status-bodies.ts'
 
 const OTHER = { ...REF, exportId: 'axp_Other' }
 
-const status = (state: string, observedAt = 1, text = state): Update => ({
+const status = (state: string, observedAt = 1, text = state): Change => ({
   kind: 'status',
   snapshot: snapshotOf(state, observedAt, text),
 })
 const trouble = (
   code: 'upstream-timeout' | 'upstream-unavailable',
   detail = 'trouble',
-): Update => ({
+): Change => ({
   kind: 'trouble',
   code,
   detail,
 })
-const gone = (code: 'export-timed-out' | 'export-not-found' | 'export-expired'): Update => ({
+const gone = (code: 'export-timed-out' | 'export-not-found' | 'export-expired'): Change => ({
   kind: 'gone',
   code,
   detail: 'gone',
@@ -100,7 +100,7 @@ describe('a topic', () => {
 })
 
 describe('a dispatch', () => {
-  it.each<[string, Update[], string[]]>([
+  it.each<[string, Change[], string[]]>([
     [
       'a change of any field',
       [status('pending', 1, 'a'), status('pending', 2, 'b')],

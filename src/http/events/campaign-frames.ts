@@ -1,0 +1,80 @@
+import type { ExportRef, Snapshot } from '../../exports/export.ts'
+import type { Topic } from '../../exports/watching/hub.ts'
+import type { Bodies } from '../status/bodies.ts'
+import { type Frames, GONE, manyFrames } from './frames.ts'
+
+/** The events of the stream of a campaign: those of many exports, with an id that can be read again. */
+
+type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
+
+const START = 'c.'
+/** Five letters are 30 bits. So among 200 marks one stands for another export once in five million times. */
+const MARK_LENGTH = 5
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/**
+ * Names what a client was told of one export: its last status and its trouble, or that it is gone. The
+ * state of a stream is made of these marks. The hash is FNV-1a, which is quick: all marks go into
+ * each event.
+ */
+const markOf = ({ exportId }: ExportRef, part: string): string => {
+  let hash = 0x811c9dc5
+  for (const text of [exportId, part]) {
+    for (let index = 0; index < text.length; index += 1) {
+      hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+    }
+    hash = Math.imul(hash ^ 0x3d, 0x01000193)
+  }
+  let mark = ''
+  for (let letter = 0; letter < MARK_LENGTH; letter += 1) {
+    mark += LETTERS[(hash >>> (6 * letter)) & 63]
+  }
+  return mark
+}
+
+const partOf = ({ snapshot, word }: Told): string => {
+  if (word?.kind === 'gone') return GONE
+  const version = snapshot?.version ?? ''
+  return word === undefined ? version : `${version}!${word.code}`
+}
+
+/** The marks of statuses without trouble, which are the same for every stream. */
+const marks = new WeakMap<Snapshot, string>()
+
+const mark = (told: Told): string => {
+  const { ref, snapshot, word } = told
+  if (snapshot === undefined || word !== undefined) return markOf(ref, partOf(told))
+  const known = marks.get(snapshot) ?? markOf(ref, partOf(told))
+  marks.set(snapshot, known)
+  return known
+}
+
+const isTold = ({ snapshot, word }: Told): boolean => snapshot !== undefined || word !== undefined
+
+/** The id of what a client was told of the exports of a campaign. */
+export const campaignStateId = (topics: readonly Told[]): string =>
+  START + topics.filter(isTold).map(mark).join('')
+
+/** The longest id of a stream of so many exports. */
+export const longestStateId = (exports: number): number => START.length + MARK_LENGTH * exports
+
+/**
+ * Returns a function that says whether the client that was told this state was told this of an export.
+ * An id that no gateway has made for the stream of a campaign says nothing.
+ */
+export const toldBefore = (id: string | undefined): ((told: Told) => boolean) | undefined => {
+  if (id?.startsWith(START) !== true) return undefined
+  return (told) => {
+    const wanted = isTold(told) ? mark(told) : ''
+    for (let from = START.length; wanted !== '' && from < id.length; from += MARK_LENGTH) {
+      if (id.startsWith(wanted, from)) return true
+    }
+    return false
+  }
+}
+
+/** One body may belong to two exports, so the marks of statuses are made for each snapshot object. */
+export const campaignFrames = (bodies: Bodies): Frames => ({
+  ...manyFrames(bodies),
+  stateId: campaignStateId,
+})
