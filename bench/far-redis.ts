@@ -12,6 +12,8 @@ import { freePort, listening } from './processes.ts'
  */
 export interface FarRedis {
   readonly url: string
+  /** The same server without the proxy. */
+  readonly nearUrl: string
   end(): Promise<void>
 }
 
@@ -49,6 +51,7 @@ export const startFarRedis = async (roundTripMs: number): Promise<FarRedis> => {
   if (address === null || typeof address === 'string') throw new Error('the system gave no port')
   return {
     url: `redis://127.0.0.1:${address.port}`,
+    nearUrl: `redis://127.0.0.1:${port}`,
     end: async () => {
       proxy.close()
       for (const socket of sockets) socket.destroy()

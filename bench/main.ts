@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
+import { measureCampaign } from './campaign.ts'
 import { measureCollapse } from './collapse.ts'
 import { measureFile } from './file.ts'
 import { measureFlood } from './flood.ts'
@@ -29,6 +30,7 @@ const LONG = {
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
   ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys, slow: measureSlow },
   ...{ collapse: measureCollapse, file: measureFile, page: measurePage, overload: measureOverload },
+  campaign: measureCampaign,
 }
 
 const asked = process.argv.slice(2).filter((word) => word !== '--quick')

@@ -88,7 +88,10 @@ export const campaignEventsRoute = (app: FastifyInstance, options: EventRouteOpt
     )
     const callerId = countedAs(caller)
     const lines = createCampaignLines({ stream, watch, callerId, isDoubted, failed })
-    lines.begin(await campaignWatch.join(campaign, lines))
+    const known = await campaignWatch.join(campaign, lines)
+    // All who came back together have waited for the same read. Each goes on in a turn of its own.
+    await nextTurn()
+    lines.begin(known)
     begin(reply, stream)
     return reply
   })
