@@ -65,6 +65,14 @@ describe.skipIf(withoutRedis)('the list of a campaign in Redis', () => {
     expect(await client.pTTL(followed)).toBeLessThanOrEqual(24 * HOUR)
   })
 
+  it('of what is followed holds nothing that is followed no more', async () => {
+    const { store, client, followed } = await setUp()
+    const schedule = store.schedule('default')
+    await schedule.track([trackingOf('exp_A'), trackingOf('exp_B')])
+    await schedule.untrack(refOf('exp_A'))
+    expect(await client.zRange(followed, 0, -1)).toEqual(['exp_B'])
+  })
+
   it('is made anew where another program has put a value', async () => {
     const { store, client, listed, followed, idsNow } = await setUp()
     await client.set(listed, 'hello')
