@@ -246,7 +246,7 @@ export interface WatchOptions extends RequestOptions {
 }
 
 /**
- * What `watchExports` yields. Each event is about one export. `status` = the newest status.
+ * What `watchExports` and `watchCampaign` yield. Each event is about one export. `status` = the newest status.
  * `problem` = trouble that may pass. `gone` = the export is over without a final status, and
  * nothing more comes about it.
  */
@@ -295,6 +295,69 @@ export declare const watchExport: (
 export declare const watchExports: (
   options: { exports: readonly ExportRef[] } & WatchOptions,
 ) => AsyncGenerator<ExportEvent, void, void>
+
+/**
+ * Watches all exports of a campaign on one connection: the 100 newest that the gateway knows, and
+ * each that is started or seen later, whoever started it. The events are those of `watchExports`.
+ * Never ends by itself: leave the loop, call `return` or abort the `signal`.
+ *
+ * ```js
+ * for await (const event of watchCampaign({ campaignId })) {
+ *   if (event.type === 'status') show(event.exportId, event.body.status)
+ *   else showProblem(event.exportId, event.problem)
+ * }
+ * ```
+ *
+ * The first events tell what is known already, so a page that shows states needs no `listExports`
+ * beside it. After a reconnect only what has changed is told.
+ *
+ * @throws GatewayProblem when the gateway refuses the request. Trouble of one export is an event,
+ * and other trouble goes to `onProblem`.
+ */
+export declare const watchCampaign: (
+  options: { campaignId: string } & WatchOptions,
+) => AsyncGenerator<ExportEvent, void, void>
+
+/** One export in the list of a campaign. */
+export interface ListedExport {
+  exportId: string
+  /** lemlist's word for the state. `timed-out` = lemlist has given the export up. */
+  state: 'pending' | 'done' | 'error' | 'timed-out' | (string & {})
+  /** When the gateway first saw the export, RFC 3339. */
+  firstSeenAt: string
+  /** When the gateway last saw it, RFC 3339. */
+  observedAt: string
+  /** When lemlist deletes the file, RFC 3339. Only of an export that is done. */
+  fileUntil?: string | undefined
+  /** lemlist's last answer. `null` when there has been none yet, and of an export that timed out. */
+  body: ExportStatus | null
+}
+
+/** What the gateway knows of the exports of a campaign. */
+export interface CampaignExports {
+  campaignId: string
+  /** Those first seen last stand first. */
+  exports: ListedExport[]
+}
+
+/**
+ * Lists the exports of a campaign that were started or seen through the gateway. lemlist has no
+ * such list, and the gateway does not ask it. A campaign that nobody asked about has none.
+ *
+ * ```js
+ * const { exports } = await listExports({ baseUrl, campaignId, limit: 100 })
+ * for (const { exportId, state } of exports) show(exportId, state)
+ * ```
+ *
+ * @throws GatewayProblem
+ */
+export declare const listExports: (
+  options: {
+    campaignId: string
+    /** How many at most, 1 to 100. Default 20. */
+    limit?: number | undefined
+  } & RequestOptions,
+) => Promise<CampaignExports>
 
 /**
  * Reads the status of an export once.

@@ -13,7 +13,9 @@ export {
   downloadUrl,
   GatewayProblem,
   getStatus,
+  listExports,
   startExport,
+  watchCampaign,
   watchExport,
   watchExports,
 }
@@ -74,6 +76,13 @@ const createTicket = (options) => {
 /** @type {typeof Api.getStatus} */
 const getStatus = (options) => json(options, pathOf(options, options.exportId, 'status'), 'status')
 
+/** @type {typeof Api.listExports} */
+const listExports = (options) => {
+  const { limit } = options
+  const query = limit === undefined ? '' : `?limit=${limit}`
+  return json(options, `${campaignOf(options)}/exports${query}`, 'exports')
+}
+
 /** @type {typeof Api.startExport} */
 const startExport = async (options) => {
   // `crypto.randomUUID` is missing on pages that are served by plain HTTP.
@@ -108,10 +117,23 @@ const watchExport = (options) =>
   })
 
 /** @type {typeof Api.watchExports} */
-const watchExports = (options) =>
+const watchExports = (options) => {
+  const query = options.exports.map((ref) => `export=${nameOf(ref)}`)
+  return watchMany(options, `${options.baseUrl ?? ''}/events?${query.join('&')}`)
+}
+
+/** @type {typeof Api.watchCampaign} */
+const watchCampaign = (options) => watchMany(options, `${campaignOf(options)}/events`)
+
+/**
+ * Watches a stream whose events name their exports.
+ *
+ * @param {Api.WatchOptions} options
+ * @param {string} url
+ * @returns {AsyncGenerator<Api.ExportEvent, void, void>}
+ */
+const watchMany = (options, url) =>
   iterator(options.signal, async function* (signal) {
-    const query = options.exports.map((ref) => `export=${nameOf(ref)}`)
-    const url = `${options.baseUrl ?? ''}/events?${query.join('&')}`
     for await (const { type, data } of events(options, url, signal)) {
       const { campaignId, exportId, body } = data
       if (type === 'status') yield { type, campaignId, exportId, body }
@@ -127,9 +149,11 @@ const path = (...parts) => parts.map(encodeURIComponent).join('/')
 /** @param {Api.ExportRef} ref */
 const nameOf = ({ campaignId, exportId }) => path(campaignId, exportId)
 
+/** @param {{ baseUrl?: string | undefined, campaignId: string }} options */
+const campaignOf = ({ baseUrl = '', campaignId }) => `${baseUrl}/campaigns/${path(campaignId)}`
+
 /** @param {{ baseUrl?: string | undefined, campaignId: string }} options @param {string[]} rest */
-const pathOf = ({ baseUrl = '', campaignId }, ...rest) =>
-  `${baseUrl}/campaigns/${path(campaignId, 'export', ...rest)}`
+const pathOf = (options, ...rest) => `${campaignOf(options)}/${path('export', ...rest)}`
 
 /**
  * Makes an async generator whose `return` ends it at once. The `return` of a plain async generator

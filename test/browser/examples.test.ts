@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Request } from 'playwright-core'
 import { rolldown } from 'rolldown'
 import { describe, expect, it } from 'vitest'
+import { getStatus, startExport } from '../../src/client/client.js'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { startGateway } from '../helpers/gateway.ts'
 import { IN_HASTE, sharedBrowser } from '../helpers/live-page.ts'
@@ -71,22 +72,24 @@ inBrowser(`browser.html${why}`, () => {
   })
 })
 
+const APP = '<div id="app"></div><script type="module" src="/example.js"></script>'
+
+const bundle = async (app: string) => {
+  const bundling = await rolldown({
+    input: join(import.meta.dirname, app),
+    platform: 'browser',
+    transform: { define: { 'process.env.NODE_ENV': '"development"' } },
+  })
+  const { output } = await bundling.generate({ format: 'esm' })
+  await bundling.close()
+  return output[0].code
+}
+
 inBrowser(`react-hook.js${why}`, () => {
   let bundled: Promise<string> | undefined
-  const bundleApp = async () => {
-    const bundle = await rolldown({
-      input: join(import.meta.dirname, 'react-app.js'),
-      platform: 'browser',
-      transform: { define: { 'process.env.NODE_ENV': '"development"' } },
-    })
-    const { output } = await bundle.generate({ format: 'esm' })
-    await bundle.close()
-    return output[0].code
-  }
   const open = async () => {
-    bundled ??= bundleApp()
-    const html = '<div id="app"></div><script type="module" src="/example.js"></script>'
-    const served = await serve(html, await bundled)
+    bundled ??= bundle('react-app.js')
+    const served = await serve(APP, await bundled)
     const query = new URLSearchParams(FIRST)
     return { ...served, go: () => served.page.goto(`${served.gateway.url}/example?${query}`) }
   }
@@ -142,5 +145,23 @@ inBrowser(`react-hook.js${why}`, () => {
     const { page, go } = await open()
     await go()
     await page.locator('#state', { hasText: `${FIRST.exportId}: campaign-not-found` }).waitFor()
+  })
+})
+
+inBrowser(`react-campaign.js${why}`, () => {
+  it('shows the exports of a campaign in a table that lives, in strict mode', async () => {
+    const served = await serve(APP, await bundle('react-campaign-app.js'))
+    const { page, gateway, add, complaints } = served
+    add(FIRST)
+    await getStatus({ baseUrl: gateway.url, ...FIRST })
+    await page.goto(`${gateway.url}/example?campaignId=${FIRST.campaignId}`)
+    await page.locator('tr', { hasText: `${FIRST.exportId}pending` }).waitFor()
+    const options = { baseUrl: gateway.url, campaignId: FIRST.campaignId }
+    const { id } = await startExport(options)
+    await page.locator('tr:first-child', { hasText: `${id}pending` }).waitFor()
+    gateway.lemlist.finish(id)
+    await page.locator('tr', { hasText: `${id}done` }).waitFor()
+    expect(await page.locator('tr').count()).toBe(2)
+    expect(complaints.filter((line) => !line.includes('React DevTools'))).toEqual([])
   })
 })

@@ -3,6 +3,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
 import type { ticketRequest } from '../../../src/access/ticket-request.ts'
 import * as client from '../../../src/client/client.js'
+import type { campaignExports } from '../../../src/http/openapi/campaign-schemas.ts'
 import type {
   exportStatus,
   madeTicket,
@@ -36,6 +37,13 @@ describe('the types of the client', () => {
     type Started = z.infer<typeof startedExport>
     expectTypeOf<client.StartedExport>().toExtend<Started>()
     expectTypeOf<Exclude<keyof Named<Started>, keyof Named<client.StartedExport>>>().toBeNever()
+  })
+
+  it('match the schema of a list', () => {
+    type List = z.infer<typeof campaignExports>
+    expectTypeOf<client.ListedExport>().toExtend<List['exports'][number]>()
+    expectTypeOf<keyof client.ListedExport>().toEqualTypeOf<keyof List['exports'][number]>()
+    expectTypeOf<keyof client.CampaignExports>().toEqualTypeOf<keyof List>()
   })
 
   it('match the schemas of a ticket', () => {
