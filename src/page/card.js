@@ -8,7 +8,7 @@
  */
 
 import { downloadUrl } from '../client.js'
-import { announce, copyOf, part, sign, write } from './dom.js'
+import { announce, copyOf, element, part, sign, write } from './dom.js'
 import { download } from './download.js'
 import { isCurrent } from './line.js'
 import { baseUrl, keyOf, root } from './links.js'
@@ -24,10 +24,17 @@ const COPIED_MS = 2000
 
 /**
  * `told` is what the page announced last about the export. `full` is how much of its bar is full, 0
- * to 1. `fault` is why what somebody asked for did not come.
+ * to 1. `fault` is why what somebody asked for did not come. `isListed` says that the followed
+ * campaign has brought it, and not somebody who asked for this export.
  *
- * @typedef {Followed & { node: HTMLElement, told: string, full: number, fault: string }} Card
+ * @typedef {Followed & { node: HTMLElement, told: string, full: number, fault: string, isListed: boolean }} Card
  */
+
+/** @param {readonly Card[]} cards */
+export const refsOf = (cards) => cards.map(({ ref }) => ref)
+
+/** @param {readonly Card[]} cards @returns those that somebody asked for */
+export const chosen = (cards) => cards.filter(({ isListed }) => !isListed)
 
 /**
  * @param {ExportRef} ref
@@ -44,6 +51,7 @@ export const createCard = (ref, on) => {
     told: STATE_NAMES.waiting ?? '',
     full: 0,
     fault: '',
+    isListed: false,
   }
   // A narrow screen breaks the line at this place, and not inside an id.
   const place = document.createElement('wbr')
@@ -144,6 +152,19 @@ export const renderNews = (card) => {
   const news = card.trouble ? problemWords(card.trouble) : nameOf(card)
   if (card.told !== news) announce(NEWS.changed(titleOf(card), news))
   card.told = news
+}
+
+/**
+ * The button that had the focus goes with its card. Without a new place for the focus, people who
+ * work by keyboard would begin at the top of the page again.
+ *
+ * @param {Card} card that is about to go
+ * @returns gives the focus to the next card, or to the form
+ */
+export const focusBeside = ({ node }) => {
+  const next = node.nextElementSibling ?? node.previousElementSibling
+  const button = next?.querySelector('.remove')
+  return () => (button instanceof HTMLElement ? button : element('#add-text')).focus()
 }
 
 /** Shows what changes with the time alone. @param {Card} card */

@@ -8,7 +8,7 @@
 
 import { ask } from './asking.js'
 import { element, part, write } from './dom.js'
-import { refsIn, restOf } from './links.js'
+import { campaignIn, campaignsIn, refsIn, restOf } from './links.js'
 import { begin } from './starting.js'
 import { FAULTS, NEWS, QUESTIONS } from './words.js'
 
@@ -17,12 +17,15 @@ import { FAULTS, NEWS, QUESTIONS } from './words.js'
 /** @param {List} list @param {string} text @returns {Outcome} */
 const follow = (list, text) => {
   const refs = refsIn(text)
-  if (refs.length === 0) {
+  const [campaignId, ...more] = campaignsIn(text)
+  if (more.length > 0) return { fault: FAULTS.oneCampaign, text }
+  if (refs.length === 0 && campaignId === undefined) {
     return { fault: /\bcam_/.test(text) ? FAULTS.noExport : FAULTS.noIds, text }
   }
-  const full = list.show(refs, NEWS.followingMany(refs.length))
+  const full = refs.length > 0 ? list.show(refs, NEWS.followingMany(refs.length)) : ''
   if (full !== '') return { fault: full, text }
-  const rest = restOf(text)
+  if (campaignId !== undefined) list.followCampaign(campaignId)
+  const rest = restOf(text).filter((piece) => campaignIn(piece) === undefined)
   return { fault: rest.length > 0 ? FAULTS.notTaken(rest) : '', text: rest.join(' ') }
 }
 

@@ -16,6 +16,20 @@ export const baseUrl = root.href.replace(/\/$/, '')
 /** @param {ExportRef} ref */
 export const keyOf = ({ campaignId, exportId }) => `${campaignId}/${exportId}`
 
+/**
+ * Writes into the address what the page follows, so that a copied link shows the same.
+ *
+ * @param {string} campaignId empty for none
+ * @param {(key: string) => boolean} isNamed whether the address names this export of the list
+ */
+export const showInAddress = (campaignId, isNamed) => {
+  const ids = [...document.querySelectorAll('#list .ids')].map(
+    ({ textContent }) => textContent ?? '',
+  )
+  const keys = [campaignId, ...ids.filter(isNamed)].filter((key) => key !== '')
+  history.replaceState(null, '', keys.length > 0 ? `#${keys.join(',')}` : root)
+}
+
 const PAIR =
   '(?<![A-Za-z0-9_])(cam_[A-Za-z0-9]{1,64})(?:/export/|\\s*[/,;|]\\s*|\\s+)((?!cam_)[a-z]{3}_[A-Za-z0-9]{1,64})(?![A-Za-z0-9])'
 const IDS = new RegExp(PAIR, 'g')
@@ -61,6 +75,24 @@ export const refsIn = (text) =>
       exportId,
     })),
   )
+
+/**
+ * The campaign that a piece of a text names without an export: its id alone, or at the end of a link
+ * to this page or of a path of the gateway's API.
+ *
+ * @param {string} piece
+ */
+export const campaignIn = (piece) =>
+  /^(?:\S*[#/])?(cam_[A-Za-z0-9]{1,64})(?:\/(?:exports|events))?\/?$/.exec(piece)?.[1]
+
+/**
+ * The campaigns that a text names without an export, each once.
+ *
+ * @param {string} text
+ */
+export const campaignsIn = (text) => [
+  ...new Set(restOf(text).flatMap((piece) => campaignIn(piece) ?? [])),
+]
 
 /**
  * The parts of a text that name no export.

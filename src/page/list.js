@@ -1,18 +1,21 @@
 // @ts-check
 
 /**
- * The list of followed exports: who is on it, and what the stream says about them.
+ * The list of followed exports: who is on it, and what the stream says about them. Those that
+ * somebody asked for are remembered. Those that the followed campaign has brought come with it anew.
  *
  * @import { ExportEvent, ExportRef } from '../client/client.d.ts'
  * @import { Card } from './card.js'
  */
 
 import { inBursts } from './bursts.js'
-import { createCard, renderNews, tick } from './card.js'
+import { createCampaign, MAX_LISTED } from './campaign.js'
+import { chosen, createCard, focusBeside, refsOf, renderNews, tick } from './card.js'
 import { announce, element } from './dom.js'
-import { keyOf, refsIn, root } from './links.js'
-import { MAX_EXPORTS, onOtherTab, remember, remembered } from './memory.js'
-import { isOver, titleOf } from './state.js'
+import { campaignsIn, keyOf, refsIn, showInAddress } from './links.js'
+import * as memory from './memory.js'
+import { createRemoving } from './removing.js'
+import { isOver, learn } from './state.js'
 import { createStream } from './stream.js'
 import { toast } from './toast.js'
 import { renderView, showAll, wireView } from './view.js'
@@ -20,32 +23,41 @@ import { FAULTS, NEWS } from './words.js'
 
 /** @typedef {ReturnType<typeof createList>} List */
 
-/** @param {readonly Card[]} cards */
-const refsOf = (cards) => cards.map(({ ref }) => ref)
-
 /**
- * @param {(isFollowed: (key: string) => boolean) => void} onChange is called when an export was
- *   added or removed
- * @param {(card: Card) => void} onRestart is called when somebody wants a new export in its place
+ * @param {object} on
+ * @param {(isFollowed: (key: string) => boolean) => void} on.change is called when others are on it
+ * @param {(card: Card) => void} on.restart is called when somebody wants a new export in its place
+ * @param {(campaignId: string) => Promise<{ fault: string }>} on.start is asked for an export
  */
-export const createList = (onChange, onRestart) => {
+export const createList = (on) => {
   /** @type {Map<string, Card>} */
   const cards = new Map()
-  const isFollowed = (/** @type {string} */ key) => cards.has(key)
-  const view = () => renderView([...cards.values()])
-  const openOnes = () => [...cards.values()].filter((card) => !isOver(card)).map(({ ref }) => ref)
+  const all = () => [...cards.values()]
+  const campaign = createCampaign({
+    start: on.start,
+    bring: (refs) => putListed(refs),
+    card: (ref) => cards.get(keyOf(ref)),
+    change: () => drop(all().filter(({ isListed }) => isListed)),
+    ready: () => {
+      view()
+      reconnect()
+    },
+  })
+  const isFollowed = (/** @type {string} */ key) => cards.has(key) || campaign.id() === key
+  const view = () => {
+    campaign.render(all())
+    renderView(all())
+  }
+  const openOnes = () => refsOf(chosen(all()).filter((card) => !isOver(card)))
 
   /** @param {ExportEvent} event @returns the card that it is about, if somebody still follows it */
   const note = (event) => {
     const card = cards.get(keyOf(event))
-    if (!card) return []
-    delete card.trouble
-    if (event.type === 'status') card.fields = event.body.status
-    else if (event.type === 'gone') card.gone = event.problem
-    else card.trouble = event.problem
-    return [card]
+    if (card) learn(card, event)
+    return card ?? []
   }
   const hear = inBursts((/** @type {readonly ExportEvent[]} */ events) => {
+    putListed(events.filter(campaign.has))
     for (const card of new Set(events.flatMap(note))) renderNews(card)
     view()
   })
@@ -53,15 +65,14 @@ export const createList = (onChange, onRestart) => {
 
   const reconnect = () => {
     const open = openOnes()
-    if (open.length > 0) stream.follow(open)
+    if (open.length > 0 || campaign.id() !== '') stream.follow(open, campaign.id())
     else stream.rest(cards.size > 0 ? 'complete' : 'idle')
   }
 
   const changed = () => {
-    const keys = [...document.querySelectorAll('#list .ids')].map(({ textContent }) => textContent)
-    history.replaceState(null, '', keys.length > 0 ? `#${keys.join(',')}` : root)
+    showInAddress(campaign.id(), (key) => cards.get(key)?.isListed !== true)
     view()
-    onChange(isFollowed)
+    on.change(isFollowed)
   }
 
   /** @param {readonly Card[]} gone */
@@ -71,79 +82,70 @@ export const createList = (onChange, onRestart) => {
       node.remove()
     }
     changed()
-    if (gone.some((card) => !isOver(card))) reconnect()
+    if (chosen(gone).some((card) => !isOver(card))) reconnect()
   }
 
-  /** Takes cards away, with a way back. @param {readonly Card[]} gone */
-  const remove = (gone) => {
-    const before = [...document.querySelectorAll('#list .card')]
-    drop(gone)
-    remember([], refsOf(gone))
-    toast(NEWS.removed(gone.map(titleOf)), () => {
-      const back = gone.slice(0, MAX_EXPORTS - cards.size)
-      for (const card of back) if (!isFollowed(keyOf(card.ref))) cards.set(keyOf(card.ref), card)
-      /** @type {Set<Element>} */
-      const nodes = new Set([...cards.values()].map(({ node }) => node))
-      element('#list').append(...before.filter((node) => nodes.has(node)))
-      remember(refsOf(back), [])
-      changed()
-      if (back.some((card) => !isOver(card))) reconnect()
-      back[0]?.node.focus()
-      announce(NEWS.restored)
-    })
-  }
-
-  /** @param {Card} card */
-  const onRemove = (card) => {
-    const next = card.node.nextElementSibling ?? card.node.previousElementSibling
-    remove([card])
-    // The button that had the focus is gone. Without a new place for the focus, people who work by
-    // keyboard would begin at the top of the page again.
-    const button = next?.querySelector('.remove')
-    if (button instanceof HTMLElement) button.focus()
-    else element('#add-text').focus()
-  }
+  const remove = createRemoving({ cards, campaign, drop, changed, reconnect })
 
   /**
    * Puts the exports that are not there yet at the top.
    *
    * @param {readonly ExportRef[]} refs
+   * @param {boolean} isListed
+   * @returns whether there were any
    */
-  const put = (refs) => {
-    const fresh = refs.filter((ref) => !isFollowed(keyOf(ref)))
-    if (fresh.length === 0) return
-    for (const ref of fresh) {
-      cards.set(keyOf(ref), createCard(ref, { onRemove, onRestart, onChange: view }))
+  const place = (refs, isListed) => {
+    const keys = [...new Set(refs.map(keyOf))].filter((key) => !cards.has(key))
+    // The last of them first, so that those on the list longest come first.
+    for (const ref of refsIn(keys.toReversed().join(' '))) {
+      const onRemove = (/** @type {Card} */ one) => remove([one], focusBeside(one))
+      const card = createCard(ref, { onRemove, onRestart: on.restart, onChange: view })
+      cards.set(keyOf(ref), Object.assign(card, { isListed }))
     }
-    element('#list').prepend(...fresh.flatMap((ref) => cards.get(keyOf(ref))?.node ?? []))
-    changed()
-    reconnect()
+    element('#list').prepend(...keys.flatMap((key) => cards.get(key)?.node ?? []))
+    if (keys.length > 0) changed()
+    return keys.length > 0
+  }
+
+  /** @param {readonly ExportRef[]} refs that somebody asked for */
+  const put = (refs) => place(refs, false) && reconnect()
+
+  /** @param {readonly ExportRef[]} refs that the campaign has brought: its stream tells of them */
+  const putListed = (refs) => {
+    place(refs, true)
+    const listed = all().filter(({ isListed }) => isListed)
+    const surplus = listed.slice(0, Math.max(0, listed.length - MAX_LISTED))
+    if (surplus.length === 0) return
+    campaign.dismiss(refsOf(surplus))
+    drop(surplus)
   }
 
   /** @param {readonly ExportRef[]} refs */
   const hasRoomFor = (refs) =>
-    cards.size + refs.filter((ref) => !isFollowed(keyOf(ref))).length <= MAX_EXPORTS
+    chosen(all()).length + refs.filter((ref) => !cards.has(keyOf(ref))).length <= memory.MAX_EXPORTS
 
   wireView(view)
   element('#clear').addEventListener('click', () => {
-    remove([...cards.values()].filter(isOver))
-    element('#list').focus({ preventScroll: true })
+    remove(all().filter(isOver), () => element('#list').focus({ preventScroll: true }))
   })
-  onOtherTab((refs) => {
+  memory.onOtherTab((refs) => {
     const kept = new Set(refs.map(keyOf))
-    const gone = [...cards.values()].filter(({ ref }) => !kept.has(keyOf(ref)))
+    const gone = chosen(all()).filter(({ ref }) => !kept.has(keyOf(ref)))
     if (gone.length > 0) drop(gone)
     put(refs)
-  })
+  }, campaign.set)
 
   return {
     isFollowed,
-    reconnect,
-    isEmpty: () => cards.size === 0,
-    again: () => stream.again(openOnes()),
+    followCampaign: campaign.follow,
+    /** Asks for everything anew, because somebody has signed in. */
+    reload: campaign.reload,
+    isEmpty: () => cards.size === 0 && campaign.id() === '',
+    again: () => stream.again(openOnes(), campaign.id()),
 
     /** What is wrong with starting one more export. Empty when nothing is. */
-    lackOfRoom: () => (cards.size < MAX_EXPORTS ? '' : FAULTS.full(MAX_EXPORTS)),
+    lackOfRoom: () =>
+      chosen(all()).length < memory.MAX_EXPORTS ? '' : FAULTS.full(memory.MAX_EXPORTS),
 
     /**
      * Follows what somebody asked for, and brings the first of it into view.
@@ -153,9 +155,10 @@ export const createList = (onChange, onRestart) => {
      * @returns what is wrong; empty when nothing is
      */
     show(refs, news) {
-      if (!hasRoomFor(refs)) return FAULTS.full(MAX_EXPORTS)
+      if (!hasRoomFor(refs)) return FAULTS.full(memory.MAX_EXPORTS)
       showAll()
-      remember(refs, [])
+      campaign.recall(refs)
+      memory.remember(refs, [])
       put(refs)
       view()
       const [first] = refs.flatMap((ref) => cards.get(keyOf(ref)) ?? [])
@@ -174,20 +177,20 @@ export const createList = (onChange, onRestart) => {
     /** Follows what the address names beside what it follows already. */
     follow() {
       const refs = refsIn(location.hash)
-      if (!hasRoomFor(refs)) return toast(FAULTS.full(MAX_EXPORTS))
-      remember(refs, [])
+      const [campaignId] = campaignsIn(location.hash)
+      if (campaignId) campaign.follow(campaignId)
+      if (!hasRoomFor(refs)) return toast(FAULTS.full(memory.MAX_EXPORTS))
+      memory.remember(refs, [])
       put(refs)
     },
 
     /** Follows what the address names, and after that what this browser followed before. */
     restore() {
-      const named = refsIn(location.hash)
-      const all = refsIn([...named, ...remembered()].map(keyOf).join(' '))
-      const kept = all.slice(0, MAX_EXPORTS)
-      remember(kept, [])
-      put(kept)
+      const { refs, leftOut, campaignId } = memory.recall(location.hash)
+      put(refs)
+      campaign.set(campaignId)
       changed()
-      if (all.length > kept.length) toast(NEWS.leftOut(MAX_EXPORTS, all.length - kept.length))
+      if (leftOut > 0) toast(NEWS.leftOut(memory.MAX_EXPORTS, leftOut))
     },
 
     tick() {

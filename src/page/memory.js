@@ -7,11 +7,12 @@
  * @import { ExportRef } from '../client/client.d.ts'
  */
 
-import { keyOf, refsIn } from './links.js'
+import { campaignsIn, keyOf, refsIn } from './links.js'
 
 /** The gateway carries at most so many exports on one stream. */
 export const MAX_EXPORTS = 100
 const STORAGE_KEY = 'lemlist-export-gateway:exports'
+const CAMPAIGN_KEY = 'lemlist-export-gateway:campaign'
 
 export const remembered = () => {
   try {
@@ -47,8 +48,47 @@ export const remember = (refs, removed) => {
   }
 }
 
-/** @param {(refs: ExportRef[]) => void} hear is called when another tab has changed the list */
-export const onOtherTab = (hear) =>
+/** The campaign that this browser follows, empty without one. */
+export const rememberedCampaign = () => {
+  try {
+    const [campaignId = ''] = campaignsIn(localStorage.getItem(CAMPAIGN_KEY) ?? '')
+    return campaignId
+  } catch {
+    return ''
+  }
+}
+
+/** @param {string} campaignId empty for none */
+export const rememberCampaign = (campaignId) => {
+  try {
+    localStorage.setItem(CAMPAIGN_KEY, campaignId)
+  } catch {
+    // Browsers can forbid storage. The address still holds it.
+  }
+}
+
+/**
+ * What a page follows when it is opened, and remembers it: what its address names, and after that
+ * what this browser followed before.
+ *
+ * @param {string} hash of the address
+ * @returns `leftOut` is how many exports are too many
+ */
+export const recall = (hash) => {
+  const known = refsIn([...refsIn(hash), ...remembered()].map(keyOf).join(' '))
+  const refs = known.slice(0, MAX_EXPORTS)
+  const [campaignId = rememberedCampaign()] = campaignsIn(hash)
+  remember(refs, [])
+  rememberCampaign(campaignId)
+  return { refs, leftOut: known.length - refs.length, campaignId }
+}
+
+/**
+ * @param {(refs: ExportRef[]) => void} hear is called when another tab has changed the list
+ * @param {(campaignId: string) => void} hearCampaign is called when it follows another campaign
+ */
+export const onOtherTab = (hear, hearCampaign) =>
   addEventListener('storage', ({ key }) => {
     if (key === STORAGE_KEY) hear(remembered())
+    if (key === CAMPAIGN_KEY) hearCampaign(rememberedCampaign())
   })

@@ -3,7 +3,6 @@
 /**
  * The exports that the sandbox offers for trying out. Any other gateway offers none.
  *
- * @import { ExportRef } from '../client/client.d.ts'
  * @import { List } from './list.js'
  */
 
@@ -15,18 +14,19 @@ import { NEWS } from './words.js'
 /** @param {List} list */
 export const showOffers = async (list) => {
   const response = await fetch(new URL('page/ready-made.json', root))
-  /** @type {(ExportRef & { title: string })[]} */
+  /** @type {{ title: string, campaignId: string, exportId?: string }[]} */
   const offers = response.ok ? await response.json() : []
   element('#offers').hidden = offers.length === 0
-  for (const { title, ...ref } of offers) {
+  for (const { title, campaignId, exportId } of offers) {
     const node = copyOf('#offer')
     const button = part(node, 'button', HTMLButtonElement)
     const [name = '', text = ''] = title.split(': ')
     write(part(button, '.offer-name', HTMLElement), name)
     write(part(button, '.offer-text', HTMLElement), text)
-    button.dataset.key = keyOf(ref)
+    button.dataset.key = exportId ? keyOf({ campaignId, exportId }) : campaignId
     button.addEventListener('click', () => {
-      const fault = list.show([ref], NEWS.following(name))
+      if (!exportId) return list.followCampaign(campaignId)
+      const fault = list.show([{ campaignId, exportId }], NEWS.following(name))
       if (fault !== '') blame(fault)
     })
     element('#offers-list').append(node)

@@ -15,15 +15,20 @@ import { wireSigningIn } from './signing-in.js'
 import { begin } from './starting.js'
 import { wireToast } from './toast.js'
 
-const list = createList(pressOffers, async (card) => {
-  const { fault } = await begin(list, card.ref.campaignId)
-  renderFault(card, fault)
+/** @type {import('./list.js').List} */
+const list = createList({
+  change: pressOffers,
+  restart: async (card) => {
+    const { fault } = await begin(list, card.ref.campaignId)
+    renderFault(card, fault)
+  },
+  start: (campaignId) => begin(list, campaignId),
 })
 
 wireForm(list)
 wireToast()
 wireLine(list.again)
-wireSigningIn(list.reconnect)
+wireSigningIn(list.reload)
 element('[data-skip]').addEventListener('click', (event) => {
   // The browser would put `#list` into the address, which holds the followed exports.
   event.preventDefault()

@@ -3,7 +3,7 @@
 /**
  * What the page knows about one export, and what follows from it: its state, its name, its times.
  *
- * @import { ExportFields, ExportRef, GatewayProblem } from '../client/client.d.ts'
+ * @import { ExportEvent, ExportFields, ExportRef, GatewayProblem } from '../client/client.d.ts'
  */
 
 import { GONE_NAMES, NOT_FOUND, otherName, STATE_NAMES, UNNAMED } from './words.js'
@@ -24,6 +24,14 @@ const EXPORT_LIFE_MS = 2 * 60 * 60 * 1000
  * @property {GatewayProblem} [trouble] why the gateway cannot get the next status at the moment
  * @property {Pick<GatewayProblem, 'code' | 'detail'>} [gone] why there will be no more status
  */
+
+/** @param {Followed} followed @param {ExportEvent} event of the stream about it */
+export const learn = (followed, event) => {
+  delete followed.trouble
+  if (event.type === 'status') followed.fields = event.body.status
+  else if (event.type === 'gone') followed.gone = event.problem
+  else followed.trouble = event.problem
+}
 
 /**
  * Characters without a form of their own. Some of them turn the writing round, so that a name could

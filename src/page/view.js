@@ -50,7 +50,7 @@ export const renderView = (cards) => {
     if (card.node.hidden === isMatch) card.node.hidden = !isMatch
     return isMatch
   })
-  element('#empty').hidden = cards.length > 0
+  element('#empty').hidden = cards.length > 0 || !element('#campaign').hidden
   element('#bar').hidden = cards.length === 0
   element('#find').hidden = cards.length < MANY
   element('#none').hidden = cards.length === 0 || matching.length > 0

@@ -92,6 +92,8 @@ export const NEWS = {
   removed: (/** @type {readonly string[]} */ titles) =>
     titles.length === 1 ? `Removed ${titles[0]}` : `Removed ${titles.length} exports`,
   restored: 'They are back',
+  followingCampaign: (/** @type {string} */ id) => `Following the campaign ${id}`,
+  left: (/** @type {string} */ id) => `No longer following the campaign ${id}`,
   leftOut: (/** @type {number} */ most, /** @type {number} */ count) =>
     `This page follows ${most} exports at most, so it left out ${count}.`,
   changed: (/** @type {string} */ title, /** @type {string} */ words) => `${title}: ${words}`,
@@ -107,12 +109,20 @@ export const SIGN_IN = {
   done: 'Signed in',
 }
 
+/** What the panel of the followed campaign says. */
+export const CAMPAIGN = {
+  unnamed: 'Campaign',
+  some: 'Each export that anybody starts through the gateway appears below.',
+  none: 'The gateway knows no export of it yet. Each one that anybody starts through it appears below.',
+}
+
 /** Why the page does not do what somebody asked for in a form. */
 export const FAULTS = {
   full: (/** @type {number} */ most) =>
     `This page follows ${most} exports at most. Remove some first.`,
   noIds: 'No ids in there: cam_…/axp_… is needed, or a link to this page.',
-  noExport: 'That names no export: cam_…/axp_… is needed. To start one of a campaign, press Start.',
+  noExport: 'That names no export: cam_…/axp_… is needed, or cam_… for all exports of a campaign.',
+  oneCampaign: 'Those are several campaigns. The page follows one at a time.',
   noCampaign: 'That is no id of a campaign: cam_… is needed.',
   manyCampaigns: 'Those are several campaigns. Start one export at a time.',
   notTaken: (/** @type {readonly string[]} */ pieces) =>

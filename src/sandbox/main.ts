@@ -1,14 +1,15 @@
 import { ConfigError, loadConfig } from '../config/config.ts'
 import { EXIT_CONFIG, type Host, processHost, readEnvFile, runGateway } from '../run.ts'
 import { createLemlist, type Lemlist } from './lemlist.ts'
-import { type ReadyMade, readyMade } from './ready-made.ts'
+import { type ReadyMade, readyMade, SEEN_CAMPAIGN, seenExports } from './ready-made.ts'
 
 const KEY = 'sandbox-key'
 
 /** Runs the gateway in front of an emulated lemlist, in one process and without configuration. */
 export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
   const exports = readyMade()
-  const lemlist = createLemlist({ apiKeys: [KEY], exports })
+  const seen = seenExports()
+  const lemlist = createLemlist({ apiKeys: [KEY], exports: [...exports, ...seen] })
   try {
     const { LEMLIST_API_KEY_FILE: _unused, ...env } = host.env
     const config = loadConfig({
@@ -24,11 +25,14 @@ export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
       no_proxy: '*',
     })
     const close = () => lemlist.close()
-    const running = await runGateway(host, config, close, { readyMade: exports })
+    const running = await runGateway(host, config, close, {
+      readyMade: [...exports, SEEN_CAMPAIGN],
+    })
     if (running === undefined) {
       await lemlist.close()
       return undefined
     }
+    await see(running.url, seen)
     host.print(welcome(running.url, config.docs, exports))
     return lemlist
   } catch (error) {
@@ -37,6 +41,20 @@ export const sandbox = async (host: Host): Promise<Lemlist | undefined> => {
     host.complain(error.message)
     host.exitWith(EXIT_CONFIG)
     return undefined
+  }
+}
+
+/**
+ * Reads each export once. The gateway lists what was started or seen through it, and nobody has asked
+ * it for anything yet. Only a caller's read makes an export known, also in the sandbox. Where callers
+ * need a credential the read is refused, and the list begins empty.
+ */
+const see = async (url: string, exports: readonly ReadyMade[]): Promise<void> => {
+  // One by one, so that the list has them in this order.
+  for (const { campaignId, exportId } of exports) {
+    const path = `/campaigns/${campaignId}/export/${exportId}/status`
+    const answer = await fetch(url + path).catch(() => undefined)
+    await answer?.body?.cancel()
   }
 }
 
@@ -53,6 +71,10 @@ const welcome = (url: string, docs: boolean, exports: readonly ReadyMade[]): str
       `  # ${title}`,
       `  curl -i ${url}/campaigns/${campaignId}/export/${exportId}/status`,
     ]),
+    '',
+    'A campaign with exports that the gateway has seen:',
+    '',
+    `  curl -i ${url}/campaigns/${SEEN_CAMPAIGN.campaignId}/exports`,
     '',
     'Press Ctrl-C to stop.',
   ].join('\n')

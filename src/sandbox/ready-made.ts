@@ -7,6 +7,45 @@ export type ReadyMade = ExportScript &
 /** The campaign of all ready-made exports. More exports of it can be started. */
 export const READY_MADE_CAMPAIGN = 'cam_SandboxCampaign01'
 
+/** A campaign whose exports the gateway has seen, so that its list shows some. */
+export const SEEN_CAMPAIGN = {
+  title: 'campaign: all its exports, old and new',
+  campaignId: 'cam_SandboxCampaign02',
+}
+
+/** The exports of that campaign. The sandbox reads each once when it starts. */
+export const seenExports = (): readonly ReadyMade[] => {
+  const campaign = { campaignId: SEEN_CAMPAIGN.campaignId, campaignName: 'Spring outreach' }
+  const minutes = (count: number): number => count * 60_000
+  return [
+    {
+      ...campaign,
+      title: 'failed',
+      exportId: 'axp_SandboxSeen000001',
+      durationMs: 9000,
+      startedBeforeMs: minutes(50),
+      outcome: 'error',
+    },
+    {
+      ...campaign,
+      title: 'done',
+      exportId: 'axp_SandboxSeen000002',
+      durationMs: 14_000,
+      startedBeforeMs: minutes(45),
+      fileBytes: 48_000,
+    },
+    {
+      ...campaign,
+      title: 'running',
+      exportId: 'axp_SandboxSeen000003',
+      durationMs: minutes(20),
+      startedBeforeMs: minutes(4),
+      total: 2400,
+      fileBytes: 240_000,
+    },
+  ]
+}
+
 /**
  * One export for each way in which an export can go. Each begins at its first look. So a command of
  * the README shows the same when it is pasted at once and when it is pasted an hour later.

@@ -41,12 +41,18 @@ describe.skipIf(obstacle !== undefined)(
     })
 
     it.each(SCHEMES)(
-      'axe finds nothing on the empty page of the sandbox, %s',
+      'axe finds nothing on the empty page of the sandbox and on a campaign, %s',
       async (colorScheme) => {
         const { page } = await openPage(sandbox().url, { colorScheme, reducedMotion: 'reduce' })
         await page.locator('.offer').first().waitFor()
+        await page.getByLabel('Follow or start an export').fill('cam_A/axp')
         await page.getByRole('button', { name: 'Follow', exact: true }).click()
         await page.locator('#add-fault', { hasText: 'names no export' }).waitFor()
+        expect(await findings(page)).toEqual([])
+        await page.getByLabel('Follow or start an export').fill('cam_SandboxCampaign01')
+        await page.getByRole('button', { name: 'Follow', exact: true }).click()
+        await page.locator('#line[data-line=live]').waitFor()
+        expect(await page.locator('#campaign').isVisible()).toBe(true)
         expect(await findings(page)).toEqual([])
       },
     )

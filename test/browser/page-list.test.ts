@@ -60,7 +60,7 @@ describe.skipIf(obstacle !== undefined)(
       const fault = page.locator('#add-fault')
       for (const [text, words] of [
         [' ', /^No ids in there/],
-        ['cam_List1', /^That names no export/],
+        ['cam_List1 cam_List2', /^Those are several campaigns/],
         [`<img src=x onerror=alert(1)>`, /^No ids in there/],
         [`cam_List1/axp_${'a'.repeat(65)}`, /^That names no export/],
       ] as const) {

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { listExports } from '../../src/client/client.js'
 import { sandbox } from '../../src/sandbox/main.ts'
-import { readyMade } from '../../src/sandbox/ready-made.ts'
+import { readyMade, SEEN_CAMPAIGN } from '../../src/sandbox/ready-made.ts'
 import { fakeHost } from '../helpers/fake-host.ts'
 import { sharedGateway, startGateway } from '../helpers/gateway.ts'
 
@@ -113,7 +114,11 @@ it('the sandbox names the page first, and offers what it prints', async () => {
   expect(next).toContain('Swagger UI')
   expect(await (await fetch(page)).text()).toContain('<!doctype html>')
   const offered = await (await fetch(new URL('page/ready-made.json', page))).json()
-  expect(offered).toHaveLength(readyMade().length)
+  expect(offered).toHaveLength(readyMade().length + 1)
+  const { campaignId } = SEEN_CAMPAIGN
+  expect(offered).toContainEqual(SEEN_CAMPAIGN)
+  const { exports } = await listExports({ baseUrl: page.replace(/\/$/, ''), campaignId })
+  expect(exports.map(({ state }) => state)).toEqual(['pending', 'done', 'error'])
 })
 
 describe('with DOCS=false', () => {

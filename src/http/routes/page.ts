@@ -9,11 +9,12 @@ import {
 } from '../openapi/responses.ts'
 import { sendStatic, staticBytes, staticFile } from '../static-file.ts'
 
-/** A ready-made export that the live page offers to watch. */
+/** What the live page offers to watch: an export, or all exports of a campaign. */
 export interface ReadyMadeExport {
   readonly title: string
   readonly campaignId: string
-  readonly exportId: string
+  /** Absent: all exports of the campaign. */
+  readonly exportId?: string
 }
 
 interface PageRoutesOptions {
@@ -53,6 +54,8 @@ const PARTS = {
   'tabs.js': SCRIPT,
   'stream.js': SCRIPT,
   'view.js': SCRIPT,
+  'campaign.js': SCRIPT,
+  'removing.js': SCRIPT,
   'list.js': SCRIPT,
   'starting.js': SCRIPT,
   'forms.js': SCRIPT,
@@ -60,6 +63,7 @@ const PARTS = {
   'styles/base.css': STYLE,
   'styles/frame.css': STYLE,
   'styles/form.css': STYLE,
+  'styles/campaign.css': STYLE,
   'styles/card.css': STYLE,
   'styles/states.css': STYLE,
   'styles/empty.css': STYLE,
@@ -74,7 +78,7 @@ const schema: FastifySchema = {
   tags: ['documentation'],
   summary: 'The live page',
   description:
-    'Starts, watches and downloads exports in a browser. `/#cam_x/axp_y` opens the page with that export. Commas separate several exports. The gateway serves the page while `DOCS` is `true`.',
+    'Starts, watches and downloads exports in a browser. `/#cam_x/axp_y` opens the page with that export, `/#cam_x` with all exports of the campaign. Commas separate several. The gateway serves the page while `DOCS` is `true`.',
   response: {
     200: {
       description: 'The page.',

@@ -4,10 +4,11 @@ import type { ExportRef } from '../../../src/client/client.js'
 interface Links {
   refsIn(text: string): ExportRef[]
   restOf(text: string): string[]
+  campaignsIn(text: string): string[]
 }
 // The page's modules have no declarations, so the import has an address that TypeScript cannot see.
 const address = new URL('../../../src/page/links.js', import.meta.url).href
-const { refsIn, restOf }: Links = await import(address)
+const { refsIn, restOf, campaignsIn }: Links = await import(address)
 
 const A = { campaignId: 'cam_a', exportId: 'axp_b' }
 const C = { campaignId: 'cam_c', exportId: 'axp_d' }
@@ -37,5 +38,18 @@ describe('what somebody pastes into the field of the page', () => {
     ['one is malformed', 'cam_a/axp_b cam_c/axp_d cam_e/axp-f', ['cam_e/axp-f']],
   ])('is not lost: %s', (_, text, rest) => {
     expect(restOf(text)).toEqual(rest)
+  })
+
+  it.each([
+    ['an id', 'cam_a', ['cam_a']],
+    ['a link to the page', 'http://localhost:1/#cam_a', ['cam_a']],
+    ['a path of the API', '/campaigns/cam_a/exports', ['cam_a']],
+    ['beside an export', 'cam_a/axp_b cam_c', ['cam_c']],
+    ['several, and one of them twice', 'cam_a cam_c, cam_a', ['cam_a', 'cam_c']],
+    ['an export', 'cam_a/axp_b', []],
+    ['a malformed export', 'cam_a/axp-b', []],
+    ['an id with a foreign sign', 'cam_a!', []],
+  ])('names a campaign: %s', (_, text, expected) => {
+    expect(campaignsIn(text)).toEqual(expected)
   })
 })
