@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { readyMade } from '../../src/sandbox/ready-made.ts'
+import { getStatus } from '../../src/client/client.js'
+import { readyMade, SEEN_CAMPAIGN, seenExports } from '../../src/sandbox/ready-made.ts'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { sharedGateway } from '../helpers/gateway.ts'
 import { startGuarded } from '../helpers/guarded-gateway.ts'
@@ -36,7 +37,10 @@ describe.skipIf(obstacle !== undefined)(
   `the pictures of the page${obstacle ? ` (${obstacle})` : ''}`,
   () => {
     const stage = sharedStage()
-    const sandbox = sharedGateway({ readyMade: readyMade() })
+    const sandbox = sharedGateway({
+      readyMade: [...readyMade(), SEEN_CAMPAIGN],
+      lemlist: { exports: seenExports() },
+    })
     const crowd = sharedGateway(IN_HASTE)
     const openPage = sharedBrowser()
 
@@ -52,6 +56,15 @@ describe.skipIf(obstacle !== undefined)(
     const openEmpty = async (options: BrowserContextOptions): Promise<Page> => {
       const { page } = await openPage(sandbox().url, options)
       await page.locator('.offer').first().waitFor()
+      return page
+    }
+
+    const openCampaign = async (options: BrowserContextOptions): Promise<Page> => {
+      const { url: baseUrl } = sandbox()
+      for (const ref of seenExports()) await getStatus({ baseUrl, ...ref })
+      const { page } = await openPage(`${baseUrl}/#${SEEN_CAMPAIGN.campaignId}`, options)
+      await page.locator('.items', { hasText: 'of 2,400' }).waitFor()
+      await page.locator('#line[data-line=live]').waitFor()
       return page
     }
 
@@ -128,6 +141,7 @@ describe.skipIf(obstacle !== undefined)(
       ['page-dark', openFollowed, { ...WIDE, colorScheme: 'dark' }],
       ['page-phone', openFollowed, PHONE],
       ['page-sandbox', openEmpty, WIDE],
+      ['page-campaign', openCampaign, WIDE],
     ] as const
 
     it.each(PICTURES)('docs/%s.png is of the page as it is', async (name, open, options) => {
@@ -148,6 +162,7 @@ describe.skipIf(obstacle !== undefined)(
       question: openQuestion,
       message: openMessage,
       empty: openEmpty,
+      campaign: openCampaign,
       one: (options: BrowserContextOptions) => openMany(1, options),
       twelve: (options: BrowserContextOptions) => openMany(12, options),
       hundred: (options: BrowserContextOptions) => openMany(100, options),

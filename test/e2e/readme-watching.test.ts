@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { readyMade } from '../../src/sandbox/ready-made.ts'
+import { startExport } from '../../src/client/client.js'
+import { readyMade, SEEN_CAMPAIGN, seenExports } from '../../src/sandbox/ready-made.ts'
 import { browserObstacle, launchChromium } from '../helpers/chromium.ts'
 import { startGateway } from '../helpers/gateway.ts'
 import { fencesIn } from '../helpers/markdown.ts'
@@ -19,22 +20,22 @@ const programsIn = (document: string): string[] =>
 
 const readmePrograms = programsIn('README.md')
 const referencePrograms = programsIn('docs/api.md')
-const [withClient = ''] = readmePrograms
+const [withClient = '', ofCampaign = ''] = readmePrograms
 const [inBrowser = '', inNode = ''] = referencePrograms
 
 /** Starts a gateway that looks often, with the exports of the sandbox. */
 const start = () =>
   startGateway({
     env: FAST,
-    lemlist: { exports: readyMade(), rateLimit: UNLIMITED, timeScale: 20 },
+    lemlist: { exports: [...readyMade(), ...seenExports()], rateLimit: UNLIMITED, timeScale: 20 },
   })
 
 const obstacle = browserObstacle()
 
 describe('the programs of the documents', () => {
   it('are those that run here', () => {
-    expect([readmePrograms, referencePrograms].map(({ length }) => length)).toEqual([1, 2])
-    for (const program of [withClient, inBrowser, inNode]) {
+    expect([readmePrograms, referencePrograms].map(({ length }) => length)).toEqual([2, 2])
+    for (const program of [withClient, ofCampaign, inBrowser, inNode]) {
       expect(program.trim().split('\n').length).toBeLessThanOrEqual(12)
     }
   })
@@ -63,6 +64,12 @@ describe('the programs of the documents', () => {
     expect((await downloading).suggestedFilename()).toMatch(/^export_axp_\w+\.csv$/)
     expect(await typed.evaluate('shown.at(-1)')).toBe('done: 0 of 0')
     expect(lemlist.calls.filter(({ operation }) => operation === 'start')).toHaveLength(1)
+
+    const all = await openPage()
+    await all.addScriptTag({ type: 'module', content: ofCampaign })
+    const { campaignId } = SEEN_CAMPAIGN
+    const { id } = await startExport({ baseUrl: url, campaignId })
+    await all.waitForFunction(`shown.at(-1)?.includes('${id}: done')`)
   })
 
   it('print an export to its end in Node', async () => {
