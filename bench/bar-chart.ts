@@ -1,6 +1,6 @@
 /** A chart of horizontal bars, as SVG. */
 
-interface Bar {
+export interface Bar {
   readonly name: string
   readonly value: number
 }

@@ -67,7 +67,10 @@ export const measureReads = async (
   }
 }
 
-const BY_NODE = new Set(['connection', 'content-length', 'date', 'keep-alive'])
+/** Headers that Node sets by itself for each server. */
+export const BY_NODE = new Set([
+  ...['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'],
+])
 
 /** Prepares an export that is done, and a caller with a key. */
 export const prepareHits = async () => {

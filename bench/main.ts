@@ -23,10 +23,10 @@ import { measureWatched } from './watched.ts'
  */
 const BENCHES = {
   hit: process.argv.includes('--quick') ? guardHits : measureHits,
-  streams: measureStreams,
   schedule: measureSchedule,
 }
 const LONG = {
+  streams: measureStreams,
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
   ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys, slow: measureSlow },
   ...{ collapse: measureCollapse, file: measureFile, page: measurePage, overload: measureOverload },

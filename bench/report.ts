@@ -1,10 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
-import { join } from 'node:path'
-import { barChart } from './bar-chart.ts'
-import { median, print } from './processes.ts'
+import { median } from './processes.ts'
+import { markdown, publish } from './publish.ts'
 
-/** Prints the table of a benchmark, and writes it as JSON and as a chart for docs/performance.md. */
+/** Publishes a benchmark that measures several sides in several rounds. */
 
 export interface Row {
   readonly name: string
@@ -12,20 +9,26 @@ export interface Row {
   readonly rounds: readonly (readonly number[])[]
 }
 
+interface Column {
+  readonly name: string
+  readonly digits: number
+  /** Whether no ratios to the first row stand beside it. Default false. */
+  readonly isAlone?: boolean
+}
+
 interface Report {
   /** Names the files. */
   readonly name: string
   readonly title: string
-  readonly columns: readonly { readonly name: string; readonly digits: number }[]
+  readonly columns: readonly Column[]
   /** The first row is the one that the others are compared with. */
   readonly rows: readonly Row[]
   /** The column that the chart shows. */
   readonly charted: number
 }
 
-const DOCS = join(import.meta.dirname, '../docs/performance')
-
-const spread = (values: readonly number[], digits: number): string =>
+/** The median of some figures, with the least and the most of them. */
+export const spread = (values: readonly number[], digits: number): string =>
   values.some((value) => !Number.isFinite(value))
     ? '–'
     : `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)})`
@@ -40,45 +43,31 @@ export const ratios = (row: Row, base: Row, column: number): number[] =>
 export const report = ({ name, title, columns, rows, charted }: Report): void => {
   const [base] = rows
   if (base === undefined) throw new Error('a report without rows')
-  const machine = `Node ${process.version}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1_024 ** 3)} GiB`
+  const heads = columns.flatMap((column) => [
+    column.name,
+    ...(column.isAlone === true ? [] : [`beside ${base.name}`]),
+  ])
   const lines = rows.map((row) => {
-    if (row.rounds.length === 0)
-      return `| ${row.name} | not installed |${' |'.repeat(2 * columns.length - 1)}`
-    const cells = columns.flatMap(({ digits }, column) => [
-      spread(
-        row.rounds.map((figures) => figures[column] ?? Number.NaN),
-        digits,
-      ),
-      spread(ratios(row, base, column), 2),
-    ])
-    return `| ${row.name} | ${cells.join(' | ')} |`
+    if (row.rounds.length === 0) {
+      return [row.name, 'not installed', ...Array.from({ length: heads.length - 1 }, () => '')]
+    }
+    const cells = columns.flatMap(({ digits, isAlone }, column) => {
+      const values = row.rounds.map((figures) => figures[column] ?? Number.NaN)
+      const beside = isAlone === true ? [] : [spread(ratios(row, base, column), 2)]
+      return [spread(values, digits), ...beside]
+    })
+    return [row.name, ...cells]
   })
-  const heads = columns.flatMap((column) => [column.name, `beside ${base.name}`])
-  const table = [`| | ${heads.join(' | ')} |`, `|---|${'---|'.repeat(heads.length)}`, ...lines]
-  print(
-    `${title}. Medians, least and most of ${base.rounds.length} rounds. ${machine}, ${new Date().toISOString().slice(0, 10)}`,
-  )
-  print(table.join('\n'))
-  mkdirSync(DOCS, { recursive: true })
-  const json = {
-    title,
-    machine,
-    date: new Date().toISOString().slice(0, 10),
-    command: `npm run bench -- ${name}`,
-    columns,
-    rows,
-  }
-  const rounded = (_: string, value: unknown): unknown =>
-    typeof value === 'number' ? Math.round(value * 100) / 100 : value
-  writeFileSync(join(DOCS, `${name}.json`), `${JSON.stringify(json, rounded, 2)}\n`)
   const bars = rows
     .filter(({ rounds }) => rounds.length > 0)
     .map((row) => ({
       name: row.name,
       value: median(row.rounds.map((figures) => figures[charted] ?? Number.NaN)),
     }))
-  writeFileSync(
-    join(DOCS, `${name}.svg`),
-    barChart(`${title}: ${columns[charted]?.name}`, bars, columns[charted]?.digits ?? 0),
-  )
+  const { name: shown, digits = 0 } = columns[charted] ?? {}
+  publish({
+    ...{ name, title, note: `Medians, least and most of ${base.rounds.length} rounds.` },
+    ...{ table: markdown(['', ...heads], lines), figures: { columns, rows } },
+    chart: { title: `${title}: ${shown}`, bars, digits },
+  })
 }

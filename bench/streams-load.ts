@@ -6,48 +6,70 @@ import { z } from 'zod'
  * when the first and when the last client has an event.
  */
 
-const order = z.object({ url: z.string(), streams: z.number() })
-/**
- * Connections that are opened at once. The backlog of a server takes so many without a TCP retry.
- */
+const order = z.union([
+  z.object({
+    url: z.string(),
+    streams: z.number(),
+    /** Header lines, each with its end. */
+    headers: z.string(),
+    /** Bytes that only the first event has. */
+    marker: z.string(),
+  }),
+  /** The bytes of the next event. Answered with `isReady`. */
+  z.object({ marker: z.string() }),
+])
+/** Connections that are opened at once. The backlog of a server takes so many without a TCP retry. */
 const AT_ONCE = 100
+/** All clients read into the same bytes, one after the other. */
+const buffer = Buffer.alloc(64 * 1_024)
 
-process.on('message', (value) => {
-  const { url, streams } = order.parse(value)
-  const { hostname, port, pathname } = new URL(url)
-  const request = `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: text/event-stream\r\n\r\n`
+let marker = Buffer.alloc(0)
+let firstAt = 0n
+let seen = 0
+/** A lost stream is told at once: the event that is waited for would never be complete. */
+const lose = (): void => void process.send?.({ isLost: true })
+
+const openAll = (url: string, streams: number, headers: string): void => {
+  const { host, hostname, port, pathname } = new URL(url)
+  const accept = 'Accept: text/event-stream\r\n'
+  const request = Buffer.from(
+    `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n${accept}${headers}\r\n`,
+  )
+  const startedAt = process.hrtime.bigint()
   let opened = 0
   let begun = 0
-  let lost = 0
-  let seen = 0
-  let firstAt = 0n
-  const startedAt = process.hrtime.bigint()
 
   const open = (): void => {
     if (opened === streams) return
     opened += 1
-    const socket = connect(Number(port), hostname)
     let isOpen = false
-    socket.on('data', (chunk) => {
-      if (!chunk.includes('event: status')) return
+    const read = (length: number): boolean => {
+      if (!buffer.subarray(0, length).includes(marker)) return true
       const now = process.hrtime.bigint()
-      if (!isOpen) {
-        isOpen = true
-        begun += 1
-        if (begun === streams) process.send?.({ openedMs: Number(now - startedAt) / 1e6 })
-        return open()
+      if (isOpen) {
+        seen += 1
+        if (seen === 1) firstAt = now
+        if (seen === streams) process.send?.({ first: `${firstAt}`, last: `${now}` })
+        return true
       }
-      seen += 1
-      if (seen === 1) firstAt = now
-      if (seen < streams) return
-      seen = 0
-      process.send?.({ first: String(firstAt), last: String(now), lost })
-    })
-    socket.on('close', () => {
-      lost += 1
-    })
-    socket.on('error', () => {})
+      isOpen = true
+      begun += 1
+      if (begun === streams) process.send?.({ openedMs: Number(now - startedAt) / 1e6 })
+      open()
+      return true
+    }
+    const onread = { buffer, callback: read }
+    const socket = connect({ port: Number(port), host: hostname, onread })
+    socket.on('close', lose).on('error', () => {})
     socket.write(request)
   }
   for (let count = 0; count < AT_ONCE; count += 1) open()
+}
+
+process.on('message', (value) => {
+  const asked = order.parse(value)
+  marker = Buffer.from(asked.marker)
+  seen = 0
+  if ('url' in asked) openAll(asked.url, asked.streams, asked.headers)
+  else process.send?.({ isReady: true })
 })

@@ -1,72 +1,80 @@
-import { z } from 'zod'
-import { createLemlist } from '../src/sandbox/lemlist.ts'
-import { median, message, print, startLoad, startServer } from './processes.ts'
+import { startNchan } from './peers/nchan.ts'
+import type { Peer } from './peers/programs.ts'
+import { startServer } from './processes.ts'
+import { type Row, report } from './report.ts'
+import { helloOf, startPushingGateway } from './streams-gateway.ts'
+import { COLUMNS, measureTurn, type Pushing } from './streams-turn.ts'
 
-/** Measures what an open event stream costs, and how long a change takes to reach all streams. */
+/**
+ * Measures what an open event stream costs and how long an event takes to reach all streams, beside
+ * other servers that send the same headers and the same events. Each side is a fresh process in each
+ * round, and the order alternates.
+ */
 
-const STREAMS = 2_000
-const CHANGES = 10
-const IDLE_MS = 5_000
+const STREAMS = 10_000
+const PUSHES = 10
+const ROUNDS = 3
+/** Two heartbeats of each stream. */
+const IDLE_MS = 30_000
 
-const openedMessage = z.object({ openedMs: z.number() })
-const seenMessage = z.object({ first: z.string(), last: z.string(), lost: z.number() })
+type Hello = Awaited<ReturnType<typeof helloOf>>
+
+/** A peer that is told of an event by a POST. */
+const pushedByPost = async (
+  peer: Peer | undefined,
+  { event }: Hello,
+  isRaw: boolean,
+): Promise<Pushing | undefined> => {
+  if (peer === undefined) return undefined
+  const push = async (progress: number): Promise<number> => {
+    const data = event.data.replace('"progress":0,', `"progress":${progress},`)
+    const body = isRaw ? data : JSON.stringify({ ...event, data })
+    const headers = { 'x-eventsource-event': 'status' }
+    const at = Number(process.hrtime.bigint()) / 1e6
+    const answer = await fetch(`${peer.url}/push`, { method: 'POST', body, headers })
+    await answer.text()
+    if (!answer.ok) throw new Error(`not pushed: ${answer.status}`)
+    return at
+  }
+  // So the connection is open, and the first event is known.
+  await push(0)
+  return { ...peer, path: '/events', headers: '', push }
+}
+
+const sidesOf = (hello: Hello) => {
+  const node = (file: string) => async () =>
+    pushedByPost(await startServer(`peers/${file}`, { HELLO: JSON.stringify(hello) }), hello, false)
+  const nchan = async () => pushedByPost(await startNchan(hello.headers), hello, true)
+  return [
+    { name: 'gateway: keys, metrics, log line', start: startPushingGateway, beats: true },
+    { name: 'bare Fastify route, hijacked', start: node('hijack-sse.ts'), beats: false },
+    { name: 'node:http', start: node('node-sse.ts'), beats: false },
+    { name: 'nchan (nginx)', start: nchan, beats: true },
+    { name: '@fastify/sse', start: node('fastify-sse.mjs'), beats: true },
+    { name: 'better-sse', start: node('better-sse.ts'), beats: true },
+  ]
+}
 
 export const measureStreams = async (): Promise<void> => {
-  const lemlist = createLemlist({ rateLimit: { calls: 1_000_000_000, windowMs: 2_000 } })
-  const server = await startServer('gateway.ts', {
-    ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL: await lemlist.listen() },
-    ...{ STORE_URL: 'memory:', LOG_LEVEL: 'warn' },
-    ...{ POLL_FIRST_MS: '300', POLL_INTERVAL_MS: '300', POLL_MAX_INTERVAL_MS: '300' },
-    ...{ LEMLIST_RATE_LIMIT: '1000', LEMLIST_RATE_RESERVE: '0' },
-  })
-  const load = startLoad('streams-load.ts')
-  try {
-    const { campaignId, exportId } = lemlist.add({ outcome: 'never' })
-    lemlist.progress(exportId, 0, 1_000)
-    const path = `/campaigns/${campaignId}/export/${exportId}`
-    await (await fetch(`${server.url}${path}/status`)).arrayBuffer()
-    const before = await server.residentBytes()
-    load.child.send({ url: `${server.url}${path}/events`, streams: STREAMS })
-    const { openedMs } = await message(load.child, openedMessage)
-    const opened = await server.residentBytes()
-
-    const cpuBefore = server.cpuMs()
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
-    const idleCpu = (server.cpuMs() - cpuBefore) / IDLE_MS
-
-    const spans: number[] = []
-    const delays: number[] = []
-    for (let change = 1; change <= CHANGES; change += 1) {
-      const changedAt = performance.now()
-      const offset = Number(process.hrtime.bigint()) / 1e6 - changedAt
-      const next = message(load.child, seenMessage)
-      lemlist.progress(exportId, change, 1_000)
-      const { first, last, lost } = await next
-      if (lost > 0) throw new Error(`${lost} streams were lost`)
-      const asked = lemlist.calls.find(({ at }) => at >= changedAt)
-      if (asked === undefined) throw new Error('an event came although lemlist was not asked')
-      spans.push((Number(last) - Number(first)) / 1e6)
-      delays.push(Number(last) / 1e6 - offset - asked.at)
+  const trial = await startPushingGateway()
+  const sides = sidesOf(await helloOf(trial))
+  await trial.end()
+  const rows = sides.map(({ name }) => ({ name, rounds: [] as number[][] })) satisfies Row[]
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const order = [...sides.entries()]
+    for (const [index, { start, beats }] of round % 2 === 0 ? order : order.toReversed()) {
+      const server = await start()
+      if (server === undefined) continue
+      try {
+        const turn = { streams: STREAMS, pushes: PUSHES, idleMs: beats ? IDLE_MS : 0 }
+        rows[index]?.rounds.push(await measureTurn(server, turn))
+      } finally {
+        await server.end()
+      }
     }
-    const after = await server.residentBytes()
-    const perStream = (bytes: number): string => ((bytes - before) / STREAMS / 1_024).toFixed(1)
-
-    print(`${STREAMS} streams of one export:`)
-    print(
-      `  opened in ${Math.round(openedMs)} ms, ${Math.round((STREAMS * 1_000) / openedMs)} a second`,
-    )
-    print(
-      `  memory: ${perStream(opened)} KiB a stream, ${perStream(after)} KiB after ${CHANGES} events`,
-    )
-    print(`  idle: ${(idleCpu * 100).toFixed(1)} % of a core`)
-    print(
-      `  a change: the last client has it ${median(delays).toFixed(0)} ms after lemlist was asked ` +
-        `(${Math.min(...delays).toFixed(0)} to ${Math.max(...delays).toFixed(0)}), ` +
-        `${median(spans).toFixed(0)} ms after the first client; ${CHANGES} changes`,
-    )
-  } finally {
-    load.end()
-    await server.end()
-    await lemlist.close()
   }
+  report({
+    ...{ name: 'streams', title: `${STREAMS} streams of one export`, rows, charted: 0 },
+    columns: COLUMNS,
+  })
 }

@@ -10,7 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { cpuMsOf, freePort, inMemory, listening, pinnedServer } from '../processes.ts'
+import {
+  cpuMsOf,
+  freePort,
+  inMemory,
+  listening,
+  pinnedServer,
+  residentBytesOf,
+} from '../processes.ts'
 
 /** Starts caches that are programs of their own, each in front of an origin. */
 
@@ -20,6 +27,8 @@ export interface Peer {
   readonly pid: number
   /** CPU time so far of the process and of its children, milliseconds. */
   cpuMs(): number
+  /** Resident memory of the process and of its children, bytes; of a Node program after a collection. */
+  residentBytes(): Promise<number>
   end(): Promise<void>
 }
 
@@ -78,17 +87,18 @@ sub vcl_backend_response { set beresp.ttl = 1h; set beresp.uncacheable = false; 
 
 interface Program {
   readonly name: string
-  readonly argv: (directory: string, port: number, origin: string) => readonly string[]
+  readonly argv: (directory: string, port: number) => readonly string[]
 }
 
-const start = async ({ name, argv }: Program, origin: string): Promise<Peer | undefined> => {
+/** Resolves to undefined when the program is not installed. */
+export const startProgram = async ({ name, argv }: Program): Promise<Peer | undefined> => {
   const path = find(name)
   if (path === undefined) return undefined
   const directory = mkdtempSync(join(inMemory(), 'bench-peer-'))
   // Varnish reads its file as a user of its own.
   chmodSync(directory, 0o755)
   const port = await freePort()
-  const [program = path, ...args] = [...pinnedServer(), path, ...argv(directory, port, origin)]
+  const [program = path, ...args] = [...pinnedServer(), path, ...argv(directory, port)]
   const child = spawn(program, args, { stdio: 'ignore' })
   const closed = once(child, 'close')
   await listening(child, port)
@@ -96,10 +106,13 @@ const start = async ({ name, argv }: Program, origin: string): Promise<Peer | un
     readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
       .split(' ')
       .flatMap((pid) => Number(pid) || [])
+  const all = (of: (pid: number) => number): number =>
+    [Number(child.pid), ...children()].reduce((sum, pid) => sum + of(pid), 0)
   return {
     url: `http://127.0.0.1:${port}`,
     pid: Number(child.pid),
-    cpuMs: () => [Number(child.pid), ...children()].reduce((sum, pid) => sum + cpuMsOf(pid), 0),
+    cpuMs: () => all(cpuMsOf),
+    residentBytes: async () => all(residentBytesOf),
     end: async () => {
       child.kill('SIGTERM')
       await closed
@@ -113,28 +126,22 @@ export const startNginx = (
   origin: string,
   { keepsCopies = true } = {},
 ): Promise<Peer | undefined> =>
-  start(
-    {
-      name: 'nginx',
-      argv: (directory, port) => {
-        const file = join(directory, 'nginx.conf')
-        writeFileSync(file, nginxConf(directory, port, origin, keepsCopies ? COPIES : NO_COPIES))
-        return ['-p', directory, '-e', 'stderr', '-c', file]
-      },
+  startProgram({
+    name: 'nginx',
+    argv: (directory, port) => {
+      const file = join(directory, 'nginx.conf')
+      writeFileSync(file, nginxConf(directory, port, origin, keepsCopies ? COPIES : NO_COPIES))
+      return ['-p', directory, '-e', 'stderr', '-c', file]
     },
-    origin,
-  )
+  })
 
 /** Varnish writes its log into memory, where nobody reads it. */
 export const startVarnish = (origin: string): Promise<Peer | undefined> =>
-  start(
-    {
-      name: 'varnishd',
-      argv: (directory, port) => {
-        const file = join(directory, 'default.vcl')
-        writeFileSync(file, vcl(origin))
-        return ['-F', '-a', `127.0.0.1:${port}`, '-f', file, '-n', directory, '-s', 'malloc,16m']
-      },
+  startProgram({
+    name: 'varnishd',
+    argv: (directory, port) => {
+      const file = join(directory, 'default.vcl')
+      writeFileSync(file, vcl(origin))
+      return ['-F', '-a', `127.0.0.1:${port}`, '-f', file, '-n', directory, '-s', 'malloc,16m']
     },
-    origin,
-  )
+  })
