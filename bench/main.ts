@@ -1,7 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { measureCampaign } from './campaign.ts'
 import { measureCollapse } from './collapse.ts'
+import { measureDetect } from './detect.ts'
 import { measureFile } from './file.ts'
+import { measureFleet } from './fleet.ts'
 import { measureFlood } from './flood.ts'
 import { measureHits } from './hit.ts'
 import { guardHits } from './hit-guard.ts'
@@ -26,7 +28,7 @@ const BENCHES = {
   schedule: measureSchedule,
 }
 const LONG = {
-  streams: measureStreams,
+  ...{ streams: measureStreams, detect: measureDetect, fleet: measureFleet },
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
   ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys, slow: measureSlow },
   ...{ collapse: measureCollapse, file: measureFile, page: measurePage, overload: measureOverload },

@@ -8,9 +8,9 @@ import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { openStore } from '../src/store/open.ts'
 import type { Simulated } from '../test/helpers/simulation/population.ts'
 import { reportOf } from '../test/helpers/simulation/report.ts'
-import { inGroups, openStreams } from './event-streams.ts'
 import { startFarRedis } from './far-redis.ts'
-import { print, type Server, startServer } from './processes.ts'
+import { addExports, CAMPAIGN, optimumMs, watchAll } from './pending.ts'
+import { print, startServer } from './processes.ts'
 import { printReport } from './schedule.ts'
 
 /**
@@ -19,28 +19,10 @@ import { printReport } from './schedule.ts'
  */
 
 const COUNTS = [300, 2_000]
-const PER_STREAM = 100
 const KEY = { LEMLIST_API_KEY: 'sandbox-key' }
-/** 20 calls in 2 s, less a reserve of 4. */
-const CALLS_PER_S = 8
 const RUN_MS = 5 * 60_000
 /** After this time the gateway has looked at each export once, milliseconds. */
 const settleMs = (count: number): number => 30_000 + count * 130
-
-type Lemlist = ReturnType<typeof createLemlist>
-
-const CAMPAIGN = 'cam_Bench'
-
-/** Makes exports a fifth of which end, at an even rate, during the whole run. */
-const addExports = (lemlist: Lemlist, count: number): Simulated[] => {
-  const startedAt = Date.now()
-  const lastMs = 5 * (settleMs(count) + RUN_MS)
-  return Array.from({ length: count }, (_, index) => {
-    const durationMs = Math.round(((index + 1) / count) * lastMs)
-    const { exportId } = lemlist.add({ campaignId: CAMPAIGN, durationMs, startsAt: startedAt })
-    return { exportId, kind: 'watched', startedAt, doneAt: startedAt + durationMs }
-  })
-}
 
 /** Makes the store track these exports, as if a gateway had followed them before. */
 const follow = async (storeUrl: string, exports: readonly Simulated[]): Promise<void> => {
@@ -60,40 +42,11 @@ const follow = async (storeUrl: string, exports: readonly Simulated[]): Promise<
   await store.close()
 }
 
-/** Opens the streams and notes when each export is told to be done. */
-const watchAll = (server: Server, exports: readonly Simulated[]): Promise<() => void> => {
-  const byId = new Map(exports.map((one) => [one.exportId, one]))
-  const refs = exports.map(({ exportId }) => ({ campaignId: CAMPAIGN, exportId }))
-  const onText = () => {
-    let rest = ''
-    return (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        if (!line.startsWith('data:') || !line.includes('"status":"done"')) continue
-        const one = byId.get(/axp_\w+/.exec(line)?.[0] ?? '')
-        if (one !== undefined) one.toldAt ??= Date.now()
-      }
-    }
-  }
-  return openStreams(server, inGroups(refs, PER_STREAM), { onText })
-}
-
-/**
- * The best mean delay that 8 calls a second allow: half of the time that a round over all exports
- * takes that are watched when one of them ends.
- */
-const optimumMs = (exports: readonly Simulated[], from: number, to: number): number => {
-  const ends = exports.map(({ doneAt }) => doneAt).filter((at) => at >= from && at <= to)
-  const watched = ends.map((at) => exports.filter(({ toldAt = to }) => toldAt > at).length)
-  const meanCount = watched.reduce((sum, count) => sum + count, 0) / watched.length
-  return (meanCount / CALLS_PER_S / 2) * 1_000
-}
-
 const measureOne = async (name: string, storeUrl: string, count: number): Promise<void> => {
   const lemlist = createLemlist()
   const LEMLIST_BASE_URL = await lemlist.listen()
-  const exports = addExports(lemlist, count)
+  // A fifth of them ends during the run.
+  const exports = addExports(lemlist, count, 5 * (settleMs(count) + RUN_MS))
   await follow(storeUrl, exports)
   const env = { ...KEY, LEMLIST_BASE_URL, STORE_URL: storeUrl, LOG_LEVEL: 'warn' }
   const server = await startServer('gateway.ts', env)
