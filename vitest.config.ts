@@ -7,8 +7,8 @@ const ci = process.env.CI === 'true'
 /** Tests that measure time or memory. */
 const TIMED = [
   'test/e2e/{budget,poll-budget,shared-poll,quick-export,slow-consumer,download}.test.ts',
-  'test/e2e/{follow-to-the-end,idempotency-restart,slow-senders}.test.ts',
-  'test/e2e/{fan-out-memory,redis-*,fleet-*}.test.ts',
+  'test/e2e/{follow-to-the-end,idempotency-restart}.test.ts',
+  'test/e2e/{redis-*,fleet-*}.test.ts',
   'test/store/failover/{failover,spare}.test.ts',
 ]
 

@@ -11,6 +11,7 @@ import { ratios } from './report.ts'
  */
 
 const ROUNDS = 3
+const TURN = { warmUpMs: 2_000, runMs: 2_000 }
 const ALLOWED = 1.25
 const CPU = 1
 
@@ -19,7 +20,7 @@ export const guardHits = async (): Promise<void> => {
   const { cpuRatio } = z
     .object({ cpuRatio: z.number() })
     .parse(JSON.parse(readFileSync(file, 'utf8')))
-  const { bare, full, end } = await hitSides()
+  const { bare, full, end } = await hitSides(TURN)
   const [base, row] = await inRounds([bare, full], ROUNDS)
   await end()
   if (base === undefined || row === undefined) throw new Error('a side was not measured')

@@ -23,7 +23,8 @@ interface Side {
   readonly measure: () => Promise<Figures | undefined>
 }
 
-export const hitSides = async () => {
+/** @param turn how long each side is warmed up and measured */
+export const hitSides = async (turn = TURN) => {
   const { path, start, close } = await prepareHits()
   const trial = await start('warn', true)
   const ANSWER = trial.answer
@@ -33,7 +34,7 @@ export const hitSides = async () => {
   const gateway = (level: string, isFull: boolean) => async (): Promise<Figures> => {
     const { server, headers } = await start(level, isFull, isFull)
     try {
-      return await measureFast(server, path, { ...TURN, headers })
+      return await measureFast(server, path, { ...turn, headers })
     } finally {
       await server.end()
     }
@@ -41,7 +42,7 @@ export const hitSides = async () => {
   const other = (begin: () => Promise<Peer | undefined>) => async () => {
     const peer = await begin()
     try {
-      return peer && (await measureFast(peer, path, { ...TURN, headers: trial.headers }))
+      return peer && (await measureFast(peer, path, { ...turn, headers: trial.headers }))
     } finally {
       await peer?.end()
     }

@@ -19,7 +19,7 @@ export interface GuardOptions {
 const MAX_URL_BYTES = 2 * 1024
 /** Enough for a hundred exports with ids of the usual length, or for a ticket. */
 const MAX_LONG_URL_BYTES = 8 * 1024
-const LONG_URLS = /^(\/campaigns\/[^/]+\/export\/[^/]+)?\/(events|file)$/
+const LONG_URLS = /^(\/campaigns\/[^/]+(\/export\/[^/]+)?)?\/(events|file)$/
 const LOOPBACK_HOST =
   /^(localhost|[a-z0-9.-]{1,200}\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{0,5})?$/i
 

@@ -44,6 +44,16 @@ describe('refused without a stream and without a call to lemlist:', () => {
     expect(lemlist.calls).toEqual([])
   })
 
+  // Regression: the stream of a campaign refused a ticket of more than 2 KiB.
+  it.each([eventsPath(REF), '/campaigns/cam_A/events', '/events'])(
+    'a ticket of 4 KiB on %s because it is no ticket, not because it is long',
+    async (path) => {
+      const { status } = await request(`${path}?ticket=${'y'.repeat(4_096)}`)
+      expect(status).toBeGreaterThan(399)
+      expect(status).not.toBe(414)
+    },
+  )
+
   // Regression: it was told "Invalid input", and neither the form nor the limit.
   it('101 exports, with the number that there may be', async () => {
     const answer = await request(`/events?${repeated(101)}`)
