@@ -1,4 +1,4 @@
-import { type ExportRef, keyOf } from '../../exports/export.ts'
+import type { ExportRef } from '../../exports/export.ts'
 import { nextTurn } from '../../exports/slices.ts'
 import type { CampaignSubscriber } from '../../exports/watching/campaign-watch.ts'
 import type { Watch } from '../../exports/watching/watch.ts'
@@ -22,7 +22,10 @@ export interface CampaignLines extends CampaignSubscriber {
 }
 
 interface CampaignLinesOptions {
-  readonly stream: Pick<EventStream, 'admit' | 'dismiss' | 'isDone' | 'changed' | 'confirmed'>
+  readonly stream: Pick<
+    EventStream,
+    'admit' | 'dismiss' | 'refs' | 'tellsOf' | 'isDone' | 'changed' | 'confirmed'
+  >
   readonly watch: Pick<Watch, 'join' | 'leave' | 'firstOfMany' | 'confirm'>
   readonly callerId: string | undefined
   /** Whether the client may have been told more by another replica than this one knows. */
@@ -32,40 +35,28 @@ interface CampaignLinesOptions {
 
 export const createCampaignLines = (options: CampaignLinesOptions): CampaignLines => {
   const { stream, watch, callerId, failed } = options
-  /** In the order in which they came. */
-  const lines = new Map<string, ExportRef>()
   let isClosed = false
 
-  const leave = (key: string, ref: ExportRef): void => {
-    lines.delete(key)
-    watch.leave(ref, stream)
-  }
-
   const makeRoom = (): void => {
-    for (const [key, ref] of lines) {
-      if (lines.size <= MOST_LINES) return
-      if (!stream.isDone(ref)) continue
+    const refs = stream.refs()
+    const surplus = refs.length - MOST_LINES
+    if (surplus <= 0) return
+    const isDone = (ref: ExportRef): boolean => stream.isDone(ref)
+    const inTurn = [...refs.filter(isDone), ...refs.filter((ref) => !isDone(ref))]
+    for (const ref of inTurn.slice(0, surplus)) {
       stream.dismiss(ref)
-      leave(key, ref)
-    }
-    for (const [key, ref] of lines) {
-      if (lines.size <= MOST_LINES) return
-      stream.dismiss(ref)
-      leave(key, ref)
+      watch.leave(ref, stream)
     }
   }
 
   const add = (refs: readonly ExportRef[], isDoubted: boolean): void => {
     if (isClosed) return
-    const fresh = refs.filter((ref) => !lines.has(keyOf(ref)))
+    const fresh = refs.filter((ref) => !stream.tellsOf(ref))
     if (fresh.length === 0) return
-    for (const ref of fresh) lines.set(keyOf(ref), ref)
+    for (const ref of fresh) stream.admit(ref, isDoubted)
     // The client wants to see the newest first.
     const newest = fresh.toReversed()
-    for (const ref of newest) {
-      stream.admit(ref, isDoubted)
-      stream.changed(watch.join(ref, stream))
-    }
+    for (const ref of newest) stream.changed(watch.join(ref, stream))
     makeRoom()
     // The problem of one export is dispatched to its topic, and the stream tells it by an event. So
     // nothing but an unexpected error is thrown here.
@@ -82,7 +73,7 @@ export const createCampaignLines = (options: CampaignLinesOptions): CampaignLine
       isClosed = true
       // In a turn of its own. When a proxy stops, hundreds of streams close at once.
       void nextTurn().then(() => {
-        for (const [key, ref] of lines) leave(key, ref)
+        for (const ref of stream.refs()) watch.leave(ref, stream)
       })
     },
   }

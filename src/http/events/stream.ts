@@ -128,6 +128,15 @@ export class EventStream implements Doubter {
     if (line !== undefined) this.#fresh?.delete(line)
   }
 
+  /** The exports that the stream tells of, in the order in which they were admitted. */
+  refs(): ExportRef[] {
+    return this.#lines.all().map(({ topic }) => topic.ref)
+  }
+
+  tellsOf(ref: ExportRef): boolean {
+    return this.#lines.get(ref) !== undefined
+  }
+
   /** Whether the client was told that the export is over. */
   isDone(ref: ExportRef): boolean {
     const line = this.#lines.get(ref)

@@ -76,6 +76,8 @@ describe('the exports of a stream of a campaign', () => {
       stream: {
         admit: ({ exportId }) => void lines.add(exportId),
         dismiss: ({ exportId }) => void lines.delete(exportId),
+        refs: () => [...lines].map((exportId) => ({ ...refOf(0), exportId })),
+        tellsOf: ({ exportId }) => lines.has(exportId),
         isDone: ({ exportId }) => done.has(exportId),
         ...{ changed: () => {}, confirmed: () => {} },
       },
