@@ -45,6 +45,10 @@ export const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
 /** One string per export. `/` is forbidden in account names and ids, so no two refs share a key. */
 export const keyOf = (ref: ExportRef): string => `${ref.account}/${ref.campaignId}/${ref.exportId}`
 
+/** The key of a campaign in maps and stores. */
+export const campaignKeyOf = ({ account, campaignId }: CampaignRef): string =>
+  `${account}/${campaignId}`
+
 /** `done` and `error` end an export. An undocumented word is neither pending nor final. */
 export const isFinal = (snapshot: Pick<Snapshot, 'state'>): boolean =>
   snapshot.state === 'done' || snapshot.state === 'error'

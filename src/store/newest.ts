@@ -1,4 +1,4 @@
-import { type CampaignRef, type ExportRef, keyOf } from '../exports/export.ts'
+import { type CampaignRef, campaignKeyOf, type ExportRef, keyOf } from '../exports/export.ts'
 import { isNewer, type Seen } from '../exports/newest.ts'
 
 /** The exports of each campaign in the order in which they were first seen. */
@@ -25,8 +25,6 @@ interface Shelf {
 /** So many more entries may be gone than are left before they are taken out of the list. */
 const SPARE = 64
 
-const shelfOf = ({ account, campaignId }: CampaignRef): string => `${account}/${campaignId}`
-
 /**
  * Keeps a list for each campaign. New exports come to its end, so hardly any is ever moved. One that
  * is removed stays in the list as gone, until most of them are. Otherwise each of thousands that go
@@ -41,7 +39,7 @@ export const createNewest = (): Newest => {
     if (entry === undefined) return
     known.delete(key)
     entry.isGone = true
-    const name = shelfOf(entry.ref)
+    const name = campaignKeyOf(entry.ref)
     const shelf = shelves.get(name)
     if (shelf === undefined) return
     shelf.gone += 1
@@ -59,14 +57,14 @@ export const createNewest = (): Newest => {
       remove(key)
       const entry: Entry = { ref, key, firstSeenAt, isGone: false }
       known.set(key, entry)
-      const name = shelfOf(ref)
+      const name = campaignKeyOf(ref)
       const shelf = shelves.get(name) ?? { entries: [], gone: 0 }
       shelves.set(name, shelf)
       shelf.entries.splice(placeOf(entry, shelf.entries), 0, entry)
     },
     remove,
     of: (campaign, limit, isListed = () => true) => {
-      const { entries } = shelves.get(shelfOf(campaign)) ?? { entries: [] }
+      const { entries } = shelves.get(campaignKeyOf(campaign)) ?? { entries: [] }
       const found: Seen[] = []
       for (let index = entries.length - 1; index >= 0 && found.length < limit; index -= 1) {
         const entry = entries[index]

@@ -1,4 +1,4 @@
-import { type CampaignRef, type ExportRef, isFinal, keyOf } from '../export.ts'
+import { type CampaignRef, campaignKeyOf, type ExportRef, isFinal, keyOf } from '../export.ts'
 import type { Update } from '../ports.ts'
 import type { CampaignList } from '../reading/campaign-list.ts'
 import { inSlices } from '../slices.ts'
@@ -86,7 +86,7 @@ export const createCampaignWatch = (list: CampaignList): CampaignWatch => {
       isRead: false,
       first: first.promise,
     }
-    watched.set(campaignKey(campaign), one)
+    watched.set(campaignKeyOf(campaign), one)
     void refresh(one).then(first.resolve)
     return one
   }
@@ -94,20 +94,20 @@ export const createCampaignWatch = (list: CampaignList): CampaignWatch => {
   return {
     join: async ({ account, campaignId }, subscriber) => {
       const campaign = { account, campaignId }
-      const one = watched.get(campaignKey(campaign)) ?? begin(campaign)
+      const one = watched.get(campaignKeyOf(campaign)) ?? begin(campaign)
       one.subscribers.add(subscriber)
       await one.first
       return [...one.refs.values()]
     },
     leave: (campaign, subscriber) => {
-      const one = watched.get(campaignKey(campaign))
+      const one = watched.get(campaignKeyOf(campaign))
       one?.subscribers.delete(subscriber)
-      if (one?.subscribers.size === 0) watched.delete(campaignKey(campaign))
+      if (one?.subscribers.size === 0) watched.delete(campaignKeyOf(campaign))
     },
     hear: (ref, update) => {
       const isNews =
         update.kind === 'followed' || (update.kind === 'status' && isFinal(update.snapshot))
-      const one = isNews ? watched.get(campaignKey(ref)) : undefined
+      const one = isNews ? watched.get(campaignKeyOf(ref)) : undefined
       if (one !== undefined && !one.refs.has(keyOf(ref))) void refresh(one)
     },
     renew: async () => {
@@ -118,5 +118,3 @@ export const createCampaignWatch = (list: CampaignList): CampaignWatch => {
     },
   }
 }
-
-const campaignKey = ({ account, campaignId }: CampaignRef): string => `${account}/${campaignId}`

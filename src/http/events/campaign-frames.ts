@@ -1,11 +1,9 @@
 import type { ExportRef, Snapshot } from '../../exports/export.ts'
-import type { Topic } from '../../exports/watching/hub.ts'
 import type { Bodies } from '../status/bodies.ts'
 import { type Frames, GONE, manyFrames } from './frames.ts'
+import type { Told } from './lines.ts'
 
 /** The events of the stream of a campaign: those of many exports, with an id that can be read again. */
-
-type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
 
 const START = 'c.'
 /** Five letters are 30 bits. So among 200 marks one stands for another export once in five million times. */

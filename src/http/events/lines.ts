@@ -1,6 +1,9 @@
 import { type ExportRef, keyOf, type Snapshot } from '../../exports/export.ts'
 import type { Topic, Word } from '../../exports/watching/hub.ts'
 
+/** What a client is told of one export. */
+export type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
+
 /** One export of a stream: what is known of it, and what the client has been told. */
 export interface Line {
   topic: Topic

@@ -3,11 +3,8 @@ import { type ExportRef, isFinal } from '../../exports/export.ts'
 import { type Doubter, isOver, type Topic } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
 import type { Frames } from './frames.ts'
-import { type Line, Lines } from './lines.ts'
+import { type Line, Lines, type Told } from './lines.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
-
-/** What a client is told of one export. */
-type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
 
 export interface StreamOptions {
   readonly frames: Frames

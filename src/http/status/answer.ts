@@ -60,7 +60,12 @@ export const sendStatus = (
     reply.header('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))
   }
   if (matchesETag(request.headers['if-none-match'], etag)) reply.code(304).send()
-  else reply.type('application/json').serializer(asItIs).send(bodies.bodyOf(snapshot, params))
+  else sendJson(reply, bodies.bodyOf(snapshot, params))
+}
+
+/** Sends a text that is JSON already. */
+export const sendJson = (reply: FastifyReply, text: string): void => {
+  reply.type('application/json').serializer(asItIs).send(text)
 }
 
 /** With a serializer of its own a string gets no `charset`, which RFC 8259 does not know. */

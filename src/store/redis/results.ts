@@ -1,4 +1,4 @@
-import { type CampaignRef, type ExportRef, keyOf } from '../../exports/export.ts'
+import { type CampaignRef, campaignKeyOf, type ExportRef, keyOf } from '../../exports/export.ts'
 import type { Observer, ResultRecord, Results } from '../../exports/ports.ts'
 import { keptAt, seenAtOf } from '../kept.ts'
 import type { Redis } from './client.ts'
@@ -16,8 +16,7 @@ const recordKey = (ref: ExportRef): string => `result:${keyOf(ref)}`
 /** The key of the marker that stays after the end of life of a final record. */
 const overKey = (ref: ExportRef): string => `over:${keyOf(ref)}`
 /** The key of the list of a campaign. */
-const campaignKey = ({ account, campaignId }: CampaignRef): string =>
-  `campaign:${account}/${campaignId}`
+const campaignKey = (campaign: CampaignRef): string => `campaign:${campaignKeyOf(campaign)}`
 /**
  * How many exports the list of a campaign holds. A caller sees 100 of them at most. The others are
  * there for when newer ones end before them. A list takes about 100 KB.
