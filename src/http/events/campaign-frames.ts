@@ -12,8 +12,7 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-
 
 /**
  * Names what a client was told of one export: its last status and its trouble, or that it is gone. The
- * state of a stream is made of these marks. The hash is FNV-1a, which is quick: all marks go into
- * each event.
+ * state of a stream is made of these marks. The hash is FNV-1a, which is quick.
  */
 const markOf = ({ exportId }: ExportRef, part: string): string => {
   let hash = 0x811c9dc5
@@ -39,19 +38,20 @@ const partOf = ({ snapshot, word }: Told): string => {
 /** The marks of statuses without trouble, which are the same for every stream. */
 const marks = new WeakMap<Snapshot, string>()
 
-const mark = (told: Told): string => {
+/** The mark of what a client was told of an export; empty when it was told nothing. */
+export const campaignPart = (told: Told): string => {
   const { ref, snapshot, word } = told
-  if (snapshot === undefined || word !== undefined) return markOf(ref, partOf(told))
-  const known = marks.get(snapshot) ?? markOf(ref, partOf(told))
-  marks.set(snapshot, known)
-  return known
+  if (word !== undefined) return markOf(ref, partOf(told))
+  if (snapshot === undefined) return ''
+  const known = marks.get(snapshot)
+  if (known !== undefined) return known
+  const mark = markOf(ref, partOf(told))
+  marks.set(snapshot, mark)
+  return mark
 }
 
-const isTold = ({ snapshot, word }: Told): boolean => snapshot !== undefined || word !== undefined
-
 /** The id of what a client was told of the exports of a campaign. */
-export const campaignStateId = (topics: readonly Told[]): string =>
-  START + topics.filter(isTold).map(mark).join('')
+export const campaignStateId = (parts: readonly string[]): string => START + parts.join('')
 
 /** The longest id of a stream of so many exports. */
 export const longestStateId = (exports: number): number => START.length + MARK_LENGTH * exports
@@ -63,7 +63,7 @@ export const longestStateId = (exports: number): number => START.length + MARK_L
 export const toldBefore = (id: string | undefined): ((told: Told) => boolean) | undefined => {
   if (id?.startsWith(START) !== true) return undefined
   return (told) => {
-    const wanted = isTold(told) ? mark(told) : ''
+    const wanted = campaignPart(told)
     for (let from = START.length; wanted !== '' && from < id.length; from += MARK_LENGTH) {
       if (id.startsWith(wanted, from)) return true
     }
@@ -74,5 +74,6 @@ export const toldBefore = (id: string | undefined): ((told: Told) => boolean) | 
 /** One body may belong to two exports, so the marks of statuses are made for each snapshot object. */
 export const campaignFrames = (bodies: Bodies): Frames => ({
   ...manyFrames(bodies),
+  part: campaignPart,
   stateId: campaignStateId,
 })

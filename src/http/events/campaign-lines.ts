@@ -2,6 +2,7 @@ import type { ExportRef } from '../../exports/export.ts'
 import { nextTurn } from '../../exports/slices.ts'
 import type { CampaignSubscriber } from '../../exports/watching/campaign-watch.ts'
 import type { Watch } from '../../exports/watching/watch.ts'
+import type { News } from './news.ts'
 import type { EventStream } from './stream.ts'
 
 /**
@@ -22,10 +23,9 @@ export interface CampaignLines extends CampaignSubscriber {
 }
 
 interface CampaignLinesOptions {
-  readonly stream: Pick<
-    EventStream,
-    'admit' | 'dismiss' | 'refs' | 'tellsOf' | 'isDone' | 'changed' | 'confirmed'
-  >
+  readonly stream: Pick<EventStream, 'changed' | 'confirmed'> & {
+    readonly news: Pick<News, 'admit' | 'dismiss' | 'refs' | 'tellsOf' | 'isDone'>
+  }
   readonly watch: Pick<Watch, 'join' | 'leave' | 'firstOfMany' | 'confirm'>
   readonly callerId: string | undefined
   /** Whether the client may have been told more by another replica than this one knows. */
@@ -35,25 +35,26 @@ interface CampaignLinesOptions {
 
 export const createCampaignLines = (options: CampaignLinesOptions): CampaignLines => {
   const { stream, watch, callerId, failed } = options
+  const { news } = stream
   let isClosed = false
 
   const makeRoom = (): void => {
-    const refs = stream.refs()
+    const refs = news.refs()
     const surplus = refs.length - MOST_LINES
     if (surplus <= 0) return
-    const isDone = (ref: ExportRef): boolean => stream.isDone(ref)
+    const isDone = (ref: ExportRef): boolean => news.isDone(ref)
     const inTurn = [...refs.filter(isDone), ...refs.filter((ref) => !isDone(ref))]
     for (const ref of inTurn.slice(0, surplus)) {
-      stream.dismiss(ref)
+      news.dismiss(ref)
       watch.leave(ref, stream)
     }
   }
 
   const add = (refs: readonly ExportRef[], isDoubted: boolean): void => {
     if (isClosed) return
-    const fresh = refs.filter((ref) => !stream.tellsOf(ref))
+    const fresh = refs.filter((ref) => !news.tellsOf(ref))
     if (fresh.length === 0) return
-    for (const ref of fresh) stream.admit(ref, isDoubted)
+    for (const ref of fresh) news.admit(ref, isDoubted)
     // The client wants to see the newest first.
     const newest = fresh.toReversed()
     for (const ref of newest) stream.changed(watch.join(ref, stream))
@@ -73,7 +74,7 @@ export const createCampaignLines = (options: CampaignLinesOptions): CampaignLine
       isClosed = true
       // In a turn of its own. When a proxy stops, hundreds of streams close at once.
       void nextTurn().then(() => {
-        for (const ref of stream.refs()) watch.leave(ref, stream)
+        for (const ref of news.refs()) watch.leave(ref, stream)
       })
     },
   }

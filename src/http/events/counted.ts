@@ -10,6 +10,7 @@ export interface StreamMeter {
 export const counted = (frames: Frames, meter: StreamMeter | undefined): Frames => {
   if (meter === undefined) return frames
   return {
+    part: frames.part,
     stateId: frames.stateId,
     status: (...given) => {
       meter.event('status')

@@ -1,26 +1,36 @@
 import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../../exports/export.ts'
-import { isOver, type Topic, type Word } from '../../exports/watching/hub.ts'
+import type { Word } from '../../exports/watching/hub.ts'
 import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
 import type { Bodies } from '../status/bodies.ts'
+import type { Told } from './lines.ts'
 import { encodeEvent, encodeId } from './sse.ts'
 
 /** Encodes the events of a stream. A status is encoded once, and the same bytes go to every stream. */
 export interface Frames {
-  status(snapshot: Snapshot, ref: ExportRef, stateId: string): Uint8Array
+  status(snapshot: Snapshot, ref: ExportRef, state: StateId): Uint8Array
   /**
    * A `problem` event for trouble that passes, a `gone` event for the end of an export.
    *
    * @param requestId of the stream, so that a caller's report leads to the log line of the stream
    */
-  word(word: Word, ref: ExportRef, stateId: string, requestId: string): Uint8Array
-  /** The id of the state of a client that has been told everything in these topics. */
-  stateId(topics: readonly Told[]): string
+  word(word: Word, ref: ExportRef, state: StateId, requestId: string): Uint8Array
+  /** The part that one export has in the state of a stream. */
+  part(told: Told): string
+  /**
+   * The id of the state of a client that was told this of the exports of its stream.
+   *
+   * @param areOver whether it was told that all of them are over
+   */
+  stateId(parts: readonly string[], areOver: boolean): string
   /** The `end` event: nothing more will come. */
   end(topics: readonly Told[]): Uint8Array
 }
 
-type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>
+/** Makes the id of an event for those frames that need one. */
+interface StateId {
+  id(): string
+}
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 
@@ -61,9 +71,9 @@ export const isGoneId = (id: string): boolean => GONE_IDS.has(id)
  */
 export const GONE = 'gone'
 
-/** The part that one export has in the state of a stream. */
-const partOf = ({ snapshot, word }: Told): string =>
-  word?.kind === 'gone' ? GONE : (snapshot?.version ?? 'unknown')
+/** How the state of a many-exports stream names an export of which this was told. */
+export const manyPart = ({ campaignId, exportId }: ExportRef, told: string): string =>
+  `${campaignId}/${exportId}=${told}`
 
 const encodeWord = (
   word: Word,
@@ -99,9 +109,10 @@ export const singleFrames = ({ makeBody }: Bodies): Frames => {
   )
   return {
     status,
-    word: (word, ref, _stateId, requestId) =>
+    word: (word, ref, _state, requestId) =>
       encodeWord(word, ref, requestId, word.kind === 'gone' ? goneId(word.code) : undefined),
-    stateId: ([told]) => told?.snapshot?.version ?? '',
+    part: ({ snapshot }) => snapshot?.version ?? '',
+    stateId: ([part = '']) => part,
     end: ([told]) =>
       encodeEnd(told?.word?.kind === 'gone' ? 'gone' : (told?.snapshot?.state ?? 'gone')),
   }
@@ -120,13 +131,11 @@ export const manyFrames = ({ makeBody }: Bodies): Frames => {
     return encodeEvent({ event: 'status', data })
   })
   return {
-    status: (snapshot, ref, stateId) => withId(status(snapshot, ref), stateId),
-    word: (word, ref, stateId, requestId) => encodeWord(word, ref, requestId, stateId),
-    stateId: (topics) =>
-      manyStateId(
-        topics.every(isOver),
-        topics.map((told) => [told.ref, partOf(told)]),
-      ),
+    status: (snapshot, ref, state) => withId(status(snapshot, ref), state.id()),
+    word: (word, ref, state, requestId) => encodeWord(word, ref, requestId, state.id()),
+    part: ({ ref, snapshot, word }) =>
+      manyPart(ref, word?.kind === 'gone' ? GONE : (snapshot?.version ?? 'unknown')),
+    stateId: manyStateId,
     end: () => encodeEnd('complete'),
   }
 }
@@ -142,11 +151,7 @@ const withId = (frame: Uint8Array, id: string): Uint8Array =>
  * The id of the state of many exports. It begins with `over` when all of them are over and nothing
  * more will come, else with `open`.
  */
-export const manyStateId = (
-  over: boolean,
-  parts: readonly (readonly [ExportRef, string])[],
-): string => {
-  const state = parts.map(([{ campaignId, exportId }, part]) => `${campaignId}/${exportId}=${part}`)
-  const hash = createHash('sha256').update(state.join('\n')).digest('base64url').slice(0, 22)
-  return `${over ? 'over' : 'open'}.${hash}`
+export const manyStateId = (parts: readonly string[], areOver: boolean): string => {
+  const hash = createHash('sha256').update(parts.join('\n')).digest('base64url').slice(0, 22)
+  return `${areOver ? 'over' : 'open'}.${hash}`
 }

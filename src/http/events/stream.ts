@@ -1,17 +1,15 @@
 import type { ServerResponse } from 'node:http'
-import { type ExportRef, isFinal } from '../../exports/export.ts'
-import { type Doubter, isOver, type Topic } from '../../exports/watching/hub.ts'
+import type { ExportRef } from '../../exports/export.ts'
+import { nextTurn } from '../../exports/slices.ts'
+import type { Doubter, Topic } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
-import type { Frames } from './frames.ts'
-import { type Line, Lines, type Told } from './lines.ts'
+import { News, type NewsOptions } from './news.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
+import { writeEvents } from './wire.ts'
 
-export interface StreamOptions {
-  readonly frames: Frames
+export interface StreamOptions extends NewsOptions {
   /** The exports that the stream tells of. */
   readonly refs: readonly ExportRef[]
-  /** The id of the request, which the client finds in `X-Request-Id` and in every problem. */
-  readonly requestId: string
   /** When the stream is rotated, monotonic milliseconds. */
   readonly expiresAt: number
   /** How the stream ends when its client must come back. */
@@ -23,8 +21,6 @@ export interface StreamOptions {
   readonly isDoubted: boolean
   /** Whether the stream goes on when all its exports are over, because others may come. Default: no. */
   readonly isEndless?: boolean | undefined
-  /** Whether the client was told this before it reconnected. Default: nothing. */
-  readonly wasTold?: ((told: Told) => boolean) | undefined
   /** Called once when the stream is over, so that it leaves its topics. */
   readonly onClose: (ending: Ending) => void
 }
@@ -39,31 +35,23 @@ export const STREAM_HEADERS = {
 
 const nothing = (): void => {}
 
-/**
- * One write takes events until they have at least this many bytes. The next write begins when the
- * client has taken this one. So a client that reads gets all news without delay, and a client that
- * does not read costs little more than this many bytes.
- */
-const WRITE_BYTES = 32 * 1024
 const RETRY_MS = { min: 2_000, max: 5_000 }
+
+const BEAT = [Buffer.from(COMMENT)]
 
 /**
  * One `text/event-stream` response. It writes one piece at a time. While a piece is on its way, the
- * stream keeps only a reference to the newest status of each export (conflation). So a client that
- * does not read costs the bytes of one write, however many changes come.
+ * news wait. So a client that does not read costs the bytes of one write, however many changes come.
  */
 export class EventStream implements Doubter {
   readonly expiresAt: number
+  /** The exports of the stream, and what the client has not been told of them yet. */
+  readonly news: News
   readonly #response: ServerResponse
-  readonly #frames: Frames
   readonly #requestId: string
   readonly #onClose: (ending: Ending) => void
   readonly #cut: Cut
   readonly #isEndless: boolean
-  readonly #wasTold: ((told: Told) => boolean) | undefined
-  readonly #lines = new Lines()
-  /** The lines that have news. Undefined while there are none, which is nearly always. */
-  #fresh: Set<Line> | undefined
   /** When the write that is on its way began, monotonic milliseconds; undefined when none is. */
   #writingSince: number | undefined
   #live = false
@@ -72,14 +60,13 @@ export class EventStream implements Doubter {
 
   constructor(response: ServerResponse, options: StreamOptions) {
     this.#response = response
-    this.#frames = options.frames
+    this.news = new News(options)
     this.#requestId = options.requestId
     this.#onClose = options.onClose
     this.expiresAt = options.expiresAt
     this.#cut = options.cut
     this.#isEndless = options.isEndless ?? false
-    this.#wasTold = options.wasTold
-    for (const ref of options.refs) this.admit(ref, options.isDoubted)
+    for (const ref of options.refs) this.news.admit(ref, options.isDoubted)
     // A write to a socket that has just closed is an error of the response. `close` follows and is
     // handled below. Without a listener the error would end the process.
     response.on('error', nothing)
@@ -103,60 +90,24 @@ export class EventStream implements Doubter {
     // by itself, the head becomes one string, which takes a KiB less.
     this.#response.flushHeaders()
     this.#live = true
-    const fresh = [...(this.#fresh ?? [])]
-    const isGone = ({ topic }: Line): boolean => topic.word?.kind === 'gone'
-    this.#fresh = new Set(fresh.filter((line) => !isGone(line)))
-    const known = this.#piece() ?? Buffer.from(COMMENT)
-    for (const line of fresh.filter(isGone)) this.#note(line)
     const retry = Buffer.from(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
-    this.#write(Buffer.concat([retry, known]))
+    this.#write([retry, ...(this.news.nextButGone() ?? BEAT)])
     socket?.uncork()
   }
 
-  /** Tells of one more export from now on. */
-  admit(ref: ExportRef, isDoubted: boolean): void {
-    const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
-    this.#lines.add({ topic, toldSnapshot: undefined, toldWord: undefined, isDoubted })
-  }
-
-  /** Tells nothing more of an export. */
-  dismiss(ref: ExportRef): void {
-    const line = this.#lines.remove(ref)
-    if (line !== undefined) this.#fresh?.delete(line)
-  }
-
-  /** The exports that the stream tells of, in the order in which they were admitted. */
-  refs(): ExportRef[] {
-    return this.#lines.all().map(({ topic }) => topic.ref)
-  }
-
-  tellsOf(ref: ExportRef): boolean {
-    return this.#lines.get(ref) !== undefined
-  }
-
-  /** Whether the client was told that the export is over. */
-  isDone(ref: ExportRef): boolean {
-    const line = this.#lines.get(ref)
-    return line !== undefined && isOver(line.topic) && this.#fresh?.has(line) !== true
-  }
-
   changed(topic: Topic): void {
-    const line = this.#lines.get(topic.ref)
-    if (line === undefined) return
-    line.topic = topic
-    this.#note(line)
+    this.news.note(topic)
     this.#pump()
   }
 
   confirmed(topic: Topic): void {
-    const line = this.#lines.get(topic.ref)
-    if (line !== undefined) line.isDoubted = false
+    this.news.believe(topic.ref)
     this.changed(topic)
   }
 
   /** Sends a comment, so that no proxy takes the stream for dead. */
   beat(): void {
-    if (this.#live && this.#writingSince === undefined) this.#write(Buffer.from(COMMENT))
+    if (this.#live && this.#writingSince === undefined) this.#write(BEAT)
   }
 
   /** Since when the client has not taken the last write, monotonic milliseconds. */
@@ -192,11 +143,6 @@ export class EventStream implements Doubter {
     return true
   }
 
-  #note(line: Line): void {
-    this.#fresh ??= new Set()
-    this.#fresh.add(line)
-  }
-
   #writeHead(): void {
     this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.#requestId })
   }
@@ -210,86 +156,31 @@ export class EventStream implements Doubter {
 
   #pump(): void {
     if (!this.#live || this.#writingSince !== undefined) return
-    const piece = this.#piece()
-    if (piece !== undefined) this.#write(piece)
-    else if (this.#isOver()) this.#finish()
+    const events = this.news.next()
+    if (events !== undefined) this.#write(events)
+    else if (!this.#isEndless && this.news.areOver()) this.#finish()
   }
 
-  #write(piece: Uint8Array): void {
+  #write(events: readonly Uint8Array[]): void {
     this.#writingSince = performance.now()
-    this.#response.write(piece, () => this.#written())
+    writeEvents(this.#response, events, () => this.#written())
   }
 
   #written(): void {
-    this.#writingSince = undefined
-    this.#pump()
-  }
-
-  #isOver(): boolean {
-    return !this.#isEndless && this.#lines.all().every(({ topic }) => isOver(topic))
+    const goOn = (): void => {
+      this.#writingSince = undefined
+      this.#pump()
+    }
+    // Hundreds of clients may take their first piece at one moment. The next piece of each has a turn
+    // of the event loop of its own.
+    if (this.news.isPending()) void nextTurn().then(goOn)
+    else goOn()
   }
 
   #finish(): void {
     this.#ending = 'complete'
     this.#live = false
     this.#writingSince = performance.now()
-    this.#response.end(this.#frames.end(this.#told()))
-  }
-
-  #told(): Topic[] {
-    return this.#lines.all().map(({ topic }) => topic)
-  }
-
-  /** The next news, as many events as go into one write; undefined when there is no news. */
-  #piece(): Uint8Array | undefined {
-    const fresh = this.#fresh
-    if (fresh === undefined) return undefined
-    const events: Uint8Array[] = []
-    let size = 0
-    for (const line of fresh) {
-      fresh.delete(line)
-      for (const event of this.#news(line)) {
-        events.push(event)
-        size += event.byteLength
-      }
-      if (size >= WRITE_BYTES) break
-    }
-    if (fresh.size === 0) this.#fresh = undefined
-    return events.length > 1 ? Buffer.concat(events) : events[0]
-  }
-
-  /**
-   * The events of one export that the client has not been told yet. After trouble the status is
-   * sent again even if it has not changed, because a status is what ends the trouble.
-   */
-  *#news(line: Line): Generator<Uint8Array> {
-    const { ref, word } = line.topic
-    const known = line.topic.snapshot
-    const isShown = known !== undefined && (!line.isDoubted || isFinal(known))
-    const snapshot = isShown ? known : line.toldSnapshot
-    const recovered = line.toldWord !== undefined && word === undefined
-    const isNewer = snapshot?.version !== line.toldSnapshot?.version
-    const isNewWord = word !== undefined && word !== line.toldWord
-    const isFirst = line.toldSnapshot === undefined && line.toldWord === undefined
-    line.toldWord = word
-    if (isFirst && this.#wasTold?.({ ref, snapshot, word })) {
-      line.toldSnapshot = snapshot
-      return
-    }
-    if (snapshot !== undefined && (recovered || isNewer)) {
-      line.toldSnapshot = snapshot
-      yield this.#frames.status(snapshot, ref, this.#stateId())
-    }
-    if (isNewWord) yield this.#frames.word(word, ref, this.#stateId(), this.#requestId)
-  }
-
-  /** The id of the state of a client that has read everything up to this event. */
-  #stateId(): string {
-    const told = this.#lines.all().map(({ topic, toldSnapshot, toldWord }) => ({
-      ref: topic.ref,
-      snapshot: toldSnapshot,
-      word: toldWord,
-    }))
-    return this.#frames.stateId(told)
+    this.#response.end(this.news.end())
   }
 }

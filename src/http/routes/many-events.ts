@@ -7,7 +7,7 @@ import { Problem } from '../../problems.ts'
 import { countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
 import { counted } from '../events/counted.ts'
-import { GONE, manyFrames, manyStateId } from '../events/frames.ts'
+import { GONE, manyFrames, manyPart, manyStateId } from '../events/frames.ts'
 import {
   begin,
   type Content,
@@ -73,13 +73,13 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
     if (id?.startsWith('over.') !== true) return false
     const known = (await account?.reader.lookupMany(mine)) ?? []
     const byRef = new Map(mine.map((ref, index) => [ref, known[index]]))
-    const parts: [ExportRef, string][] = []
+    const parts: string[] = []
     for (const ref of refs) {
       const end = endOf(byRef.get(ref))
       if (end === undefined) return false
-      parts.push([ref, end])
+      parts.push(manyPart(ref, end))
     }
-    return manyStateId(true, parts) === id
+    return manyStateId(parts, true) === id
   }
 
   // A hundred exports are a millisecond of work, their validation included. When a proxy restarts, all

@@ -3,16 +3,19 @@ import { describe, expect, it } from 'vitest'
 import type { ExportRef } from '../../../../src/exports/export.ts'
 import type { Topic } from '../../../../src/exports/watching/hub.ts'
 import {
+  campaignPart,
   campaignStateId,
   longestStateId,
   toldBefore,
 } from '../../../../src/http/events/campaign-frames.ts'
 import { createCampaignLines, MOST_LINES } from '../../../../src/http/events/campaign-lines.ts'
+import type { Told } from '../../../../src/http/events/lines.ts'
 import { snapshotOf } from '../../../helpers/fakes.ts'
 
 const refOf = (number: number): ExportRef => ({
   ...{ account: 'default', campaignId: 'cam_A', exportId: `axp_N${number}` },
 })
+const stateOf = (all: readonly Told[]) => campaignStateId(all.map(campaignPart))
 const trouble = { kind: 'trouble', code: 'upstream-unavailable', detail: 'later' } as const
 const gone = { kind: 'gone', code: 'export-timed-out', detail: 'over' } as const
 
@@ -35,7 +38,7 @@ describe('the id of the state of a campaign', () => {
     })
     fc.assert(
       fc.property(unique, told, (all, other) => {
-        const id = campaignStateId(all)
+        const id = stateOf(all)
         expect(id.length).toBeLessThanOrEqual(longestStateId(all.length))
         expect(id).toMatch(/^c\.[\w-]*$/)
         const wasTold = toldBefore(id)
@@ -44,9 +47,7 @@ describe('the id of the state of a campaign', () => {
         }
         const same = all.find(({ ref }) => ref.exportId === other.ref.exportId)
         const isSame =
-          same !== undefined &&
-          campaignStateId([same]) === campaignStateId([other]) &&
-          campaignStateId([same]) !== 'c.'
+          same !== undefined && stateOf([same]) === stateOf([other]) && stateOf([same]) !== 'c.'
         expect(wasTold?.(other)).toBe(isSame)
       }),
       { numRuns: 300, seed: 1 },
@@ -63,7 +64,7 @@ describe('the id of the state of a campaign', () => {
       { ref, snapshot, word: gone },
       { ref: refOf(2), snapshot: snapshotOf('pending', 1, 'one'), word: undefined },
     ]
-    expect(new Set(states.map((one) => campaignStateId([one]))).size).toBe(states.length)
+    expect(new Set(states.map((one) => stateOf([one]))).size).toBe(states.length)
   })
 })
 
@@ -74,11 +75,13 @@ describe('the exports of a stream of a campaign', () => {
     const [joined, lines] = [new Set<string>(), new Set<string>()]
     const campaign = createCampaignLines({
       stream: {
-        admit: ({ exportId }) => void lines.add(exportId),
-        dismiss: ({ exportId }) => void lines.delete(exportId),
-        refs: () => [...lines].map((exportId) => ({ ...refOf(0), exportId })),
-        tellsOf: ({ exportId }) => lines.has(exportId),
-        isDone: ({ exportId }) => done.has(exportId),
+        news: {
+          admit: ({ exportId }) => void lines.add(exportId),
+          dismiss: ({ exportId }) => void lines.delete(exportId),
+          refs: () => [...lines].map((exportId) => ({ ...refOf(0), exportId })),
+          tellsOf: ({ exportId }) => lines.has(exportId),
+          isDone: ({ exportId }) => done.has(exportId),
+        },
         ...{ changed: () => {}, confirmed: () => {} },
       },
       watch: {
