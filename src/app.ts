@@ -64,6 +64,8 @@ export interface AppOptions {
   readonly lostLines?: () => number
   /** Which part of the room for lines that wait for standard output is used. Default: 0. */
   readonly logUsedPart?: () => number
+  /** Called with how many streams are open, whenever one opens or is over. */
+  readonly onStreams?: ((open: number) => void) | undefined
   /** Says what is turned away now. Default: judges the load of this process. */
   readonly pressure?: Pressure | undefined
 }
@@ -115,6 +117,7 @@ export const createApp = async (options: AppOptions): Promise<App> => {
     max: sse.maxStreams,
     maxPerCaller: sse.maxStreamsPerCaller,
     isOverloaded: () => sheds('stream'),
+    onSize: options.onStreams,
   })
   const bodies = bodiesFor(config.fileUrlsBase)
   let stopped: Promise<void> | undefined

@@ -12,7 +12,7 @@ import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
 import { watchOpenFiles } from './telemetry/open-files.ts'
 import { createOutput, type Output } from './telemetry/output.ts'
-import { letYoungHeapGrow } from './young-heap.ts'
+import { createYoungHeapWatch, letYoungHeapGrow } from './young-heap.ts'
 
 /** What a program needs from its process. Tests pass a host of their own. */
 export interface Host {
@@ -125,7 +125,8 @@ export const runGateway = async (
     // neither the server nor the stores.
     const { createApp } = await import('./app.ts')
     const { lostLines, usedPart: logUsedPart } = host.output
-    const app = await createApp({ ...extras, config, logger, lostLines, logUsedPart })
+    const onStreams = createYoungHeapWatch()
+    const app = await createApp({ ...extras, config, logger, lostLines, logUsedPart, onStreams })
     const endWatch = watchOpenFiles(logger)
     close = () => {
       endWatch()

@@ -43,6 +43,8 @@ interface StreamsOptions {
   /** How many streams each caller may have open. Default: no limit. */
   readonly maxPerCaller?: number
   readonly cut: Cut
+  /** Called with how many streams are open, whenever one opens or is over. */
+  readonly onSize?: ((open: number) => void) | undefined
   /** Asked once for each new stream. Default: never. */
   readonly isOverloaded?: (() => boolean) | undefined
   readonly heartbeatMs: number
@@ -77,7 +79,7 @@ const DRAIN_MS_PER_STREAM = 5
 const ROTATION_RETRY_MS = { min: 2_000, max: 5_000 }
 
 export const createStreams = (options: StreamsOptions): Streams => {
-  const { max, cut, heartbeatMs, maxAgeMs, drainMs = LONGEST_DRAIN_MS } = options
+  const { max, cut, heartbeatMs, maxAgeMs, drainMs = LONGEST_DRAIN_MS, onSize } = options
   const streams = new Set<OpenStream>()
   const holders = createHolders<OpenStream>(options.maxPerCaller ?? Number.POSITIVE_INFINITY)
   /** The timers of the streams that end within the next second, and of those that are ending. */
@@ -120,6 +122,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
   const remove = (stream: OpenStream): void => {
     streams.delete(stream)
     holders.remove(stream)
+    onSize?.(streams.size)
     clearTimeout(ends.get(stream))
     ends.delete(stream)
   }
@@ -159,6 +162,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
     add: (stream, holder) => {
       streams.add(stream)
       holders.add(stream, holder)
+      onSize?.(streams.size)
       planEnd(stream, performance.now())
     },
     remove,

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { createYoungHeapWatch } from '../../src/young-heap.ts'
+
+const MIB = 1_024 * 1_024
+
+const watchRoom = () => {
+  const said: boolean[] = []
+  let room = 2 * MIB
+  const opened = createYoungHeapWatch({
+    roomBytes: () => room,
+    mayGrow: (may) => void said.push(may),
+  })
+  const tell = (from: number, to: number): void => {
+    const step = from < to ? 1 : -1
+    for (let open = from; open !== to; open += step) opened(open)
+  }
+  const grow = (bytes: number): void => {
+    room = bytes
+  }
+  return { said, tell, grow }
+}
+
+describe('the room for new objects', () => {
+  it('grows as ever while few streams are open, however large it is', () => {
+    const { said, tell, grow } = watchRoom()
+    grow(64 * MIB)
+    tell(0, 100)
+    tell(99, -1)
+    expect(said).toEqual([])
+  })
+
+  it('grows to 16 MiB and no further while many streams are open', () => {
+    const { said, tell, grow } = watchRoom()
+    tell(0, 500)
+    expect(said).toEqual([])
+    grow(16 * MIB)
+    tell(500, 10_000)
+    expect(said).toEqual([false])
+  })
+
+  it('may grow again when most streams have left', () => {
+    const { said, tell, grow } = watchRoom()
+    grow(16 * MIB)
+    tell(0, 1_000)
+    tell(1_000, -1)
+    expect(said).toEqual([false, true])
+  })
+})
