@@ -14,12 +14,13 @@ import { campaignExportsRoute } from '../src/http/routes/campaign-exports.ts'
 import { verbatimBodies } from '../src/http/status/bodies.ts'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { openStore } from '../src/store/open.ts'
+import { measureArrival } from './campaign-arrival.ts'
 import { startFarRedis } from './far-redis.ts'
 import { median, print, type Server, startServer } from './processes.ts'
 
 /**
- * Measures the list of a campaign with each store, and what the stream of a campaign costs in memory
- * beside a stream of as many exports that are named.
+ * Measures the list of a campaign with each store, what the stream of a campaign costs in memory
+ * beside a stream of as many exports that are named, and how soon a new export is on it.
  */
 
 const RESULTS = 100_000
@@ -28,6 +29,7 @@ const FOLLOWED = 20_000
 const PART = 10
 const CAMPAIGN = 'cam_Bench'
 const LISTS = 300
+const SETTLE_MS = 2_000
 const STREAMS = 500
 const EXPORTS = 100
 const DAY_MS = 24 * 3_600_000
@@ -111,6 +113,8 @@ const measureList = async (name: string, url: string): Promise<void> => {
   })
   await store.ready?.()
   await fill(store)
+  // What the filling left is collected and written to the disk meanwhile.
+  await delay(SETTLE_MS)
   const app = routeOn(store)
   print(`The list, ${name}, ${RESULTS / PART} results of the campaign among ${RESULTS}:`)
   for (const limit of [20, 100]) {
@@ -197,6 +201,7 @@ export const measureCampaign = async (): Promise<void> => {
     await measureList('in Redis', redis.nearUrl)
     await redis.end()
     await measureStreams()
+    await measureArrival(CAMPAIGN)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

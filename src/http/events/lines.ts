@@ -31,6 +31,7 @@ export class Lines {
   get(ref: ExportRef): Line | undefined {
     if (this.#many !== undefined) return this.#many.get(keyOf(ref))
     const { ref: only } = this.#only?.topic ?? {}
+    if (only === ref) return this.#only
     return only !== undefined && keyOf(only) === keyOf(ref) ? this.#only : undefined
   }
 
