@@ -1,10 +1,10 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Caller } from '../../access/caller.ts'
 import { campaignMissing } from '../../exports/ends.ts'
 import { type ExportRef, isFinal } from '../../exports/export.ts'
-import type { Reader } from '../../exports/reading/reader.ts'
 import { Problem } from '../../problems.ts'
-import { countedAs } from '../entry.ts'
+import { type AccountParts, countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
 import { counted } from '../events/counted.ts'
 import { goneId, isGoneId, singleFrames } from '../events/frames.ts'
@@ -19,6 +19,7 @@ import {
   requireEventStream,
   within,
 } from '../events/opening.ts'
+import type { EventStream } from '../events/stream.ts'
 import { SINGLE_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
   ACCESS_PROBLEMS,
@@ -70,6 +71,13 @@ ${ONE_EXPORT_STREAM}`,
 
 const NOTHING: ReadonlySet<ExportRef> = new Set()
 
+/** Who asks, and for what. No account for what he may not see. */
+interface Asked {
+  readonly account: AccountParts | undefined
+  readonly caller: Caller
+  readonly ref: ExportRef
+}
+
 /**
  * Serves the stream of one export. Only a permanent refusal is told by an HTTP status. HEAD is not
  * served: Fastify would run the handler of GET for it, and the request would hang.
@@ -78,16 +86,13 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
   const { entry, streams, bodies, logger } = options
   const frames = counted(singleFrames(bodies), options.meter)
   const config = { takesTicket: true, turnAway: turnAwayFrom(streams) }
+  const failed = (err: unknown): void =>
+    logger.error({ err }, 'an operation failed because of an unexpected error')
 
   /** Whether a client that was told `id` last was told everything. Makes no call to lemlist. */
-  const hasSeenTheEnd = async (
-    reader: Reader | undefined,
-    ref: ExportRef,
-    id: string | undefined,
-  ): Promise<boolean> => {
-    if (id === undefined) return false
+  const hasSeenTheEnd = async ({ account, ref }: Asked, id: string): Promise<boolean> => {
     try {
-      const known = await reader?.lookup(ref)
+      const known = await account?.reader.lookup(ref)
       if (known === undefined) return isGoneId(id)
       return isFinal(known.snapshot) && known.snapshot.version === id
     } catch (error) {
@@ -95,34 +100,57 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
     }
   }
 
+  /** Opens the stream. Nobody who asks for an export that is known here waits for a promise. */
+  const open = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { account, caller, ref }: Asked,
+    isDoubted: boolean,
+  ): Promise<void> | undefined => {
+    if (!admits(request, reply, streams)) return undefined
+    if (account === undefined) throw campaignMissing()
+    const content = { refs: [ref], foreign: NOTHING, account, frames, isDoubted }
+    const stream = openStream(request, reply, content, options)
+    const callerId = countedAs(caller)
+    const first = isDoubted ? undefined : account.watch.first(ref, callerId)
+    if (first !== undefined) return beginAfter(first, reply, stream)
+    begin(reply, stream)
+    if (isDoubted) account.watch.confirm([ref], stream, callerId).catch(failed)
+    return undefined
+  }
+
+  const openAgain = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: Asked,
+    id: string,
+  ): Promise<void> => {
+    if (await hasSeenTheEnd(asked, id)) noContent(request, reply)
+    else await open(request, reply, asked, mayHaveSeenMore(asked.account, id))
+  }
+
   app
     .withTypeProvider<ZodTypeProvider>()
     .get(
       '/campaigns/:campaignId/export/:exportId/events',
       { schema, exposeHeadRoute: false, config },
-      async (request, reply) => {
+      (request, reply) => {
         requireEventStream(request.headers.accept)
-        const { account, caller, ref } = entry.find(request, 'status', request.params)
+        const asked = entry.find(request, 'status', request.params)
         const id = lastEventId(request, request.query)
-        if (await hasSeenTheEnd(account?.reader, ref, id)) return noContent(request, reply)
-        const content = { refs: [ref], foreign: NOTHING, account }
-        const isDoubted = mayHaveSeenMore(account, id)
-        if (!admits(request, reply, streams)) return reply
-        if (account === undefined) throw campaignMissing()
-        const stream = openStream(request, reply, { ...content, frames, isDoubted }, options)
-        if (isDoubted) {
-          begin(reply, stream)
-          account.watch
-            .confirm([ref], stream, countedAs(caller))
-            .catch((error) =>
-              logger.error({ err: error }, 'an operation failed because of an unexpected error'),
-            )
-          return reply
-        }
-        const refusal = await within(FIRST_READ_MS, account.watch.first(ref, countedAs(caller)))
-        if (refusal instanceof Problem && stream.abandon()) throw refusal
-        begin(reply, stream)
-        return reply
+        if (id === undefined) return open(request, reply, asked, false)
+        return openAgain(request, reply, asked, id)
       },
     )
+}
+
+/** Begins the stream after the first read, or throws the refusal that this read has brought. */
+const beginAfter = async (
+  first: Promise<void>,
+  reply: FastifyReply,
+  stream: EventStream,
+): Promise<void> => {
+  const refusal = await within(FIRST_READ_MS, first)
+  if (refusal instanceof Problem && stream.abandon()) throw refusal
+  begin(reply, stream)
 }

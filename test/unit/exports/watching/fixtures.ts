@@ -149,7 +149,7 @@ export const observed = (ageMs: number, lifeMs = ageMs): Kept => ({
 export const notFound = () => new Problem('export-not-found', 'unknown', { upstreamStatus: 404 })
 export const timedOut = () => new Problem('export-timed-out', 'over')
 export const down = () => new Problem('upstream-unavailable', 'down')
-export const codeOf = (work: Promise<unknown>) =>
+export const codeOf = (work: Promise<unknown> = Promise.resolve()) =>
   work.then(
     () => 'fine',
     (error: unknown) => (error instanceof Problem ? error.code : error),
