@@ -6,15 +6,17 @@ import { areExportIds, exportParams } from './schemas.ts'
 /**
  * Checks the input of requests by their schemas. A general parse costs more than all else that a route
  * does for a cached answer, so it runs only where it can find something: for ids that are not sound,
- * and for headers that are there.
+ * and for headers and parameters of the query that are there.
  */
 export const inputValidator: FastifySchemaCompiler<ZodType> = (route) => {
   const { schema, httpPart } = route
   const parse = validatorCompiler(route)
   if (schema === exportParams) return (ids) => areExportIds(ids) || parse(ids)
-  if (httpPart !== 'headers' || !(schema instanceof z.ZodObject)) return parse
+  const isOften = httpPart === 'headers' || httpPart === 'querystring'
+  if (!isOften || !(schema instanceof z.ZodObject)) return parse
   const names = Object.keys(schema.shape)
-  // Where a header is needed, its absence is a fault.
-  if (!schema.safeParse({}).success) return parse
-  return (headers) => !names.some((name) => headers[name] !== undefined) || parse(headers)
+  // Where one of them is needed, its absence is a fault. Where one has a default, its absence is a value.
+  const { data } = schema.safeParse({})
+  if (data === undefined || Object.keys(data).length > 0) return parse
+  return (sent) => !names.some((name) => sent[name] !== undefined) || parse(sent)
 }
