@@ -1,5 +1,5 @@
 import type { Cut } from './ending.ts'
-import { createHolders, type Holder } from './holders.ts'
+import { createCallerCounts, type Holder } from './holders.ts'
 import { SOON_RETRY_MS, spread } from './sse.ts'
 import type { EventStream } from './stream.ts'
 
@@ -80,15 +80,15 @@ const ROTATION_RETRY_MS = { min: 2_000, max: 5_000 }
 
 export const createStreams = (options: StreamsOptions): Streams => {
   const { max, cut, heartbeatMs, maxAgeMs, drainMs = LONGEST_DRAIN_MS, onSize } = options
-  const streams = new Set<OpenStream>()
-  const holders = createHolders<OpenStream>(options.maxPerCaller ?? Number.POSITIVE_INFINITY)
+  const streams = new Map<OpenStream, Holder>()
+  const callers = createCallerCounts(options.maxPerCaller ?? Number.POSITIVE_INFINITY)
   /** The timers of the streams that end within the next second, and of those that are ending. */
   const ends = new Map<OpenStream, NodeJS.Timeout>()
   const drainBegins = new AbortController()
 
   /** Visits all streams, one slice after the other. Other work can run between two slices. */
   const inSlices = (visit: (stream: OpenStream) => void): void => {
-    const all = streams.values()
+    const all = streams.keys()
     const slice = (): void => {
       for (let visited = 0; visited < SLICE; visited += 1) {
         const { value, done } = all.next()
@@ -120,8 +120,8 @@ export const createStreams = (options: StreamsOptions): Streams => {
   }
 
   const remove = (stream: OpenStream): void => {
-    streams.delete(stream)
-    holders.remove(stream)
+    const holder = streams.get(stream)
+    if (streams.delete(stream)) callers.change(holder?.caller, -1)
     onSize?.(streams.size)
     clearTimeout(ends.get(stream))
     ends.delete(stream)
@@ -143,7 +143,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
 
   const drain = async (): Promise<void> => {
     drainBegins.abort()
-    const order = shuffled([...streams])
+    const order = shuffled([...streams.keys()])
     const windowMs = Math.min(drainMs, order.length * DRAIN_MS_PER_STREAM)
     const startedAt = performance.now()
     for (const [index, stream] of order.entries()) {
@@ -158,10 +158,10 @@ export const createStreams = (options: StreamsOptions): Streams => {
     cut,
     isOverloaded: options.isOverloaded ?? (() => false),
     hasRoom: () => streams.size < max,
-    hasRoomFor: holders.hasRoomFor,
+    hasRoomFor: callers.hasRoomFor,
     add: (stream, holder) => {
-      streams.add(stream)
-      holders.add(stream, holder)
+      streams.set(stream, holder)
+      callers.change(holder.caller, 1)
       onSize?.(streams.size)
       planEnd(stream, performance.now())
     },
@@ -175,14 +175,15 @@ export const createStreams = (options: StreamsOptions): Streams => {
     draining: drainBegins.signal,
     drain,
     cutAccount: (account) => {
-      for (const stream of holders.ofAccount(account)) {
+      for (const [stream, holder] of [...streams]) {
+        if (holder.account !== account) continue
         stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
       }
     },
     close: () => {
       clearInterval(beat)
       clearInterval(sweeper)
-      for (const stream of streams) stream.cut('drained', undefined)
+      for (const stream of streams.keys()) stream.cut('drained', undefined)
       for (const timer of ends.values()) clearTimeout(timer)
     },
   }
