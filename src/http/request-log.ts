@@ -1,9 +1,11 @@
+import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../problems.ts'
 import { accessLine } from '../telemetry/access-line.ts'
 import { auditDeed, type Deed } from '../telemetry/audit.ts'
 import { type Logger, lineWriter, type WriteLine } from '../telemetry/log.ts'
+import type { Span } from '../telemetry/spans.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,6 +15,8 @@ declare module 'fastify' {
     problem: Problem | undefined
     /** What the caller does, on routes whose use is audited. They set it once the input is sound. */
     deed: Deed | undefined
+    /** The line that tells of the request when it is over. */
+    line: RequestLine | undefined
   }
 }
 
@@ -28,6 +32,7 @@ export const logRequests = (
   app.decorateRequest('problem', undefined)
   app.decorateRequest('account', undefined)
   app.decorateRequest('deed', undefined)
+  app.decorateRequest('line', undefined)
   const log = { logger, writeLine: lineWriter(logger), count }
   app.addHook('onRequest', (request, reply, done) => {
     logAtEnd(log, request, reply)
@@ -46,41 +51,75 @@ interface RequestLog {
  * Logs one request when it is over. Only a request that no hook sees needs a call from outside this
  * file: `logRequests` makes the call for all others.
  */
-export const logAtEnd = (
-  { logger, writeLine, count }: RequestLog,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void => {
-  const startedAt = performance.now()
+export const logAtEnd = (log: RequestLog, request: FastifyRequest, reply: FastifyReply): void => {
+  const { raw } = reply
+  const line = new RequestLine(log, request, reply)
+  request.line = line
   // Fastify's `onResponse` hook does not run for an answer that broke off. `close` always comes, and
   // comes once.
-  reply.raw.on('close', () => {
-    const { headersSent, writableFinished } = reply.raw
-    const { caller, account, deed, problem } = request
+  raw.on('close', () => line.write(raw))
+}
+
+/** What the line says of a request. */
+type Asked = Pick<FastifyRequest, 'id' | 'method' | 'caller' | 'account' | 'deed' | 'problem'> & {
+  readonly span: Pick<Span, 'traceId'> | undefined
+  readonly routeOptions: { readonly url?: string | undefined }
+}
+
+/** The line of one request, from its beginning to its end. */
+export class RequestLine {
+  readonly #log: RequestLog
+  readonly #startedAt = performance.now()
+  #request: Asked
+  #reply: Pick<FastifyReply, 'getHeader'> | undefined
+
+  constructor(log: RequestLog, request: Asked, reply: Pick<FastifyReply, 'getHeader'>) {
+    this.#log = log
+    this.#request = request
+    this.#reply = reply
+  }
+
+  /**
+   * Keeps what the line says, and neither the request nor the reply. Called when a stream begins, which
+   * may be open for hours.
+   */
+  letGo(): void {
+    const { id, method, caller, account, deed, problem, span, routeOptions } = this.#request
+    this.#request = {
+      ...{ id, method, caller, account, deed, problem },
+      span: span && { traceId: span.traceId },
+      routeOptions: { url: routeOptions.url },
+    }
+    this.#reply = undefined
+  }
+
+  write({ statusCode, headersSent, writableFinished }: ServerResponse): void {
+    const { logger, writeLine, count } = this.#log
+    const { id: requestId, method, caller, account, deed, problem, span } = this.#request
     const aborted = !writableFinished
     if (deed !== undefined && caller !== undefined) {
-      auditDeed(logger, { requestId: request.id, caller, account, deed, aborted, problem })
+      auditDeed(logger, { requestId, caller, account, deed, aborted, problem })
     }
-    const route = request.routeOptions.url ?? 'unknown'
-    const durationMs = performance.now() - startedAt
-    count?.(route, request.method, reply.statusCode, durationMs)
-    const level = levelOf(reply.statusCode, route)
+    const route = this.#request.routeOptions.url ?? 'unknown'
+    const durationMs = performance.now() - this.#startedAt
+    count?.(route, method, statusCode, durationMs)
+    const level = levelOf(statusCode, route)
     if (!logger.isLevelEnabled(level)) return
     const line = accessLine({
-      requestId: request.id,
-      traceId: request.span?.traceId,
+      requestId,
+      traceId: span?.traceId,
       caller: caller?.name,
       account,
-      method: request.method,
+      method,
       route,
-      status: headersSent ? reply.statusCode : undefined,
+      status: headersSent ? statusCode : undefined,
       aborted,
       durationMs,
-      cacheStatus: reply.getHeader('cache-status'),
+      cacheStatus: this.#reply?.getHeader('cache-status'),
       problem,
     })
     writeLine(level, line, 'request')
-  })
+  }
 }
 
 /** Health probes come every few seconds and say nothing new, so they are logged at `debug`. */

@@ -46,6 +46,8 @@ const takesEventStream = (range: string): boolean => {
  * @throws Problem 406 when the caller does not accept an event stream
  */
 export const requireEventStream = (accept = ''): void => {
+  // What an EventSource sends needs no look at ranges.
+  if (accept === 'text/event-stream') return
   const ranges = accept.split(',').filter((range) => range.trim() !== '')
   if (ranges.length === 0 || ranges.some(takesEventStream)) return
   throw new Problem('not-acceptable', 'This route serves text/event-stream and nothing else.')
@@ -183,6 +185,7 @@ export const begin = (reply: FastifyReply, stream: EventStream): void => {
   reply.hijack()
   // A stream may be open for hours. Its span is about the opening.
   reply.request.span?.end({ 'http.response.status_code': 200 })
+  reply.request.line?.letGo()
   dropHeaders(reply.request.raw)
   stream.begin()
 }
