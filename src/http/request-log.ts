@@ -63,20 +63,22 @@ export const logAtEnd = (log: RequestLog, request: FastifyRequest, reply: Fastif
 /** What the line says of a request. */
 type Asked = Pick<FastifyRequest, 'id' | 'method' | 'caller' | 'account' | 'deed' | 'problem'> & {
   readonly span: Pick<Span, 'traceId'> | undefined
-  readonly routeOptions: { readonly url?: string | undefined }
 }
 
 /** The line of one request, from its beginning to its end. */
 export class RequestLine {
+  /** The pattern of the route. */
+  readonly route: string
   readonly #log: RequestLog
   readonly #startedAt = performance.now()
   #request: Asked
   #reply: Pick<FastifyReply, 'getHeader'> | undefined
 
-  constructor(log: RequestLog, request: Asked, reply: Pick<FastifyReply, 'getHeader'>) {
+  constructor(log: RequestLog, request: FastifyRequest, reply: FastifyReply) {
     this.#log = log
     this.#request = request
     this.#reply = reply
+    this.route = request.routeOptions.url ?? 'unknown'
   }
 
   /**
@@ -84,12 +86,9 @@ export class RequestLine {
    * may be open for hours.
    */
   letGo(): void {
-    const { id, method, caller, account, deed, problem, span, routeOptions } = this.#request
-    this.#request = {
-      ...{ id, method, caller, account, deed, problem },
-      span: span && { traceId: span.traceId },
-      routeOptions: { url: routeOptions.url },
-    }
+    const { id, method, caller, account, deed, problem, span } = this.#request
+    const said = span && { traceId: span.traceId }
+    this.#request = { id, method, caller, account, deed, problem, span: said }
     this.#reply = undefined
   }
 
@@ -100,7 +99,7 @@ export class RequestLine {
     if (deed !== undefined && caller !== undefined) {
       auditDeed(logger, { requestId, caller, account, deed, aborted, problem })
     }
-    const route = this.#request.routeOptions.url ?? 'unknown'
+    const { route } = this
     const durationMs = performance.now() - this.#startedAt
     count?.(route, method, statusCode, durationMs)
     const level = levelOf(statusCode, route)

@@ -36,24 +36,29 @@ const problemEvent = ({ code, detail }: Word, { id, params }: FastifyRequest): s
   return encodeEvent({ event: 'problem', data: JSON.stringify({ ...problem, ...ids.data }) })
 }
 
+const trouble = (code: ProblemCode, detail: string): Word => ({ kind: 'trouble', code, detail })
+
 /** Whether one more stream may open. If not, this function has already turned the client away. */
 export const admits = (request: FastifyRequest, reply: FastifyReply, streams: Streams): boolean => {
-  const refuse = (code: ProblemCode, detail: string): false => {
-    turnAway(request, reply, streams.cut, { kind: 'trouble', code, detail })
-    return false
-  }
   if (streams.isDraining()) {
     turnAway(request, reply, streams.cut)
     return false
   }
+  const word = refusalOf(request, streams)
+  if (word === undefined) return true
+  turnAway(request, reply, streams.cut, word)
+  return false
+}
+
+const refusalOf = (request: FastifyRequest, streams: Streams): Word | undefined => {
   if (!streams.hasRoom()) {
-    return refuse('overloaded', 'This gateway has reached its limit of open streams.')
+    return trouble('overloaded', 'This gateway has reached its limit of open streams.')
   }
   if (streams.isOverloaded()) {
-    return refuse('overloaded', 'This gateway has too much to do to open another stream.')
+    return trouble('overloaded', 'This gateway has too much to do to open another stream.')
   }
-  if (streams.hasRoomFor(countedAs(callerOf(request)))) return true
-  return refuse('rate-limited', 'This caller has reached its limit of open streams.')
+  if (streams.hasRoomFor(countedAs(callerOf(request)))) return undefined
+  return trouble('rate-limited', 'This caller has reached its limit of open streams.')
 }
 
 /**

@@ -100,11 +100,11 @@ export const openStream = (
 ): EventStream => {
   const startedAt = performance.now()
   const caller = callerOf(request)
-  const { id: requestId, routeOptions, span } = request
+  const { id: requestId, line, span } = request
   // A stream lives for hours. Whatever its closures name stays in memory, so they do not name the
   // request.
-  const { url: route } = routeOptions
-  const { traceId } = span ?? {}
+  const route = line?.route
+  const traceId = span?.traceId
   const { name } = caller
   const accountName = request.account
   const onClose = (ending: Ending): void => {
