@@ -107,10 +107,13 @@ export const openStream = (
   const traceId = span?.traceId
   const { name } = caller
   const accountName = request.account
+  const watch = account?.watch
+  /** As their topics name them, so that the ids of this request need not stay in memory. */
+  let joined: readonly ExportRef[] = []
   const onClose = (ending: Ending): void => {
     streams.remove(stream)
     if (isCut(ending)) meter?.cut(ending)
-    void leave(stream, { refs, foreign, account })
+    if (watch !== undefined) void leave(watch, joined, stream)
     onOver?.()
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
@@ -132,8 +135,13 @@ export const openStream = (
     onClose,
   })
   streams.add(stream, { caller: countedAs(caller), account: accountName ?? '' })
-  for (const ref of refs) {
-    if (account !== undefined && !foreign.has(ref)) stream.changed(account.watch.join(ref, stream))
+  if (watch !== undefined) {
+    const mine = foreign.size === 0 ? refs : refs.filter((ref) => !foreign.has(ref))
+    joined = mine.map((ref) => {
+      const topic = watch.join(ref, stream)
+      stream.changed(topic)
+      return topic.ref
+    })
   }
   // The account may have been closed since the request came.
   if (account?.closed.aborted) stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
@@ -145,11 +153,12 @@ export const openStream = (
  * to a hundred exports.
  */
 const leave = async (
+  watch: AccountParts['watch'],
+  refs: readonly ExportRef[],
   stream: EventStream,
-  { refs, foreign, account }: Pick<Content, 'refs' | 'foreign' | 'account'>,
 ): Promise<void> => {
   await nextTurn()
-  for (const ref of refs) if (!foreign.has(ref)) account?.watch.leave(ref, stream)
+  for (const ref of refs) watch.leave(ref, stream)
 }
 
 /** What is told of a foreign export: the same as of one whose campaign lemlist does not know. */
