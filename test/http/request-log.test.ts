@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { logLines, startGateway, statusPath, type TestGateway } from '../helpers/gateway.ts'
+import {
+  eventsPath,
+  logLines,
+  startGateway,
+  statusPath,
+  type TestGateway,
+} from '../helpers/gateway.ts'
 import { ask, exchange, rawRequest } from '../helpers/wire.ts'
 
 const EXPORT = { campaignId: 'cam_A1B2C3', exportId: 'axp_D4E5F6' }
@@ -89,6 +95,26 @@ describe('the log', () => {
     const [line] = await requestLines(gateway, 1)
     expect(line).toMatchObject({ route: ROUTE, aborted: true })
     expect(line).not.toHaveProperty('status')
+  })
+
+  it('has two lines for a stream: that of its request, and that of its end', async () => {
+    const gateway = await startGateway({ lemlist: { exports: [{ ...EXPORT, outcome: 'never' }] } })
+    const hangUp = new AbortController()
+    await fetch(gateway.url + eventsPath(EXPORT), {
+      headers: { 'x-request-id': 'one.of-mine' },
+      signal: hangUp.signal,
+    })
+    hangUp.abort()
+    const lines = await requestLines(gateway, 2)
+    const common = {
+      ...{ level: 30, time: expect.anything(), requestId: 'one.of-mine' },
+      route: '/campaigns/:campaignId/export/:exportId/events',
+      ...{ durationMs: expect.any(Number), caller: 'anonymous', account: 'default' },
+    }
+    const request = { msg: 'request', method: 'GET', status: 200, aborted: true }
+    expect(lines.find(({ msg }) => msg === 'request')).toEqual({ ...common, ...request })
+    const stream = { msg: 'stream', ending: 'left' }
+    expect(lines.find(({ msg }) => msg === 'stream')).toEqual({ ...common, ...stream })
   })
 })
 

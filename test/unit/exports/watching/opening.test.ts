@@ -34,6 +34,15 @@ describe('the first watcher', () => {
     expect([told, reads]).toEqual([['done'], []])
   })
 
+  it('is the only one who waits: a later one is told at once what the topic has', async () => {
+    const { watch, known, join } = start()
+    known.stale = observed(4_999, 20_000)
+    join()
+    await watch.first(REF)
+    join()
+    expect(watch.first(REF)).toBeUndefined()
+  })
+
   it('is told a young observation without a look, and the next look is brought forward', async () => {
     const { watch, known, join, reads, planned } = start()
     known.stale = observed(4_999, 20_000)
