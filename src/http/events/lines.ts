@@ -10,6 +10,8 @@ export interface Line {
   toldSnapshot: Snapshot | undefined
   toldWord: Word | undefined
   isDoubted: boolean
+  /** Whether it waits among the news of the stream. */
+  isFresh: boolean
 }
 
 /** The lines of one stream. The line of a stream of one export needs no Map, which takes 250 bytes. */

@@ -30,8 +30,8 @@ export class News {
   readonly #requestId: string
   readonly #wasTold: ((told: Told) => boolean) | undefined
   readonly #lines = new Lines()
-  /** The lines that have news. Undefined while there are none, which is nearly always. */
-  #fresh: Set<Line> | undefined
+  /** The lines that have news, each once. Undefined while there are none, which is nearly always. */
+  #fresh: Line[] | undefined
 
   constructor({ frames, requestId, wasTold }: NewsOptions) {
     this.#frames = frames
@@ -42,13 +42,14 @@ export class News {
   /** Tells of one more export from now on. */
   admit(ref: ExportRef, isDoubted: boolean): void {
     const topic = { ref, snapshot: undefined, word: undefined, heardAt: 0 }
-    this.#lines.add({ topic, toldSnapshot: undefined, toldWord: undefined, isDoubted })
+    const told = { toldSnapshot: undefined, toldWord: undefined }
+    this.#lines.add({ topic, ...told, isDoubted, isFresh: false })
   }
 
   /** Tells nothing more of an export. */
   dismiss(ref: ExportRef): void {
     const line = this.#lines.remove(ref)
-    if (line !== undefined) this.#fresh?.delete(line)
+    if (line?.isFresh === true) this.#fresh = this.#fresh?.filter((other) => other !== line)
   }
 
   /** The exports, in the order in which they were admitted. */
@@ -63,7 +64,7 @@ export class News {
   /** Whether the client was told that the export is over. */
   isDone(ref: ExportRef): boolean {
     const line = this.#lines.get(ref)
-    return line !== undefined && isOver(line.topic) && this.#fresh?.has(line) !== true
+    return line !== undefined && isOver(line.topic) && !line.isFresh
   }
 
   /** Takes in what is new of an export. Does nothing for an export that it does not tell of. */
@@ -97,24 +98,27 @@ export class News {
     const state = new State(this.#frames, this.#lines)
     const events: Uint8Array[] = []
     let size = 0
+    let taken = 0
     for (const line of fresh) {
-      fresh.delete(line)
+      taken += 1
+      line.isFresh = false
       for (const event of this.#eventsOf(line, state)) {
         events.push(event)
         size += event.byteLength
       }
       if (size >= WRITE_BYTES) break
     }
-    if (fresh.size === 0) this.#fresh = undefined
+    this.#fresh = taken === fresh.length ? undefined : fresh.slice(taken)
     return events.length === 0 ? undefined : events
   }
 
   /** The same, but what is gone is left for a later write, behind all else. */
   nextButGone(): Uint8Array[] | undefined {
-    const gone = [...(this.#fresh ?? [])].filter(isGone)
-    for (const line of gone) this.#fresh?.delete(line)
+    const fresh = this.#fresh ?? []
+    if (!fresh.some(isGone)) return this.next()
+    this.#fresh = fresh.filter((line) => !isGone(line))
     const events = this.next()
-    for (const line of gone) this.#refresh(line)
+    this.#fresh = [...(this.#fresh ?? []), ...fresh.filter(isGone)]
     return events
   }
 
@@ -124,8 +128,10 @@ export class News {
   }
 
   #refresh(line: Line): void {
-    this.#fresh ??= new Set()
-    this.#fresh.add(line)
+    if (line.isFresh) return
+    line.isFresh = true
+    this.#fresh ??= []
+    this.#fresh.push(line)
   }
 
   /**

@@ -167,14 +167,15 @@ export class EventStream implements Doubter {
   }
 
   #written(): void {
-    const goOn = (): void => {
-      this.#writingSince = undefined
-      this.#pump()
-    }
     // Hundreds of clients may take their first piece at one moment. The next piece of each has a turn
     // of the event loop of its own.
-    if (this.news.isPending()) void nextTurn().then(goOn)
-    else goOn()
+    if (this.news.isPending()) void nextTurn().then(() => this.#goOn())
+    else this.#goOn()
+  }
+
+  #goOn(): void {
+    this.#writingSince = undefined
+    this.#pump()
   }
 
   #finish(): void {
