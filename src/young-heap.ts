@@ -27,8 +27,8 @@ const v8Heap: YoungHeap = {
 }
 
 const MANY_STREAMS = 100
-/** Bytes, both halves together. With less of it, the requests between the streams would cost more. */
-const ENOUGH = 16 * 1_024 * 1_024
+/** Bytes, both halves together. With more of it, requests between the streams cost no less. */
+const ENOUGH = 8 * 1_024 * 1_024
 /** How often the room is looked at, in streams. They leave about a MiB of garbage until then. */
 const LOOK_EVERY = 50
 
