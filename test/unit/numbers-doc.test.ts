@@ -62,7 +62,7 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `The SQLite file reaches ${constant('store/sqlite/store.ts', 'maxBytes') / 1_024 ** 3} GiB`,
     `One stream has at most ${constant('http/openapi/schemas.ts', 'MAX_EXPORTS')} exports`,
     `after ${seconds(claimMs(byDefault('LEMLIST_TIMEOUT_MS')))} s, or later with`,
-    `${constant('http/events/streams.ts', 'DRAIN_MS_PER_STREAM')} ms apart and within ${seconds(constant('http/events/streams.ts', 'LONGEST_DRAIN_MS'))} s`,
+    `${constant('http/events/drain.ts', 'DRAIN_MS_PER_STREAM')} ms apart and within ${seconds(constant('http/events/streams.ts', 'LONGEST_DRAIN_MS'))} s`,
     `to come back after ${seconds(SOON_RETRY_MS.min)} to ${seconds(SOON_RETRY_MS.max)} s`,
     `for up to ${seconds(constant('exports/reading/cache.ts', 'SHORT_LIFE_MS'))} s as \`detail=STALE\``,
     `nothing waits longer than ${redisMs} ms for it`,

@@ -1,3 +1,4 @@
+import { cutOneByOne } from './drain.ts'
 import type { Cut } from './ending.ts'
 import { createCallerCounts, type Holder } from './holders.ts'
 import { SOON_RETRY_MS, spread } from './sse.ts'
@@ -71,11 +72,6 @@ const LAST_PART = 0.02
 const LONGEST_DRAIN_MS = 10_000
 /** Writing to more sockets without a pause would block the event loop for too long. */
 const SLICE = 256
-/**
- * 10 000 clients that reconnect keep one core busy for 1 to 2 s. The cuts are spread over time, so
- * that the gateways to which the clients reconnect do not slow down.
- */
-const DRAIN_MS_PER_STREAM = 5
 const ROTATION_RETRY_MS = { min: 2_000, max: 5_000 }
 
 export const createStreams = (options: StreamsOptions): Streams => {
@@ -143,14 +139,7 @@ export const createStreams = (options: StreamsOptions): Streams => {
 
   const drain = async (): Promise<void> => {
     drainBegins.abort()
-    const order = shuffled([...streams.keys()])
-    const windowMs = Math.min(drainMs, order.length * DRAIN_MS_PER_STREAM)
-    const startedAt = performance.now()
-    for (const [index, stream] of order.entries()) {
-      const aheadMs = (index / order.length) * windowMs - (performance.now() - startedAt)
-      if (aheadMs > 1) await pause(aheadMs)
-      stream.cut('drained', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
-    }
+    await cutOneByOne([...streams.keys()], drainMs)
   }
 
   return {
@@ -187,17 +176,4 @@ export const createStreams = (options: StreamsOptions): Streams => {
       for (const timer of ends.values()) clearTimeout(timer)
     },
   }
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Fisher-Yates shuffle, so that the streams are not cut in the order in which they came. */
-const shuffled = <T>(items: T[]): T[] => {
-  for (let i = items.length - 1; i > 0; i -= 1) {
-    const j = Math.floor(Math.random() * (i + 1))
-    const [a, b] = [items[i], items[j]]
-    // Both indices are inside the array. Only the compiler needs the check.
-    if (a !== undefined && b !== undefined) [items[i], items[j]] = [b, a]
-  }
-  return items
 }

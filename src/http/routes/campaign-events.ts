@@ -3,17 +3,11 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { nextTurn } from '../../exports/slices.ts'
 import { countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
+import { lastEventId, requireEventStream } from '../events/asked.ts'
 import { campaignFrames, longestStateId, toldBefore } from '../events/campaign-frames.ts'
 import { createCampaignLines, MOST_LINES } from '../events/campaign-lines.ts'
 import { counted } from '../events/counted.ts'
-import {
-  begin,
-  type EventRouteOptions,
-  lastEventId,
-  mayHaveSeenMore,
-  openStream,
-  requireEventStream,
-} from '../events/opening.ts'
+import { begin, type EventRouteOptions, mayHaveSeenMore, openStream } from '../events/opening.ts'
 import { CAMPAIGN_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
   ACCESS_PROBLEMS,

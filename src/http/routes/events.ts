@@ -6,17 +6,16 @@ import { type ExportRef, isFinal } from '../../exports/export.ts'
 import { Problem } from '../../problems.ts'
 import { type AccountParts, countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
+import { lastEventId, requireEventStream } from '../events/asked.ts'
 import { counted } from '../events/counted.ts'
 import { goneId, isGoneId, singleFrames } from '../events/frames.ts'
 import {
   begin,
   type EventRouteOptions,
   FIRST_READ_MS,
-  lastEventId,
   mayHaveSeenMore,
   noContent,
   openStream,
-  requireEventStream,
   within,
 } from '../events/opening.ts'
 import type { EventStream } from '../events/stream.ts'

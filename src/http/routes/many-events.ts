@@ -6,17 +6,16 @@ import { nextTurn } from '../../exports/slices.ts'
 import { Problem } from '../../problems.ts'
 import { countedAs } from '../entry.ts'
 import { admits, turnAwayFrom } from '../events/admission.ts'
+import { lastEventId, requireEventStream } from '../events/asked.ts'
 import { counted } from '../events/counted.ts'
 import { GONE, manyFrames, manyPart, manyStateId } from '../events/frames.ts'
 import {
   begin,
   type Content,
   type EventRouteOptions,
-  lastEventId,
   mayHaveSeenMore,
   noContent,
   openStream,
-  requireEventStream,
   tellForeign,
 } from '../events/opening.ts'
 import { MANY_STREAM_EXAMPLES } from '../openapi/examples.ts'

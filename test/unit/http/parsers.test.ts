@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lastEventId, requireEventStream } from '../../../src/http/events/opening.ts'
+import { lastEventId, requireEventStream } from '../../../src/http/events/asked.ts'
 import { encodeEvent } from '../../../src/http/events/sse.ts'
 import {
   campaignParams,
