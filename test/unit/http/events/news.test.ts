@@ -55,6 +55,14 @@ describe('the news of a stream', () => {
     expect([news.isPending(), news.next()]).toEqual([false, undefined])
   })
 
+  it('hold an export once, however often it changes before it is told', () => {
+    const { news, tell, texts } = newsOf(1, 'x'.repeat(40_000))
+    for (const body of ['one', 'two', 'three']) tell(0, body)
+    // One event fills the write. A second entry would be left for the next one.
+    expect(texts(news.next())).toHaveLength(1)
+    expect(news.isPending()).toBe(false)
+  })
+
   it('leave what is gone for a later write, behind what one write has no room for', () => {
     const { news, tell, texts } = newsOf(4, 'x'.repeat(20_000))
     tell(0, 'one', GONE)
