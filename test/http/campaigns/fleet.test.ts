@@ -7,18 +7,21 @@ import { FAST, UNLIMITED } from '../../helpers/pace.ts'
 import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { freshPrefix } from '../../helpers/redis-store.ts'
 import { CAMPAIGN, startPath } from '../../helpers/starts.ts'
+import { doneBody } from '../../helpers/status-bodies.ts'
 import { named } from '../../helpers/watching.ts'
 
 const setUp = async () => {
   const redis = await startRedis()
   const lemlist = createLemlist({
-    ...{ apiKeys: [KEY], rateLimit: UNLIMITED, started: { durationMs: 300 } },
+    ...{ apiKeys: [KEY], rateLimit: UNLIMITED, started: { outcome: 'never' } },
   })
   onTestFinished(() => lemlist.close())
   lemlist.addCampaign(CAMPAIGN)
   const env = {
     ...{ ...FAST, LEMLIST_BASE_URL: await lemlist.listen() },
     ...{ STORE_URL: redis.url, STORE_PREFIX: freshPrefix() },
+    // A heartbeat would show the export sooner or later. None comes in time.
+    SSE_HEARTBEAT_MS: '600000',
   }
   const [one, other] = [await startGateway({ env }), await startGateway({ env })]
   const listOf = async ({ url }: { readonly url: string }) => {
@@ -30,7 +33,7 @@ const setUp = async () => {
 
 describe.skipIf(withoutRedis)('a campaign on two replicas that share a Redis', () => {
   it('has an export that one of them started on the open stream of the other, until it is done', async () => {
-    const { one, other, listOf } = await setUp()
+    const { one, other, lemlist, listOf } = await setUp()
     const stream = openCampaign(other.url)()
     await stream.until(() => stream.text() !== '')
     const from = performance.now()
@@ -38,6 +41,8 @@ describe.skipIf(withoutRedis)('a campaign on two replicas that share a Redis', (
     const { id } = (await answer.json()) as { id: string }
     const { at } = await stream.waitFor(({ data }) => data.includes(id))
     measured(`an export on the stream of another replica after ${Math.round(at - from)} ms`)
+    const body = doneBody({}, { campaignId: CAMPAIGN, exportId: id })
+    lemlist.script({ exportId: id }, { body })
     await stream.waitFor(({ data }) => data.includes('"status":"done"'))
     expect(new Set(toldIds(stream))).toEqual(new Set([id]))
     // What is over is the same on both, byte for byte.

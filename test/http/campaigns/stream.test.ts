@@ -9,8 +9,14 @@ import { fieldsOf, named, namesOf } from '../../helpers/watching.ts'
 
 const refOf = (exportId: string) => ({ campaignId: CAMPAIGN, exportId })
 
+/**
+ * The list is read again at each heartbeat, which would show everything sooner or later. Here none comes in
+ * time, so that a stream shows only what it was told of.
+ */
+const NO_HEARTBEAT = { SSE_HEARTBEAT_MS: '600000' }
+
 const setUp = async (env: Record<string, string> = {}) => {
-  const gateway = await startGatewayWithCampaign({ ...FAST, ...env })
+  const gateway = await startGatewayWithCampaign({ ...FAST, ...NO_HEARTBEAT, ...env })
   const { url, lemlist } = gateway
   const read = (exportId: string) => fetch(url + statusPath(refOf(exportId)))
   return {
