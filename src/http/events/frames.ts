@@ -5,16 +5,17 @@ import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
 import type { Bodies } from '../status/bodies.ts'
 import type { Told } from './lines.ts'
 import { encodeEvent, encodeId } from './sse.ts'
+import { type Encoded, encode, encodeShared } from './wire.ts'
 
 /** Encodes the events of a stream. A status is encoded once, and the same bytes go to every stream. */
 export interface Frames {
-  status(snapshot: Snapshot, ref: ExportRef, state: StateId): Uint8Array
+  status(snapshot: Snapshot, ref: ExportRef, state: StateId): Encoded
   /**
    * A `problem` event for trouble that passes, a `gone` event for the end of an export.
    *
    * @param requestId of the stream, so that a caller's report leads to the log line of the stream
    */
-  word(word: Word, ref: ExportRef, state: StateId, requestId: string): Uint8Array
+  word(word: Word, ref: ExportRef, state: StateId, requestId: string): Encoded
   /** The part that one export has in the state of a stream. */
   part(told: Told): string
   /**
@@ -32,15 +33,13 @@ interface StateId {
   id(): string
 }
 
-const bytes = (text: string): Uint8Array => Buffer.from(text)
-
 /** Remembers the encoding of an object as long as other code holds the object. */
-const memo = <Key extends object>(encode: (key: Key, ref: ExportRef) => string) => {
-  const encoded = new WeakMap<Key, Uint8Array>()
-  return (key: Key, ref: ExportRef): Uint8Array => {
+const memo = <Key extends object>(textOf: (key: Key, ref: ExportRef) => string) => {
+  const encoded = new WeakMap<Key, Encoded>()
+  return (key: Key, ref: ExportRef): Encoded => {
     const known = encoded.get(key)
     if (known !== undefined) return known
-    const frame = bytes(encode(key, ref))
+    const frame = encodeShared(textOf(key, ref))
     encoded.set(key, frame)
     return frame
   }
@@ -80,14 +79,14 @@ const encodeWord = (
   { campaignId, exportId }: ExportRef,
   requestId: string,
   id?: string,
-): Uint8Array => {
+): Encoded => {
   const problem = toDocument(new Problem(word.code, word.detail), requestId)
   const event = encodeEvent({
     event: word.kind === 'gone' ? 'gone' : 'problem',
     data: JSON.stringify({ ...problem, campaignId, exportId }),
     ...(id !== undefined && { id }),
   })
-  return bytes(event)
+  return encode(event)
 }
 
 /**
@@ -97,7 +96,9 @@ const encodeWord = (
 const END_RETRY_MS = 3_600_000
 
 const encodeEnd = (reason: string): Uint8Array =>
-  bytes(encodeEvent({ event: 'end', data: JSON.stringify({ reason }), retryMs: END_RETRY_MS }))
+  Buffer.from(
+    encodeEvent({ event: 'end', data: JSON.stringify({ reason }), retryMs: END_RETRY_MS }),
+  )
 
 /**
  * The events of a stream of one export. The data of a `status` is the body of the GET, and the id
@@ -144,8 +145,9 @@ export const manyFrames = ({ makeBody }: Bodies): Frames => {
  * Puts an id in front of an encoded event. The fields of an event may come in any order, so the
  * shared bytes stay unchanged.
  */
-const withId = (frame: Uint8Array, id: string): Uint8Array =>
-  Buffer.concat([bytes(encodeId(id)), frame])
+const withId = ({ bytes }: Encoded, id: string): Encoded => ({
+  bytes: Buffer.concat([Buffer.from(encodeId(id)), bytes]),
+})
 
 /**
  * The id of the state of many exports. It begins with `over` when all of them are over and nothing

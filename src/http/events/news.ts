@@ -3,6 +3,7 @@ import { isOver, type Topic } from '../../exports/watching/hub.ts'
 import type { Frames } from './frames.ts'
 import { type Line, Lines, type Told } from './lines.ts'
 import { State } from './state.ts'
+import type { Encoded } from './wire.ts'
 
 export interface NewsOptions {
   readonly frames: Frames
@@ -92,11 +93,11 @@ export class News {
   }
 
   /** The events of the next write; undefined when there is nothing to tell. */
-  next(): Uint8Array[] | undefined {
+  next(): Encoded[] | undefined {
     const fresh = this.#fresh
     if (fresh === undefined) return undefined
     const state = new State(this.#frames, this.#lines)
-    const events: Uint8Array[] = []
+    const events: Encoded[] = []
     let size = 0
     let taken = 0
     for (const line of fresh) {
@@ -104,7 +105,7 @@ export class News {
       line.isFresh = false
       for (const event of this.#eventsOf(line, state)) {
         events.push(event)
-        size += event.byteLength
+        size += event.bytes.byteLength
       }
       if (size >= WRITE_BYTES) break
     }
@@ -113,7 +114,7 @@ export class News {
   }
 
   /** The same, but what is gone is left for a later write, behind all else. */
-  nextButGone(): Uint8Array[] | undefined {
+  nextButGone(): Encoded[] | undefined {
     const fresh = this.#fresh ?? []
     if (!fresh.some(isGone)) return this.next()
     this.#fresh = fresh.filter((line) => !isGone(line))
@@ -138,7 +139,7 @@ export class News {
    * The events of one export that the client has not been told yet. After trouble the status is
    * sent again even if it has not changed, because a status is what ends the trouble.
    */
-  #eventsOf(line: Line, state: State): Uint8Array[] {
+  #eventsOf(line: Line, state: State): Encoded[] {
     const { ref, word } = line.topic
     const known = line.topic.snapshot
     const isShown = known !== undefined && (!line.isDoubted || isFinal(known))
@@ -150,7 +151,7 @@ export class News {
     line.toldWord = word
     line.toldSnapshot = snapshot
     state.told(line)
-    const events: Uint8Array[] = []
+    const events: Encoded[] = []
     if (isFirst && this.#wasTold?.({ ref, snapshot, word })) return events
     if (snapshot !== undefined && (recovered || isNewer)) {
       events.push(this.#frames.status(snapshot, ref, state))

@@ -5,7 +5,7 @@ import type { Doubter, Topic } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
 import { News, type NewsOptions } from './news.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
-import { writeEvents } from './wire.ts'
+import { type Encoded, encode, encodeShared, writeEvents } from './wire.ts'
 
 export interface StreamOptions extends NewsOptions {
   /** The exports that the stream tells of. */
@@ -37,7 +37,7 @@ const nothing = (): void => {}
 
 const RETRY_MS = { min: 2_000, max: 5_000 }
 
-const BEAT = [Buffer.from(COMMENT)]
+const BEAT = [encodeShared(COMMENT)]
 
 /**
  * One `text/event-stream` response. It writes one piece at a time. While a piece is on its way, the
@@ -90,7 +90,7 @@ export class EventStream implements Doubter {
     // by itself, the head becomes one string, which takes a KiB less.
     this.#response.flushHeaders()
     this.#live = true
-    const retry = Buffer.from(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
+    const retry = encode(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
     this.#write([retry, ...(this.news.nextButGone() ?? BEAT)])
     socket?.uncork()
   }
@@ -161,7 +161,7 @@ export class EventStream implements Doubter {
     else if (!this.#isEndless && this.news.areOver()) this.#finish()
   }
 
-  #write(events: readonly Uint8Array[]): void {
+  #write(events: readonly Encoded[]): void {
     this.#writingSince = performance.now()
     writeEvents(this.#response, events, () => this.#written())
   }

@@ -3,6 +3,7 @@ import type { ExportRef } from '../../../../src/exports/export.ts'
 import type { Word } from '../../../../src/exports/watching/hub.ts'
 import type { Frames } from '../../../../src/http/events/frames.ts'
 import { News } from '../../../../src/http/events/news.ts'
+import { type Encoded, encode } from '../../../../src/http/events/wire.ts'
 import { snapshotOf } from '../../../helpers/fakes.ts'
 
 const refOf = (number: number): ExportRef => ({
@@ -15,8 +16,8 @@ const newsOf = (count: number, padding = '') => {
   const parts: string[] = []
   const frames: Frames = {
     status: ({ version }, { exportId }, state) =>
-      Buffer.from(`${exportId}:${version}:${state.id()}${padding}`),
-    word: ({ code }, { exportId }) => Buffer.from(`${exportId}:${code}`),
+      encode(`${exportId}:${version}:${state.id()}${padding}`),
+    word: ({ code }, { exportId }) => encode(`${exportId}:${code}`),
     part: ({ ref, snapshot }) => {
       parts.push(ref.exportId)
       return snapshot === undefined ? '-' : '+'
@@ -29,7 +30,8 @@ const newsOf = (count: number, padding = '') => {
   for (const ref of refs) news.admit(ref, false)
   const tell = (number: number, body: string, word?: Word): void =>
     news.note({ ref: refOf(number), snapshot: snapshotOf('pending', 1, body), word, heardAt: 0 })
-  const texts = (events: readonly Uint8Array[] | undefined) => events?.map((one) => `${one}`) ?? []
+  const texts = (events: readonly Encoded[] | undefined) =>
+    events?.map(({ bytes }) => `${bytes}`) ?? []
   return { news, tell, texts, parts }
 }
 
