@@ -26,6 +26,7 @@ const v8Heap: YoungHeap = {
   mayGrow: (may) => growBy(may ? 2 : 1),
 }
 
+/** With fewer open streams there is little to save. */
 const MANY_STREAMS = 100
 /** Bytes, both halves together. With more of it, requests between the streams cost no less. */
 const ENOUGH = 8 * 1_024 * 1_024

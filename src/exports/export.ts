@@ -42,19 +42,8 @@ export const DEFAULT_ACCOUNT = 'default'
 /** lemlist's ids of exports. Nothing that is no such id gets into a path, a key or an answer. */
 export const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
 
-let latestRef: ExportRef | undefined
-let latestKey = ''
-
-/**
- * One string per export. `/` is forbidden in account names and ids, so no two refs share a key. Who
- * opens a stream asks for the key of the same ref again and again, so the latest one is remembered.
- */
-export const keyOf = (ref: ExportRef): string => {
-  if (ref === latestRef) return latestKey
-  latestRef = ref
-  latestKey = `${ref.account}/${ref.campaignId}/${ref.exportId}`
-  return latestKey
-}
+/** One string per export. `/` is forbidden in account names and ids, so no two refs share a key. */
+export const keyOf = (ref: ExportRef): string => `${ref.account}/${ref.campaignId}/${ref.exportId}`
 
 /** The key of a campaign in maps and stores. */
 export const campaignKeyOf = ({ account, campaignId }: CampaignRef): string =>

@@ -20,6 +20,7 @@ export interface Opening {
   /**
    * Resolves when the topic of a joined export holds something to tell. A young observation is
    * enough, so that 10 000 who join cost lemlist one call or none.
+   *
    * @returns undefined when the topic holds something already, as for nearly all of those 10 000
    * @throws Problem when the export is unknown or over for good
    */

@@ -14,7 +14,7 @@ import { SOON_RETRY_MS, spread } from './sse.ts'
 import { EventStream, type StreamOptions } from './stream.ts'
 import type { Streams } from './streams.ts'
 
-/** What both event routes share to open a stream. */
+/** What the event routes share to open a stream. */
 
 export interface EventRouteOptions {
   readonly entry: Entry
@@ -30,6 +30,12 @@ export interface EventRouteOptions {
  * milliseconds. Until then a permanent refusal can still be an HTTP status.
  */
 export const FIRST_READ_MS = 2_000
+
+/** Logs an error that nobody expects after a stream has begun. All others are told by its events. */
+export const logUnexpected =
+  (logger: Logger) =>
+  (err: unknown): void =>
+    logger.error({ err }, 'an operation failed because of an unexpected error')
 
 /** What a stream tells of. */
 export interface Content extends Pick<StreamOptions, 'isEndless' | 'wasTold'> {

@@ -7,7 +7,13 @@ import { lastEventId, requireEventStream } from '../events/asked.ts'
 import { campaignFrames, longestStateId, toldBefore } from '../events/campaign-frames.ts'
 import { createCampaignLines, MOST_LINES } from '../events/campaign-lines.ts'
 import { counted } from '../events/counted.ts'
-import { begin, type EventRouteOptions, mayHaveSeenMore, openStream } from '../events/opening.ts'
+import {
+  begin,
+  type EventRouteOptions,
+  logUnexpected,
+  mayHaveSeenMore,
+  openStream,
+} from '../events/opening.ts'
 import { CAMPAIGN_STREAM_EXAMPLES } from '../openapi/examples.ts'
 import {
   ACCESS_PROBLEMS,
@@ -52,8 +58,7 @@ ${CAMPAIGN_STREAM}`,
 export const campaignEventsRoute = (app: FastifyInstance, options: EventRouteOptions): void => {
   const { entry, streams, bodies, logger } = options
   const frames = counted(campaignFrames(bodies), options.meter)
-  const failed = (err: unknown): void =>
-    logger.error({ err }, 'an operation failed because of an unexpected error')
+  const failed = logUnexpected(logger)
 
   // As with many exports, each of those who come back together has a turn of the event loop.
   const config = { takesTicket: true, turnAway: turnAwayFrom(streams) }

@@ -13,6 +13,7 @@ import {
   begin,
   type EventRouteOptions,
   FIRST_READ_MS,
+  logUnexpected,
   mayHaveSeenMore,
   noContent,
   openStream,
@@ -85,8 +86,7 @@ export const eventsRoute = (app: FastifyInstance, options: EventRouteOptions) =>
   const { entry, streams, bodies, logger } = options
   const frames = counted(singleFrames(bodies), options.meter)
   const config = { takesTicket: true, turnAway: turnAwayFrom(streams) }
-  const failed = (err: unknown): void =>
-    logger.error({ err }, 'an operation failed because of an unexpected error')
+  const failed = logUnexpected(logger)
 
   /** Whether a client that was told `id` last was told everything. Makes no call to lemlist. */
   const hasSeenTheEnd = async ({ account, ref }: Asked, id: string): Promise<boolean> => {

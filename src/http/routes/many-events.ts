@@ -13,6 +13,7 @@ import {
   begin,
   type Content,
   type EventRouteOptions,
+  logUnexpected,
   mayHaveSeenMore,
   noContent,
   openStream,
@@ -64,6 +65,7 @@ type Asked = Pick<Content, 'refs' | 'account'>
 export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions) => {
   const { entry, streams, bodies, logger } = options
   const frames = counted(manyFrames(bodies), options.meter)
+  const failed = logUnexpected(logger)
 
   const hasSeenTheEnd = async (
     { refs, mine, account }: Asked & { readonly mine: readonly ExportRef[] },
@@ -103,8 +105,7 @@ export const manyEventsRoute = (app: FastifyInstance, options: EventRouteOptions
       : account?.watch.firstOfMany(mine, callerId)
     // The problem of one export is dispatched to its topic, and the stream tells it by an event.
     // So nothing but an unexpected error arrives here.
-    const unexpected = 'an operation failed because of an unexpected error'
-    told?.catch((error) => logger.error({ err: error }, unexpected))
+    told?.catch(failed)
     return reply
   })
 }
