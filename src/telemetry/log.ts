@@ -39,16 +39,27 @@ export const createLogger = ({ level, terminal, output }: LogOptions): Logger =>
   return logger
 }
 
+const MS_PER_S = 1_000
 let latestMs = 0
 let latestTime = ''
+let latestSecond = Number.NaN
+/** The time as a field, up to the point before its milliseconds. */
+let upToSecond = ''
 
-/** The time as a field of a line. In a busy millisecond it is made once. */
+/**
+ * The time as a field of a line. In a busy millisecond it is made once, and once a second it is made from
+ * nothing: a date as text costs more than the line.
+ */
 const timestamp = (): string => {
   const now = Date.now()
-  if (now !== latestMs) {
-    latestMs = now
-    latestTime = `,"time":"${new Date(now).toISOString()}"`
+  if (now === latestMs) return latestTime
+  latestMs = now
+  const second = Math.floor(now / MS_PER_S)
+  if (second !== latestSecond) {
+    latestSecond = second
+    upToSecond = `,"time":"${new Date(now).toISOString().slice(0, -'000Z'.length)}`
   }
+  latestTime = `${upToSecond}${String(now - second * MS_PER_S).padStart(3, '0')}Z"`
   return latestTime
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createLogger, lineWriter } from '../../../src/telemetry/log.ts'
 import { createOutput } from '../../../src/telemetry/output.ts'
 import { fakeSink } from '../../helpers/fake-sink.ts'
@@ -34,6 +34,20 @@ describe('the logger', () => {
     const [one = '', other = ''] = sink.text().split('\n')
     expect(other.replace(time, '')).toBe(one.replace(time, ''))
     expect(Date.now() - Date.parse(time.exec(other)?.[0] ?? '')).toBeLessThan(60_000)
+  })
+
+  it('tells the time of a prepared line to the millisecond', async ({ onTestFinished }) => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { logger, output, sink } = begin('info')
+    const times = ['59.999Z', '59.999Z', '00.000Z', '00.007Z', '00.080Z', '01.000Z', '00.999Z']
+    const asIso = times.map((time) => `2026-01-02T03:0${time.startsWith('59') ? 4 : 5}:${time}`)
+    for (const time of asIso) {
+      vi.setSystemTime(Date.parse(time))
+      lineWriter(logger)('info', '"a":1', 'a message')
+    }
+    await output.end()
+    expect(logLines(sink.text()).map(({ time }) => time)).toEqual(asIso)
   })
 
   it('writes lines for people to a terminal, each at once', async () => {
