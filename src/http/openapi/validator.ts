@@ -1,7 +1,8 @@
 import type { FastifySchemaCompiler } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import { type ZodType, z } from 'zod'
-import { areExportIds, exportParams } from './schemas.ts'
+import { exportParams } from './schemas.ts'
+import { areExportIds } from './sound-ids.ts'
 
 /**
  * Checks the input of requests by their schemas. A general parse costs more than all else that a route
