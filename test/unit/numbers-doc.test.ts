@@ -53,7 +53,7 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `${calls} calls in ${seconds(budget.windowMs)} s over all replicas`,
     `as soon as there are ${constant('telemetry/output.ts', 'BATCH_BYTES') / 1_024} KiB`,
     `A stop waits at most ${seconds(constant('telemetry/output.ts', 'END_MS'))} s for stdout`,
-    `up to ${mebibytes(constant('exports/reading/cache.ts', 'MEMORY_BYTES'))} of finished answers, and up to ${mebibytes(constant('exports/reading/latest.ts', 'MAX_BYTES'))} of the last`,
+    `up to ${mebibytes(constant('exports/reading/finals.ts', 'MEMORY_BYTES'))} of finished answers, and up to ${mebibytes(constant('exports/reading/latest.ts', 'MAX_BYTES'))} of the last`,
     `also holds up to ${mebibytes(constant('store/failover/results.ts', 'MAX_BYTES'))} of finished answers and ${mebibytes(constant('store/failover/idempotency.ts', 'MAX_BYTES'))} of outcomes`,
     `${parted(MAX_TRACKED)} exports are followed, or ${parted(MAX_UNCONFIRMED)} ids`,
     `than the gateway follows (${parted(MAX_TRACKED)})`,

@@ -1,18 +1,10 @@
-import { LRUCache } from 'lru-cache'
 import { Problem } from '../../problems.ts'
 import { type Bounds, UNMEASURED } from '../bounds.ts'
 import { timedOut } from '../ends.ts'
-import {
-  type ExportRef,
-  isFinal,
-  isPending,
-  type Kept,
-  keyOf,
-  type Snapshot,
-  tells,
-} from '../export.ts'
+import { type ExportRef, isFinal, isPending, type Kept, type Snapshot, tells } from '../export.ts'
 import type { FinalRecord, Observer, ResultRecord, Results } from '../ports.ts'
 import { inSlices } from '../slices.ts'
+import { createFinals } from './finals.ts'
 import type { Latest } from './latest.ts'
 
 /**
@@ -63,11 +55,6 @@ export interface CacheOptions {
  * is neither pending nor kept as final.
  */
 const SHORT_LIFE_MS = 60_000
-/** Statuses are under 1 KiB, so this is room for about 40 000 of them. */
-const MEMORY_BYTES = 64 * 1024 * 1024
-const OVERHEAD_BYTES = 500
-/** lemlist's bytes, and the text of them that is made for the first caller. */
-const COPIES = 2
 
 /**
  * The places to ask before lemlist: the finals in memory, the unusual answers of the last minute,
@@ -77,12 +64,8 @@ export const createCache = (options: CacheOptions): Cache => {
   const { results, latest, observer, fileTtlMs } = options
   const { bounds = UNMEASURED, followedSince = async () => undefined } = options
   const now = options.now ?? Date.now
-  /** Holds only finals that the store holds too. Finals never change, so none is invalidated. */
-  const finals = new LRUCache<string, FinalRecord>({
-    maxSize: MEMORY_BYTES,
-    sizeCalculation: ({ snapshot }) => COPIES * snapshot.body.byteLength + OVERHEAD_BYTES,
-  })
-  bounds('finals', () => finals.calculatedSize / MEMORY_BYTES)
+  /** Holds only finals that the store holds too. */
+  const finals = createFinals(bounds)
 
   /** Other programs may write to the store. A record whose body is no status is none. */
   const remember = (ref: ExportRef, record: ResultRecord | undefined): ResultRecord | undefined => {
@@ -91,7 +74,7 @@ export const createCache = (options: CacheOptions): Cache => {
       observer.storeFailed('corrupt-record', new Error('A record holds no status of an export'))
       return undefined
     }
-    finals.set(keyOf(ref), record)
+    finals.set(ref, record)
     return record
   }
 
@@ -142,7 +125,7 @@ export const createCache = (options: CacheOptions): Cache => {
   }
 
   const peek: Cache['peek'] = (ref) => {
-    const record = finals.get(keyOf(ref))
+    const record = finals.get(ref)
     return record !== undefined && !isPastLife(record.snapshot) ? shown(record) : undefined
   }
 
