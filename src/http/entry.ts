@@ -99,7 +99,7 @@ export const createEntry = (accounts: { get(name: string): AccountParts | undefi
   const find: Entry['find'] = (request, scope, ids) => {
     const caller = callerWith(request, scope)
     const { name, account } = chosen(request, caller)
-    const ref = { account: name, ...ids }
+    const ref = { ...ids, account: name }
     return { account: maySee(caller, ref) ? account : undefined, caller, ref }
   }
 

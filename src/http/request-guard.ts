@@ -28,6 +28,7 @@ const LOOPBACK_HOST =
  * and requests that Node's parser accepts although RFC 9110 and RFC 9112 forbid them.
  */
 export const guardRequests = (app: FastifyInstance, options: GuardOptions): void => {
+  const isOurs = createHostCheck(options)
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
     // While the gateway stops, every answer closes its connection. So callers open their next one
@@ -37,7 +38,7 @@ export const guardRequests = (app: FastifyInstance, options: GuardOptions): void
     if (raw.httpVersion === '1.0' && raw.headers['transfer-encoding'] !== undefined) {
       return done(unframed(reply, 'An HTTP/1.0 request must have no Transfer-Encoding.'))
     }
-    const refusal = refusalOf(raw, options)
+    const refusal = refusalOf(raw, isOurs)
     if (refusal !== undefined) return done(refusal)
     if (raw.method !== 'GET' && raw.method !== 'HEAD') return done()
     const refuse = (): void => done(unframed(reply, 'A GET or HEAD request must have no body.'))
@@ -53,9 +54,9 @@ const unframed = (reply: FastifyReply, detail: string): Problem => {
   return new Problem('invalid-request', detail)
 }
 
-const refusalOf = (raw: IncomingMessage, options: GuardOptions): Problem | undefined => {
+const refusalOf = (raw: IncomingMessage, isOurs: HostCheck): Problem | undefined => {
   if (isTooLong(raw.url)) return new Problem('uri-too-long', 'The path and query are too long.')
-  if (isMisdirected(raw, options)) {
+  if (isMisdirected(raw, isOurs)) {
     return new Problem('misdirected-request', 'The gateway does not serve this host.')
   }
   // The router would serve `*` like `/`, but `*` names no resource (RFC 9110, 7.1).
@@ -80,12 +81,11 @@ const isHttp1 = ({ httpVersion, headers }: IncomingMessage): boolean =>
 /**
  * Whether a request is meant for another host. With a second `Host`, or with a URL that names
  * another host than `Host` does, a proxy and the gateway could disagree about the host that is
- * meant. A gateway on loopback must not accept every name: an attacker can make the name of a web
- * page resolve to loopback, and the page could then read from the gateway (DNS rebinding).
+ * meant.
  */
 const isMisdirected = (
   { url = '/', headers, rawHeaders }: IncomingMessage,
-  { loopback, publicUrl }: GuardOptions,
+  isOurs: HostCheck,
 ): boolean => {
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -100,7 +100,26 @@ const isMisdirected = (
     if (host !== undefined && !isSameHost(host, target.host, target.protocol)) return true
     host = target.host
   }
-  return loopback && host !== undefined && !LOOPBACK_HOST.test(host) && !isPublic(host, publicUrl)
+  return host !== undefined && !isOurs(host)
+}
+
+/** Whether the gateway serves a host. */
+type HostCheck = (host: string) => boolean
+
+/**
+ * A gateway on loopback must not accept every name: an attacker can make the name of a web page resolve
+ * to loopback, and the page could then read from the gateway (DNS rebinding).
+ */
+const createHostCheck = ({ loopback, publicUrl }: GuardOptions): HostCheck => {
+  if (!loopback) return () => true
+  /** Most requests name the same host as the one before. */
+  let latest: string | undefined
+  return (host) => {
+    if (host === latest) return true
+    const isOurs = LOOPBACK_HOST.test(host) || isPublic(host, publicUrl)
+    if (isOurs) latest = host
+    return isOurs
+  }
 }
 
 const isPublic = (host: string, publicUrl: URL | undefined): boolean =>
