@@ -32,13 +32,12 @@ type Measured = Pick<Server, 'url' | 'cpuMs'>
 export const measureFast = async (server: Measured, path: string, turn: Turn): Promise<Figures> => {
   const url = server.url + path
   const load = { url, connections: CONNECTIONS, headers: turn.headers ?? '' }
-  if ((await readsByWrk({ ...load, ms: turn.warmUpMs })) === undefined) {
-    return measureReads(server, path, turn)
-  }
+  if (turn.warmUpMs > 0) await readsByWrk({ ...load, ms: turn.warmUpMs })
   const cpuBefore = server.cpuMs()
   const reads = await readsByWrk({ ...load, ms: turn.runMs })
+  if (reads === undefined) return measureReads(server, path, turn)
   const cpuMs = server.cpuMs() - cpuBefore
-  if (reads === undefined || reads.bad > 0) throw new Error(`${reads?.bad} answers were not 200`)
+  if (reads.bad > 0) throw new Error(`${reads.bad} answers were not 200`)
   return { perSecond: reads.perSecond, cpuUs: (cpuMs * 1_000) / reads.answers }
 }
 

@@ -12,10 +12,10 @@ import { type Row, report } from './report.ts'
 
 const ROUNDS = 5
 /**
- * V8 compiles the last of the hot functions after some 100 000 requests. Before that a server in
- * JavaScript also pays for the compiler, and one that does more pays more.
+ * V8 compiles the last of the hot functions after some 100 000 requests, which take up to 8 s on a busy
+ * host. Before that a server in JavaScript also pays for the compiler, and one that does more pays more.
  */
-const TURN = { warmUpMs: 5_000, runMs: 3_000 }
+const TURN = { warmUpMs: 8_000, runMs: 3_000 }
 
 interface Side {
   readonly name: string
@@ -23,8 +23,7 @@ interface Side {
   readonly measure: () => Promise<Figures | undefined>
 }
 
-/** @param turn how long each side is warmed up and measured */
-export const hitSides = async (turn = TURN) => {
+const hitSides = async () => {
   const { path, start, close } = await prepareHits()
   const trial = await start('warn', true)
   const ANSWER = trial.answer
@@ -34,7 +33,7 @@ export const hitSides = async (turn = TURN) => {
   const gateway = (level: string, isFull: boolean) => async (): Promise<Figures> => {
     const { server, headers } = await start(level, isFull, isFull)
     try {
-      return await measureFast(server, path, { ...turn, headers })
+      return await measureFast(server, path, { ...TURN, headers })
     } finally {
       await server.end()
     }
@@ -42,7 +41,7 @@ export const hitSides = async (turn = TURN) => {
   const other = (begin: () => Promise<Peer | undefined>) => async () => {
     const peer = await begin()
     try {
-      return peer && (await measureFast(peer, path, { ...turn, headers: trial.headers }))
+      return peer && (await measureFast(peer, path, { ...TURN, headers: trial.headers }))
     } finally {
       await peer?.end()
     }
@@ -82,7 +81,7 @@ export const hitSides = async (turn = TURN) => {
 }
 
 /** The figures of each side in each round. */
-export const inRounds = async (sides: readonly Side[], rounds: number): Promise<Row[]> => {
+const inRounds = async (sides: readonly Side[], rounds: number): Promise<Row[]> => {
   const rows = sides.map(({ name }) => ({ name, rounds: [] as number[][] }))
   for (let round = 0; round < rounds; round += 1) {
     const order = [...sides.keys()]
