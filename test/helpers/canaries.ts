@@ -11,13 +11,26 @@ export interface Seen {
   readonly bytes: Uint8Array | string
 }
 
+const LINE_FEED = Buffer.from('\n')
+
+/**
+ * What was seen, in pieces that end at an empty line, and equal ones once: every answer with a document
+ * has a head of its own and the same body. No form of a secret has an empty line in it.
+ */
+const piecesOf = (seen: readonly Seen[]): Set<Uint8Array | string> =>
+  new Set(
+    seen.flatMap(({ bytes }) =>
+      typeof bytes === 'string' ? bytes.split(/(?<=\r\n\r\n)/) : [bytes],
+    ),
+  )
+
 /** What was found: where, which secret, and in which form. */
 export const leaksIn = (
   seen: readonly Seen[],
   secrets: Readonly<Record<string, string>>,
 ): string[] => {
   // All of it is searched at once, which is fast. Only a find is worth the question where it was.
-  const all = Buffer.concat(seen.flatMap(({ bytes }) => [Buffer.from(bytes), Buffer.from('\n')]))
+  const all = Buffer.concat([...piecesOf(seen)].flatMap((one) => [Buffer.from(one), LINE_FEED]))
   return Object.entries(secrets).flatMap(([name, secret]) =>
     findSecret(all, secret).length === 0
       ? []

@@ -44,11 +44,16 @@ export const spawnGateway = async (
     await closed
   })
   let output = ''
+  let isListening = false
   const listening = Promise.withResolvers<string>()
   const read = (chunk: Buffer) => {
     output += chunk.toString()
+    // To look through a long log again and again takes long.
+    if (isListening) return
     const [, url] = /"url":"(http:[^"]+)"[^\n]*"msg":"listening"/.exec(output) ?? []
-    if (url !== undefined) listening.resolve(url)
+    if (url === undefined) return
+    isListening = true
+    listening.resolve(url)
   }
   child.stdout.on('data', read)
   child.stderr.on('data', read)
