@@ -169,4 +169,6 @@ const reload = async (app: App, config: Config, logger: Logger): Promise<void> =
   } catch (error) {
     logger.error({ err: error }, 'the files could not be read again: what they said before stays')
   }
+  // Whoever sent the signal waits for this line.
+  logger.flush()
 }
