@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createTicket } from '../../src/client/client.js'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { startGuarded } from '../helpers/guarded-gateway.ts'
+import { startHastyProxy } from '../helpers/hasty-proxy.ts'
 import { sharedBrowser } from '../helpers/live-page.ts'
 import { freePort } from '../helpers/log-output.ts'
 import { fencesIn } from '../helpers/markdown.ts'
@@ -21,11 +22,15 @@ const REF = { campaignId: 'cam_SandboxCampaign01', exportId: 'axp_SandboxSlow000
 
 const openPage = sharedBrowser()
 
-/** A gateway that lets this origin in, and knows one export that is pending until the test ends it. */
+/**
+ * A gateway that lets this origin in, and knows one export that is pending until the test ends it. Its
+ * streams end soon, and no page waits the seconds that the gateway asks for before the next one.
+ */
 const startFor = async (origins: string, env: Readonly<Record<string, string>> = {}) => {
   const gateway = await startGuarded({ env: { CORS_ORIGINS: origins, ...env } })
   gateway.lemlist.add({ ...REF, outcome: 'never', fileBytes: 3_000 })
-  return gateway
+  const { url } = await startHastyProxy(gateway.url)
+  return { ...gateway, url }
 }
 
 /** Opens a page, and notes the URLs and the credentials that it sends. */
