@@ -21,8 +21,13 @@ export interface Snapshot {
   readonly state: string
   /** Hash of the body, equal on all replicas. It is the ETag and the SSE id, and shows changes. */
   readonly version: string
-  /** When lemlist said it, epoch milliseconds. */
+  /** When lemlist said it, as far as we know: when the answer came, epoch milliseconds. */
   readonly observedAt: number
+  /**
+   * When lemlist was asked, epoch milliseconds. So lemlist said it between then and `observedAt`.
+   * Absent from a final status, which wins anyway, and from what an older version has observed.
+   */
+  readonly askedAt?: number
   /** When lemlist deletes the file of a final status, epoch milliseconds. Absent unless final. */
   readonly endOfLife?: number
 }
@@ -65,32 +70,48 @@ export const tells = ({ body, state }: Pick<Snapshot, 'body' | 'state'>): boolea
   return objectFrom(status).status === state
 }
 
-/** Where a status was observed: on this replica, or on another one, whose news may arrive late. */
+/**
+ * Where a status was observed: on this replica by its last call, or on another one, whose news may
+ * arrive late.
+ */
 export type ObservedOn = 'here' | 'elsewhere'
+
+/** A status, and where it was observed. */
+export interface Observed {
+  readonly snapshot: Snapshot
+  readonly from: ObservedOn
+}
 
 /**
  * Whether `next` may be shown after `previous`. A final status beats a pending one, the first final
  * status wins, and otherwise the later one wins. So a status never runs backwards, whichever
  * replica it comes from.
  *
- * The observations of this replica arrive in the order of its calls, so `next` is the later one.
- * The observation of another replica is compared by its time. When `previous` lies in the future,
- * the clock was set back and the times say nothing, so `next` is taken.
+ * The observations of this replica arrive in the order of its calls, so of two of them `next` is the
+ * later one. All others are compared by their times. When `previous` lies in the future, the clock
+ * was set back and the times say nothing, so `next` is taken.
  *
- * @param from where `next` was observed
  * @param now epoch milliseconds
  */
 export const supersedes = (
-  next: Snapshot,
-  previous: Snapshot | undefined,
-  from: ObservedOn,
+  next: Observed,
+  previous: Observed | undefined,
   now: number,
 ): boolean => {
   if (previous === undefined) return true
-  if (isFinal(previous)) return false
-  if (isFinal(next) || from === 'here') return true
-  return next.observedAt >= previous.observedAt || previous.observedAt > now
+  if (isFinal(previous.snapshot)) return false
+  if (isFinal(next.snapshot) || next.snapshot === previous.snapshot) return true
+  if (next.from === 'here' && previous.from === 'here') return true
+  return isSurelyLater(next.snapshot, previous.snapshot) || previous.snapshot.observedAt > now
 }
+
+/**
+ * Two replicas may ask lemlist at the same time, and one of them may take its answer late, because its
+ * process stood still. So only a look that began when the other answer had come is surely later. Of
+ * two looks at the same time the first that was told stays, and the next look tells what is true then.
+ */
+const isSurelyLater = (next: Snapshot, previous: Snapshot): boolean =>
+  (next.askedAt ?? next.observedAt) >= previous.observedAt
 
 /** lemlist is no older than this. An earlier date is a default value, not the end of an export. */
 const FIRST_PLAUSIBLE_END = Date.UTC(2018, 0, 1)

@@ -51,13 +51,17 @@ const updateFrom = (update: Fields, body: unknown): Update | undefined => {
 }
 
 const statusFrom = (snapshot: Fields, body: unknown): Update | undefined => {
-  const { state, version, observedAt, endOfLife } = snapshot
+  const { state, version, observedAt, askedAt, endOfLife } = snapshot
   if (typeof body !== 'string' || !BASE64.test(body) || typeof state !== 'string') return undefined
   if (state.length > MAX_STATE_LENGTH) return undefined
   if (typeof version !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(version)) return undefined
   if (!isTime(observedAt)) return undefined
+  // An older version does not say it.
+  if (askedAt !== undefined && !(isTime(askedAt) && askedAt <= observedAt)) return undefined
   const known: Snapshot = { body: Buffer.from(body, 'base64'), state, version, observedAt }
   if (!tells(known)) return undefined
-  if (!isFinal(known)) return { kind: 'status', snapshot: known }
+  if (!isFinal(known)) {
+    return { kind: 'status', snapshot: { ...known, ...(askedAt !== undefined && { askedAt }) } }
+  }
   return isTime(endOfLife) ? { kind: 'status', snapshot: { ...known, endOfLife } } : undefined
 }

@@ -17,6 +17,8 @@ export interface RawAnswer {
   readonly body: Uint8Array
   /** Whether the body was longer than the cap, so that `body` is only its beginning. */
   readonly cut: boolean
+  /** When lemlist was asked, epoch milliseconds. No later than `receivedAt`. */
+  readonly askedAt: number
   /** When the answer was received, epoch milliseconds. */
   readonly receivedAt: number
 }
@@ -61,7 +63,7 @@ export const toSnapshot = (ref: ExportRef, answer: RawAnswer, fileTtlMs: number)
     version: versionOf(answer.body),
     observedAt: answer.receivedAt,
   }
-  if (!isFinal(snapshot)) return snapshot
+  if (!isFinal(snapshot)) return { ...snapshot, askedAt: answer.askedAt }
   return { ...snapshot, endOfLife: endOfLife(status.endedAt, answer.receivedAt, fileTtlMs) }
 }
 

@@ -106,6 +106,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
 
   return {
     get: async (path) => {
+      const askedAt = Date.now()
       const { statusCode, headers, body } = await request(calls, {
         method: 'GET',
         path: pathOf(path),
@@ -120,12 +121,15 @@ export const createConnection = (options: ConnectionOptions): Connection => {
         size += chunk.byteLength
         if (size > MAX_BODY_BYTES) break
       }
+      const receivedAt = Date.now()
       return {
         status: statusCode,
         headers,
         body: Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES),
         cut: size > MAX_BODY_BYTES,
-        receivedAt: Date.now(),
+        // After the clock was set back during the call.
+        askedAt: Math.min(askedAt, receivedAt),
+        receivedAt,
       }
     },
     open: (path, range, signal) =>

@@ -9,6 +9,8 @@ const FIRST_BACK_OFF_MS = 2_000
 const LONGEST_BACK_OFF_MS = 60_000
 const JITTER_MS = 1_000
 
+type Received = Pick<RawAnswer, 'status' | 'headers' | 'receivedAt'>
+
 /**
  * Obeys what lemlist asks for with a 429 or 503: no call with the key leaves for that time, on any
  * replica.
@@ -23,7 +25,7 @@ export const createThrottle = (budget: Budget, account: string) => {
     budget.pause(account, ms).catch(() => {})
   }
 
-  return ({ status, headers, receivedAt }: Omit<RawAnswer, 'body' | 'cut'>): void => {
+  return ({ status, headers, receivedAt }: Received): void => {
     if (status !== 429 && status !== 503) {
       throttlesInARow = 0
       return

@@ -13,6 +13,7 @@ const answer = (body: unknown): RawAnswer => ({
   headers: { 'content-type': 'application/json' },
   body: Buffer.from(JSON.stringify(body)),
   cut: false,
+  askedAt: 0,
   receivedAt: 0,
 })
 

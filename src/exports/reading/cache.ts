@@ -28,6 +28,8 @@ export interface Cache {
   lookupMany(refs: readonly ExportRef[]): Promise<Known[]>
   /** Whether this replica remembers a status of the export, whichever it was. */
   hasSeen(ref: ExportRef): boolean
+  /** Returns the last status that this replica remembers of the export, whichever it was. */
+  newest(ref: ExportRef): Snapshot | undefined
   /** Returns the last pending observation while it is young enough for a stale answer. */
   stale(ref: ExportRef): Kept | undefined
   /** Keeps what lemlist said, and returns what callers see. A final answer in the store wins. */
@@ -157,6 +159,7 @@ export const createCache = (options: CacheOptions): Cache => {
       return known
     },
     hasSeen: (ref) => latest.get(ref) !== undefined,
+    newest: (ref) => latest.get(ref)?.snapshot,
     stale: (ref) => {
       const known = latest.get(ref)
       return known !== undefined && isPending(known.snapshot) && isYoung(known.snapshot)
@@ -174,7 +177,8 @@ export const createCache = (options: CacheOptions): Cache => {
         throw expired()
       }
       const known = latest.set(ref, snapshot, 'here')
-      if (isPending(snapshot)) return known
+      // Instead of an undocumented word it may be a newer pending status of another replica.
+      if (isPending(snapshot) || isPending(known.snapshot)) return known
       if (isFinal(snapshot) && !isPastLife(snapshot)) return known
       observer.drift(isFinal(snapshot) ? 'past-life' : 'unknown-state')
       return { ...known, keptUntil: snapshot.observedAt + SHORT_LIFE_MS }

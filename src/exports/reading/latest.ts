@@ -1,6 +1,13 @@
 import { LRUCache } from 'lru-cache'
 import { type Bounds, UNMEASURED } from '../bounds.ts'
-import { type ExportRef, keyOf, type ObservedOn, type Snapshot, supersedes } from '../export.ts'
+import {
+  type ExportRef,
+  keyOf,
+  type Observed,
+  type ObservedOn,
+  type Snapshot,
+  supersedes,
+} from '../export.ts'
 
 /** The last observation of an export on this replica, and when this replica first saw it. */
 export interface Observation {
@@ -14,6 +21,11 @@ export interface Latest {
   /** Keeps the snapshot unless it may not be shown after the known one. Returns what is kept. */
   set(ref: ExportRef, snapshot: Snapshot, from: ObservedOn): Observation
   forget(ref: ExportRef): void
+}
+
+/** What is kept, where it was observed, and the observation that is handed out. */
+interface Entry extends Observed {
+  readonly observation: Observation
 }
 
 /** Room for about 1 000 bodies of the largest size (16 KiB), or 25 000 of the usual 500 bytes. */
@@ -33,23 +45,26 @@ export const createLatest = (
   now: () => number = Date.now,
   bounds: Bounds = UNMEASURED,
 ): Latest => {
-  const observations = new LRUCache<string, Observation>({
+  const entries = new LRUCache<string, Entry>({
     maxSize: maxBytes,
     sizeCalculation: ({ snapshot }) => COPIES * snapshot.body.byteLength + OVERHEAD_BYTES,
   })
-  bounds('observations', () => observations.calculatedSize / maxBytes)
+  bounds('observations', () => entries.calculatedSize / maxBytes)
   return {
-    get: (ref) => observations.get(keyOf(ref)),
+    get: (ref) => entries.get(keyOf(ref))?.observation,
     set: (ref, snapshot, from) => {
       const key = keyOf(ref)
-      const known = observations.peek(key)
-      if (known !== undefined && !supersedes(snapshot, known.snapshot, from, now())) return known
-      const observation = { snapshot, firstSeenAt: known?.firstSeenAt ?? snapshot.observedAt }
-      observations.set(key, observation)
+      const known = entries.peek(key)
+      const isKept = known !== undefined && !supersedes({ snapshot, from }, known, now())
+      // What is told again stays an observation of where it was observed.
+      if (known !== undefined && (isKept || known.snapshot === snapshot)) return known.observation
+      const firstSeenAt = known?.observation.firstSeenAt ?? snapshot.observedAt
+      const observation = { snapshot, firstSeenAt }
+      entries.set(key, { snapshot, from, observation })
       return observation
     },
     forget: (ref) => {
-      observations.delete(keyOf(ref))
+      entries.delete(keyOf(ref))
     },
   }
 }

@@ -60,6 +60,8 @@ export const isOver = ({ snapshot, word }: Pick<Topic, 'snapshot' | 'word'>): bo
 
 interface Watched {
   topic: Topic
+  /** Where the snapshot of the topic was observed. */
+  from: ObservedOn
   readonly subscribers: Set<Subscriber>
   /** The subscribers that doubt, and the observation that each of them does not believe. */
   readonly doubters: Map<Subscriber, { doubter: Doubter; before: Snapshot | undefined }>
@@ -117,6 +119,7 @@ export const createHub = (now: () => number = Date.now): Hub => {
         const topic = { ref, snapshot: undefined, word: undefined, heardAt: now() }
         one = {
           topic,
+          from: 'elsewhere',
           subscribers: new Set(),
           doubters: new Map(),
           telling: undefined,
@@ -142,8 +145,9 @@ export const createHub = (now: () => number = Date.now): Hub => {
       const one = watched.get(keyOf(ref))
       if (one === undefined) return
       const before = one.topic
-      const after = next(before, update, from, now())
+      const after = next(one, update, from, now())
       one.topic = after
+      if (after.snapshot !== before.snapshot) one.from = from
       const changed =
         after.snapshot?.version !== before.snapshot?.version || after.word !== before.word
       if (changed) tell(one)
@@ -166,11 +170,17 @@ const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expir
  * Returns the topic after an update. A final status stays for ever, a status ends trouble, and the
  * same trouble is told only once.
  */
-const next = (topic: Topic, update: Change, from: ObservedOn, heardAt: number): Topic => {
+const next = (
+  { topic, from: previousFrom }: Pick<Watched, 'topic' | 'from'>,
+  update: Change,
+  from: ObservedOn,
+  heardAt: number,
+): Topic => {
   const { snapshot, word } = topic
   if (snapshot !== undefined && isFinal(snapshot)) return topic
   if (update.kind === 'status') {
-    if (!supersedes(update.snapshot, snapshot, from, heardAt)) return topic
+    const previous = snapshot && { snapshot, from: previousFrom }
+    if (!supersedes({ snapshot: update.snapshot, from }, previous, heardAt)) return topic
     const hasVerdict = word?.kind === 'gone' && VERDICTS.has(word.code)
     const comesTooLate = hasVerdict && !isFinal(update.snapshot)
     return comesTooLate ? topic : { ...topic, snapshot: update.snapshot, word: undefined, heardAt }

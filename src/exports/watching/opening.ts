@@ -1,5 +1,5 @@
 import { Problem } from '../../problems.ts'
-import { type ExportRef, keyOf } from '../export.ts'
+import { type ExportRef, isFinal, keyOf } from '../export.ts'
 import type { Attendance } from '../following/attendance.ts'
 import type { Follower } from '../following/follower.ts'
 import { type PollIntervals, watchedIntervalMs } from '../following/poll-policy.ts'
@@ -45,7 +45,7 @@ export interface Opening {
 export interface OpeningOptions {
   readonly hub: Hub
   readonly reader: Pick<Reader, 'lookupMany' | 'read'>
-  readonly cache: Pick<Cache, 'stale'>
+  readonly cache: Pick<Cache, 'stale' | 'newest'>
   readonly follower: Pick<Follower, 'standing'>
   readonly attendance: Pick<Attendance, 'hasten'>
   readonly arrivals: Pick<Arrivals, 'adopt' | 'come' | 'join'>
@@ -70,8 +70,15 @@ export const createOpening = (options: OpeningOptions): Opening => {
     return now() - snapshot.observedAt < intervalMs ? { ...known, how: 'collapsed' } : undefined
   }
 
-  const tell = (ref: ExportRef, { snapshot }: Reading): void =>
-    hub.dispatch(ref, { kind: 'status', snapshot }, 'here')
+  /**
+   * Tells what was read, or what is newer. While the store was slow, another look or another replica
+   * may have told something newer, to this topic or before the topic had a subscriber. So what was read
+   * is compared by its time, as if it came from elsewhere.
+   */
+  const tell = (ref: ExportRef, { snapshot: read }: Reading): void => {
+    const snapshot = isFinal(read) ? read : (cache.newest(ref) ?? read)
+    hub.dispatch(ref, { kind: 'status', snapshot }, 'elsewhere')
+  }
 
   const tellTrouble = (ref: ExportRef, { code, message }: Problem): void =>
     hub.dispatch(ref, { kind: 'trouble', code, detail: message }, 'here')

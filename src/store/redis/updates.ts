@@ -154,5 +154,7 @@ export const createRedisUpdates = (
  */
 const notLater = (update: Update, time: number): Update => {
   if (update.kind !== 'status' || update.snapshot.observedAt <= time) return update
-  return { ...update, snapshot: { ...update.snapshot, observedAt: time } }
+  const { observedAt, askedAt } = update.snapshot
+  const asked = askedAt !== undefined && { askedAt: askedAt - (observedAt - time) }
+  return { ...update, snapshot: { ...update.snapshot, observedAt: time, ...asked } }
 }

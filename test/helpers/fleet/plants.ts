@@ -34,8 +34,9 @@ export const PLANTS = {
     },
     {
       file: 'src/exports/export.ts',
-      text: '  if (isFinal(previous)) return false\n',
-      instead: '',
+      // The times alone would still keep out a look that began before the final status came.
+      text: 'if (isFinal(previous.snapshot)) return false',
+      instead: 'if (isFinal(previous.snapshot)) return true',
     },
     {
       file: 'src/exports/watching/hub.ts',
@@ -88,7 +89,7 @@ export const PLANTS = {
   'an older snapshot accepted over a newer': [
     {
       file: 'src/exports/export.ts',
-      text: 'return next.observedAt >= previous.observedAt || previous.observedAt > now',
+      text: 'return isSurelyLater(next.snapshot, previous.snapshot) || previous.snapshot.observedAt > now',
       instead: 'return true',
     },
   ],

@@ -56,7 +56,7 @@ const start = async ({ keepAliveTimeoutMs = 65_000 } = {}) => {
       ({ state }) => state,
       (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : 'bug'),
     )
-    return { outcome, ...rest }
+    return { outcome, answer, ...rest }
   }
   const ids = (exportId: string) => ({ campaignId: 'cam_Client', exportId })
   const changeKey = (next: string) => {
@@ -77,6 +77,20 @@ describe('the client', () => {
     gate.resolve()
     await Promise.all(looks.map(({ outcome }) => outcome))
     expect(new Set(lemlist.calls.map(({ connection }) => connection)).size).toBe(SOCKETS)
+  })
+
+  it('says when it has asked, however late the answer comes', async () => {
+    const { lemlist, look, ids } = await start()
+    const gate = Promise.withResolvers<void>()
+    lemlist.script({}, { body: pendingBody({}, ids('axp_1')), gate: gate.promise })
+    const { answer } = look('axp_1')
+    await lemlist.waitForCalls(1)
+    const arrivedAt = Date.now()
+    while (Date.now() === arrivedAt) await setImmediate()
+    gate.resolve()
+    const { askedAt, observedAt } = await answer
+    expect(askedAt).toBeLessThanOrEqual(arrivedAt)
+    expect(observedAt).toBeGreaterThan(arrivedAt)
   })
 
   // If a place became free before its answer was read, the next call would leave during the pause.

@@ -65,6 +65,27 @@ describe.skipIf(withoutRedis)('two replicas whose clocks are five minutes apart'
     if (update?.kind !== 'status') throw new Error('told something else')
     expect(update.snapshot.observedAt).toBeLessThanOrEqual(Date.now())
   })
+
+  it('know how long a look of the other took, although they do not know when it was', async () => {
+    const { one, two, ahead } = await openTwo()
+    const heard: Update[] = []
+    one.updates.listen((_, update) => void heard.push(update))
+    const { endOfLife: _, ...final } = finalOf('x').snapshot
+    const observedAt = ahead()
+    const looked = { observedAt, askedAt: observedAt - 885 }
+    const snapshot = { ...final, ...looked, body: bodySaying('pending'), state: 'pending' }
+    await expect
+      .poll(async () => {
+        await two.updates.publish(ref, { kind: 'status', snapshot })
+        return heard.length
+      })
+      .toBeGreaterThan(0)
+    const [update] = heard
+    if (update?.kind !== 'status') throw new Error('told something else')
+    const { observedAt: at, askedAt = 0 } = update.snapshot
+    expect(at).toBeLessThanOrEqual(Date.now())
+    expect(at - askedAt).toBe(885)
+  })
 })
 
 describe.skipIf(withoutRedis)('a command that is late', () => {

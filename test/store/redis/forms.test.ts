@@ -102,6 +102,28 @@ describe('an encoded update', () => {
     )
   })
 
+  it('of a pending status says when lemlist was asked, if the sender knows it', () => {
+    const took = fc.option(fc.nat(60_000), { nil: undefined })
+    fc.assert(
+      fc.property(anyRef, snapshot, took, (ref, { endOfLife: _, ...status }, tookMs) => {
+        const askedAt = tookMs === undefined ? {} : { askedAt: status.observedAt - tookMs }
+        const pending = { ...status, state: 'pending', body: bodySaying('pending'), ...askedAt }
+        const heard = decodeUpdate(encodeUpdate(ref, { kind: 'status', snapshot: pending }))
+        if (heard?.update.kind !== 'status') throw new Error('did not arrive')
+        expect(plain(heard.update.snapshot)).toEqual(plain(pending))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it.each(['1e999', '"soon"', 'null', '9'])('was not asked for at %s', (askedAt) => {
+    const ref = { account: 'a', campaignId: 'cam_1', exportId: 'exp_1' }
+    const snapshot = { body: bodySaying('pending'), state: 'pending', version: 'v', observedAt: 8 }
+    const good = encodeUpdate(ref, { kind: 'status', snapshot: { ...snapshot, askedAt: 7 } })
+    expect(decodeUpdate(good)).toBeDefined()
+    expect(decodeUpdate(good.replace('"askedAt":7', `"askedAt":${askedAt}`))).toBeUndefined()
+  })
+
   it('is not found in any other text, and nothing is thrown', () => {
     const fields = fc.constantFrom('ref', 'update', 'body', 'form')
     const spoilt = fc.tuple(anyRef, fields, fc.jsonValue()).map(([ref, field, value]) => {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { endOfLife, isFinal, isPending, keyOf, supersedes } from '../../../src/exports/export.ts'
+import {
+  endOfLife,
+  isFinal,
+  isPending,
+  keyOf,
+  type Observed,
+  type Snapshot,
+  supersedes,
+} from '../../../src/exports/export.ts'
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
 const DAY = 86_400_000
@@ -10,6 +18,9 @@ const said = (state: string, observedAt = NOW) => ({
   version: state,
   observedAt,
 })
+
+const here = (snapshot: Snapshot): Observed => ({ snapshot, from: 'here' })
+const elsewhere = (snapshot: Snapshot): Observed => ({ snapshot, from: 'elsewhere' })
 
 describe('a state', () => {
   it.each([
@@ -45,19 +56,43 @@ describe('supersedes', () => {
     ['an undocumented state after a final', said('queued', NOW + 1), said('error'), false],
     ['a second final', said('error', NOW + 1), said('done'), false],
   ])('decides rightly for %s', (_, next, previous, wins) => {
-    expect(supersedes(next, previous, 'elsewhere', NOW + 2)).toBe(wins)
+    const decide = (one: typeof here, other: typeof here): boolean =>
+      supersedes(one(next), previous && other(previous), NOW + 2)
+    expect(decide(elsewhere, elsewhere)).toBe(wins)
+    expect(decide(elsewhere, here)).toBe(wins)
+    // Regression: an answer of this replica replaced whatever another one had told, even newer ones.
+    expect(decide(here, elsewhere)).toBe(wins)
   })
 
   it.each([
     ['an earlier pending', said('pending', NOW - 1), said('pending'), true],
     ['a pending after a final', said('pending', NOW + 1), said('done'), false],
   ])('decides by the order of the calls on one replica for %s', (_, next, previous, wins) => {
-    expect(supersedes(next, previous, 'here', NOW + 2)).toBe(wins)
+    expect(supersedes(here(next), here(previous), NOW + 2)).toBe(wins)
+  })
+
+  it.each([
+    ['that left when the other answer had come', 0, true],
+    ['that left before the other answer came', -1, false],
+  ])('takes a look %s: %s', (_, askedMs, wins) => {
+    const next = { ...said('pending', NOW + 500), askedAt: NOW + askedMs }
+    const previous = { ...said('pending'), askedAt: NOW - 400 }
+    expect(supersedes(here(next), elsewhere(previous), NOW + 500)).toBe(wins)
+    expect(supersedes(elsewhere(next), here(previous), NOW + 500)).toBe(wins)
+    expect(supersedes(elsewhere(next), elsewhere(previous), NOW + 500)).toBe(wins)
+    expect(supersedes(here(next), here(previous), NOW + 500)).toBe(true)
+  })
+
+  it('lets the same observation be told again', () => {
+    const slow = { ...said('pending'), askedAt: NOW - 400 }
+    expect(supersedes(here(slow), elsewhere(slow), NOW)).toBe(true)
   })
 
   it('does not compare the times when the previous snapshot lies in the future, after a clock was set back', () => {
-    expect(supersedes(said('pending', NOW), said('pending', NOW + 9), 'elsewhere', NOW)).toBe(true)
-    expect(supersedes(said('pending', NOW), said('done', NOW + 9), 'elsewhere', NOW)).toBe(false)
+    const [before, end] = [said('pending', NOW + 9), said('done', NOW + 9)]
+    expect(supersedes(elsewhere(said('pending')), elsewhere(before), NOW)).toBe(true)
+    expect(supersedes(here(said('pending')), elsewhere(before), NOW)).toBe(true)
+    expect(supersedes(elsewhere(said('pending')), elsewhere(end), NOW)).toBe(false)
   })
 })
 

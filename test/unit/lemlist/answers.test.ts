@@ -12,6 +12,7 @@ const raw = (body: string | Uint8Array, more: Partial<RawAnswer> = {}): RawAnswe
   headers: { 'content-type': 'application/json' },
   body: Buffer.from(body),
   cut: false,
+  askedAt: NOW - 40,
   receivedAt: NOW,
   ...more,
 })
@@ -25,6 +26,7 @@ describe('a snapshot', () => {
       body: Buffer.from(body),
       state: 'pending',
       version: expect.stringMatching(/^[\w-]{22}$/),
+      askedAt: NOW - 40,
       observedAt: NOW,
     })
   })

@@ -12,10 +12,11 @@ const start = () => {
   const observer = fakeObserver()
   const clock = { now: NOW }
   const options = { results, observer, fileTtlMs: DAY, now: () => clock.now }
-  const cache = createCache({ ...options, latest: createLatest() })
+  const latest = createLatest()
+  const cache = createCache({ ...options, latest })
   /** Another replica, which has the same store and nothing in memory. */
   const another = () => createCache({ ...options, latest: createLatest() })
-  return { cache, results, observer, clock, another }
+  return { cache, latest, results, observer, clock, another }
 }
 const pending = (at = NOW) => snapshotOf('pending', at)
 const done = (at = NOW) => snapshotOf('done', at)
@@ -47,6 +48,13 @@ describe('a pending observation', () => {
     expect(kept.snapshot).toEqual(done())
     expect(cache.stale(REF)).toBeUndefined()
     expect(cache.peek(REF)?.snapshot).toEqual(done())
+  })
+
+  it('of another replica that is newer is shown instead of an undocumented word, and is not kept', async () => {
+    const { cache, latest } = start()
+    latest.set(REF, pending(), 'elsewhere')
+    const queued = snapshotOf('queued', NOW - 60)
+    expect(await cache.keep(REF, queued)).toEqual({ snapshot: pending(), firstSeenAt: NOW })
   })
 
   it('is shown even after the verdict that the export timed out', async () => {
@@ -227,6 +235,18 @@ describe('the latest observations', () => {
     latest.set(REF, newer, 'here')
     latest.set(REF, snapshotOf('pending', Date.now() - 5_000, 'late'), 'elsewhere')
     expect(latest.get(REF)?.snapshot).toBe(newer)
+  })
+
+  it('are compared by their times when they come from two replicas, even what comes from here', () => {
+    // Regression: an answer that had waited for Redis replaced the newer one of another replica.
+    const latest = createLatest()
+    const newer = snapshotOf('pending', Date.now())
+    latest.set(REF, newer, 'elsewhere')
+    const older = snapshotOf('pending', Date.now() - 60, 'older')
+    expect(latest.set(REF, older, 'here').snapshot).toBe(newer)
+    // Told again, it is still an observation of the other replica.
+    latest.set(REF, newer, 'here')
+    expect(latest.set(REF, older, 'here').snapshot).toBe(newer)
   })
 
   it('can be forgotten one by one', () => {

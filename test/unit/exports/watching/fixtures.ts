@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import type { ExportRef, Kept } from '../../../../src/exports/export.ts'
+import type { ExportRef, Kept, Snapshot } from '../../../../src/exports/export.ts'
 import { createAllowances } from '../../../../src/exports/reading/allowances.ts'
 import type { Reading, ReadOptions } from '../../../../src/exports/reading/reader.ts'
 import { createArrivals } from '../../../../src/exports/watching/arrivals.ts'
@@ -32,6 +32,8 @@ export const start = () => {
   const known: {
     end: Reading | Problem | undefined
     stale: Kept | undefined
+    /** The last status that this replica remembers. Default: that of `stale`. */
+    newest: Snapshot | undefined
     /** The look that is under way. */
     landing: Promise<void> | undefined
     /** Whether the store that replicas share is away. */
@@ -45,7 +47,7 @@ export const start = () => {
     schedule: Promise<void> | undefined
   } = {
     ...{ end: undefined, stale: undefined, standing: 'none', isFull: false },
-    ...{ lost: [], schedule: undefined },
+    ...{ lost: [], schedule: undefined, newest: undefined },
     ...{ landing: undefined, isAlone: false },
   }
   const asked: string[] = []
@@ -86,7 +88,11 @@ export const start = () => {
       return known.lost
     },
   }
-  const cache = { stale: () => known.stale, hasSeen: () => known.stale !== undefined }
+  const cache = {
+    stale: () => known.stale,
+    newest: () => known.newest ?? known.stale?.snapshot,
+    hasSeen: () => known.stale !== undefined,
+  }
   const allowances = createAllowances({ calls: 16, windowMs: 2_000 })
   const arrivals = createArrivals({ allowances, attendance, cache, hub })
   const watching = { hub, attendance, arrivals, observer, intervals: INTERVALS, cache }

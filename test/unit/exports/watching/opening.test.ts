@@ -87,6 +87,61 @@ describe('the first watcher', () => {
   })
 })
 
+describe('what was read for a watcher', () => {
+  it('replaces no newer status that came while the schedule was slow', async () => {
+    // Regression: the young observation was told after the wait as if lemlist had just said it.
+    const { watch, hub, known, join, settled } = start()
+    const schedule = Promise.withResolvers<void>()
+    const young = observed(1_000)
+    known.stale = young
+    known.schedule = schedule.promise
+    join()
+    const first = watch.first(REF)
+    await settled()
+    const newer = snapshotOf('pending', Date.now(), 'newer')
+    hub.dispatch(REF, { kind: 'status', snapshot: newer }, 'elsewhere')
+    schedule.resolve()
+    await first
+    expect(hub.topic(REF)?.snapshot).toBe(newer)
+  })
+
+  it('replaces no newer status that came while the look was noted', async () => {
+    // Regression: a look that Redis was slow to note was told again after the look that followed it.
+    const { watch, hub, join, read, settled } = start()
+    join()
+    const first = watch.first(REF)
+    await settled()
+    const older = reading('pending', { snapshot: snapshotOf('pending', Date.now() - 60, 'older') })
+    const newer = snapshotOf('pending', Date.now(), 'newer')
+    hub.dispatch(REF, { kind: 'status', snapshot: newer }, 'here')
+    read().resolve(older)
+    await first
+    expect(hub.topic(REF)?.snapshot).toBe(newer)
+  })
+
+  it.each(['pending', 'done'])(
+    'gives way to a newer `%s` that came while nobody watched',
+    async (state) => {
+      // Regression: the first watcher had left, and the second one was told what the first had asked for.
+      const { watch, hub, known, join, settled } = start()
+      const schedule = Promise.withResolvers<void>()
+      known.stale = observed(1_000)
+      known.schedule = schedule.promise
+      const one = join()
+      void watch.first(REF)
+      await settled()
+      one.leave()
+      const newer = snapshotOf(state, Date.now(), 'newer')
+      known.newest = newer
+      join()
+      const first = watch.first(REF)
+      schedule.resolve()
+      await first
+      expect(hub.topic(REF)?.snapshot).toBe(newer)
+    },
+  )
+})
+
 describe('10 000 watchers who join at once', () => {
   it('cost one look, and are all told', async () => {
     const { watch, join, reads, read, settled } = start()
