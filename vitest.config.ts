@@ -19,7 +19,8 @@ const ALONE = ['test/long/overload.test.ts']
 const LONGEST = new Set([
   ...['failover', 'page-list', 'page-life', 'dockerfile', 'sandbox'],
   ...['slow-consumer', 'poll-budget', 'nginx', 'haproxy', 'drain'],
-  ...['page-desk', 'page-sign-in', 'process', 'log-output', 'page-life', 'swagger-access'],
+  ...['page-desk', 'page-sign-in', 'process', 'log-output', 'page-start', 'swagger-access'],
+  ...['below-a-path', 'page-campaign', 'page-tabs', 'other-origin', 'signals', 'matrix'],
   ...['clients', 'documented-proxies', 'malformed-flood', 'fairness', 'health-check'],
   ...['fleet-pace', 'fleet-rolling', 'fleet-away', 'fleet-lost-count', 'fleet-life'],
   ...['redis-gone', 'redis-refuses', 'redis-budget'],
