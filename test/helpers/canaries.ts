@@ -19,7 +19,7 @@ const LINE_FEED = Buffer.from('\n')
  */
 const piecesOf = (seen: readonly Seen[]): Set<Uint8Array | string> =>
   new Set(
-    seen.flatMap(({ bytes }) =>
+    seen.flatMap(({ bytes }): readonly (Uint8Array | string)[] =>
       typeof bytes === 'string' ? bytes.split(/(?<=\r\n\r\n)/) : [bytes],
     ),
   )
