@@ -84,7 +84,12 @@ export const prepareHits = async () => {
   writeFileSync(accessFile, JSON.stringify({ callers }))
 
   /** Starts a gateway and makes the only read that asks lemlist. */
-  const start = async (level: string, withKey = false, withMetrics = false) => {
+  const start = async (
+    level: string,
+    withKey = false,
+    withMetrics = false,
+    under: readonly string[] = [],
+  ) => {
     // As in a container, nobody who reads the log shares a core with the gateway.
     const log = openSync(join(directory, 'log'), 'w')
     const server = await startServer(
@@ -95,7 +100,7 @@ export const prepareHits = async () => {
         ...(withMetrics && { OPS_PORT: String(await freePort()) }),
         LOG_LEVEL: level,
       },
-      [],
+      under,
       log,
     )
     const answer = await fetch(server.url + path, { headers: withKey ? { 'x-api-key': key } : {} })
@@ -103,7 +108,7 @@ export const prepareHits = async () => {
     // Node sets these by itself for each server.
     const own = [...answer.headers].filter(([name]) => !BY_NODE.has(name))
     const told = JSON.stringify({ body, headers: own })
-    return { server, answer: told, headers: withKey ? `X-Api-Key: ${key}\r\n` : '' }
+    return { server, answer: told, key, headers: withKey ? `X-Api-Key: ${key}\r\n` : '' }
   }
   const close = async (): Promise<void> => {
     await lemlist.close()

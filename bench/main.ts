@@ -7,6 +7,7 @@ import { measureFleet } from './fleet.ts'
 import { measureFlood } from './flood.ts'
 import { measureHits } from './hit.ts'
 import { guardHits } from './hit-guard.ts'
+import { measureInstructions } from './instructions.ts'
 import { measureKeys } from './keys.ts'
 import { measureLogs } from './logs.ts'
 import { measureOverload } from './overload.ts'
@@ -32,7 +33,7 @@ const LONG = {
   ...{ stalls: measureStalls, unknown: measureUnknown, watched: measureWatched },
   ...{ logs: measureLogs, flood: measureFlood, keys: measureKeys, slow: measureSlow },
   ...{ collapse: measureCollapse, file: measureFile, page: measurePage, overload: measureOverload },
-  campaign: measureCampaign,
+  ...{ campaign: measureCampaign, instructions: measureInstructions },
 }
 
 const asked = process.argv.slice(2).filter((word) => word !== '--quick')

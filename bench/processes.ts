@@ -2,7 +2,7 @@ import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
@@ -50,6 +50,9 @@ export const inMemory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmp
 
 const pinned = (core: string): readonly string[] =>
   existsSync('/usr/bin/taskset') ? ['/usr/bin/taskset', '-c', core] : []
+
+/** What is put before a command, so that it runs on any core, whichever its server was given. */
+export const unpinned = (): readonly string[] => pinned(`0-${availableParallelism() - 1}`)
 
 /** What is put before a command, so that it runs on the core of the servers. */
 export const pinnedServer = (): readonly string[] => pinned(SERVER_CORE)
@@ -100,7 +103,7 @@ export const startServer = async (
   // The log of the server is read and dropped, so that its pipe never fills.
   child.stdout?.resume()
   await listening(child, port)
-  const pid = under.length === 0 ? child.pid : childOf(child.pid)
+  const pid = under.length === 0 ? child.pid : (childOf(child.pid) ?? child.pid)
   const stat = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
   const measure = async (): Promise<void> => {
     process.kill(Number(pid), 'SIGWINCH')
@@ -134,9 +137,9 @@ export const startServer = async (
   }
 }
 
-/** Returns the id of the only child of a process. */
-const childOf = (pid: number | undefined): number =>
-  Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())
+/** Returns the id of the only child of a process, if it has one. */
+const childOf = (pid: number | undefined): number | undefined =>
+  Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')) || undefined
 
 /**
  * Returns a port that was free a moment ago. The benchmark chooses the port, because a gateway that
