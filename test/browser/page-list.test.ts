@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { browserObstacle } from '../helpers/chromium.ts'
 import { sharedGateway } from '../helpers/gateway.ts'
-import { IN_HASTE, linkTo, sharedBrowser } from '../helpers/live-page.ts'
+import { hearNews, IN_HASTE, linkTo, sharedBrowser } from '../helpers/live-page.ts'
 
 const obstacle = browserObstacle()
 
@@ -126,11 +126,7 @@ describe.skipIf(obstacle !== undefined)(
       const { page, gateway } = await open()
       const script = { campaignName: 'Told', outcome: 'never', durationMs: 600_000 } as const
       const ref = gateway.lemlist.add(script)
-      await page.evaluate(`
-        globalThis.told = []
-        new MutationObserver((all) => told.push(...all.flatMap((one) => [...one.addedNodes].map((node) => node.textContent))))
-          .observe(document.querySelector('#announcer'), { childList: true })
-      `)
+      const heard = await hearNews(page)
       await follow(page, `${ref.campaignId}/${ref.exportId}`)
       await page.locator('.state', { hasText: 'Pending' }).waitFor()
       gateway.lemlist.progress(ref.exportId, 1, 9)
@@ -139,11 +135,7 @@ describe.skipIf(obstacle !== undefined)(
       await page.locator('.items', { hasText: '2 of 9' }).waitFor()
       gateway.lemlist.finish(ref.exportId)
       await page.locator('.state', { hasText: 'Done' }).waitFor()
-      expect(await page.evaluate('told')).toEqual([
-        'Following 1 export',
-        'Told: Pending',
-        'Told: Done',
-      ])
+      expect(await heard()).toEqual(['Following 1 export', 'Told: Pending', 'Told: Done'])
     })
 
     it('says in words why an export was not started', async () => {

@@ -58,6 +58,20 @@ export const IN_HASTE = {
 export const linkTo = (url: string, refs: readonly ExportRef[]): string =>
   `${url}/#${refs.map(({ campaignId, exportId }) => `${campaignId}/${exportId}`).join(',')}`
 
+/**
+ * Listens to what the page announces, as a screen reader does.
+ *
+ * @returns a function that resolves to everything that was announced since
+ */
+export const hearNews = async (page: Page): Promise<() => Promise<string[]>> => {
+  await page.evaluate(`
+    globalThis.heard = []
+    new MutationObserver((all) => heard.push(...all.flatMap((one) => [...one.addedNodes].map((node) => node.textContent))))
+      .observe(document.querySelector('#announcer'), { childList: true })
+  `)
+  return () => page.evaluate<string[]>('heard')
+}
+
 export interface Stage {
   readonly gateway: TestGateway
   /** The keys are the page's names of the states; `Starting` and `Troubled` are pending, too. */
