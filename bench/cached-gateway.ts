@@ -100,8 +100,7 @@ export const prepareHits = async () => {
         ...(withMetrics && { OPS_PORT: String(await freePort()) }),
         LOG_LEVEL: level,
       },
-      under,
-      log,
+      { under, stdout: log },
     )
     const answer = await fetch(server.url + path, { headers: withKey ? { 'x-api-key': key } : {} })
     const body = await answer.text()

@@ -170,10 +170,11 @@ const measureStreams = async (): Promise<void> => {
   const paths = { campaign: `/campaigns/${CAMPAIGN}/events`, named: `/events?${named.join('&')}` }
   print(`${STREAMS} streams of the same ${EXPORTS} pending exports:`)
   for (const [name, path] of Object.entries(paths)) {
-    const server = await startServer('gateway.ts', {
+    const env = {
       ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL: baseUrl, STORE_URL: 'memory:' },
       ...{ LEMLIST_RATE_LIMIT: '1000000', LOG_LEVEL: 'warn' },
-    })
+    }
+    const server = await startServer('gateway.ts', env, { watchesStalls: true })
     for (const { campaignId, exportId } of refs) {
       await fetch(`${server.url}/campaigns/${campaignId}/export/${exportId}/status`)
     }

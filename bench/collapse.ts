@@ -62,7 +62,7 @@ const startGateway = async (): Promise<Side> => {
     ...{ LEMLIST_API_KEY: 'sandbox-key', LEMLIST_BASE_URL: await lemlist.listen() },
     ...{ STORE_URL: 'memory:', LOG_LEVEL: 'info' },
   }
-  const server = await startServer('gateway.ts', env, [], log)
+  const server = await startServer('gateway.ts', env, { stdout: log })
   lemlist.script({ operation: 'status' }, { delayMs: ORIGIN_MS })
   return {
     name: 'gateway',

@@ -17,7 +17,11 @@ export const measureInstructions = async (): Promise<void> => {
     await trial.server.end()
     const { server: full, key } = await start('info', true, true, counters.full.under)
     servers.push(full)
-    const bare = await startServer('bare.ts', { ANSWER: trial.answer }, counters.bare.under)
+    const bare = await startServer(
+      'bare.ts',
+      { ANSWER: trial.answer },
+      { under: counters.bare.under },
+    )
     servers.push(bare)
     const headers = ['x-api-key', key]
     const [ofBare, ofFull] = await Promise.all([

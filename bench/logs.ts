@@ -25,7 +25,7 @@ export const measureLogs = async (): Promise<void> => {
   const full = openSync('/dev/full', 'w')
 
   const run = async (stdout: 'pipe' | number) => {
-    const server = await startServer('gateway.ts', env, [], stdout)
+    const server = await startServer('gateway.ts', env, { stdout })
     const load = startLoad('hit-load.ts')
     try {
       await (await fetch(server.url + path)).arrayBuffer()

@@ -22,7 +22,7 @@ export interface Server {
   residentBytes(): Promise<number>
   /**
    * The longest stall of the server's event loop, milliseconds. It counts from the last call of
-   * this function or of `residentBytes`.
+   * this function or of `residentBytes`. Only for a server that was started with `watchesStalls`.
    */
   longestStallMs(): Promise<number>
   /** How many bytes the server has written to the disk so far. */
@@ -74,24 +74,31 @@ export const cpuMsOf = (pid: number | undefined): number => {
 
 const file = (name: string): string => join(import.meta.dirname, name)
 
+interface ServerOptions {
+  /** A program that starts the server and observes it, such as `strace`, and its arguments. */
+  readonly under?: readonly string[]
+  /** The file that gets its log. By default the log is read and dropped. */
+  readonly stdout?: 'pipe' | number
+  /** Whether `longestStallMs` will be asked. Default: no. */
+  readonly watchesStalls?: boolean
+}
+
 /**
  * Starts a server that listens on `PORT`.
  *
- * @param under a program that starts the server and observes it, such as `strace`, and its
- * arguments
- * @param stdout the file that gets its log. By default the log is read and dropped
+ * @param env what it finds in its environment beside `PATH` and `PORT`
  */
 export const startServer = async (
   entry: string,
   env: Readonly<Record<string, string>>,
-  under: readonly string[] = [],
-  stdout: 'pipe' | number = 'pipe',
+  { under = [], stdout = 'pipe', watchesStalls = false }: ServerOptions = {},
 ): Promise<Server> => {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const [program = process.execPath, ...args] = [
     ...pinned(SERVER_CORE),
     ...[...under, process.execPath, '--expose-gc'],
+    ...(watchesStalls ? ['--import', file('stall-watch.ts')] : []),
     ...['--import', file('measured.ts'), file(entry)],
   ]
   const child = spawn(program, args, {

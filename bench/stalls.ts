@@ -109,7 +109,11 @@ const measureSlowDisk = async (lemlist: Lemlist, env: Env): Promise<void> => {
   const path = join(directory, 'gateway.db')
   await fill(path, LIVES_MS)
   const begun = performance.now()
-  const server = await startServer('gateway.ts', { ...env, STORE_URL: `sqlite:${path}` }, SLOW_DISK)
+  const server = await startServer(
+    'gateway.ts',
+    { ...env, STORE_URL: `sqlite:${path}` },
+    { under: SLOW_DISK, watchesStalls: true },
+  )
   try {
     print(`SQLite on a disk that takes 3 ms more for each fsync, ${RESULTS} results in the file`)
     said('from the start to the first connection', performance.now() - begun)
@@ -126,7 +130,11 @@ const measureSlowDisk = async (lemlist: Lemlist, env: Env): Promise<void> => {
 
 const measureFarRedis = async (lemlist: Lemlist, env: Env): Promise<void> => {
   const redis = await startFarRedis(REDIS_AWAY_MS)
-  const server = await startServer('gateway.ts', { ...env, STORE_URL: redis.url })
+  const server = await startServer(
+    'gateway.ts',
+    { ...env, STORE_URL: redis.url },
+    { watchesStalls: true },
+  )
   try {
     print(`Redis, ${REDIS_AWAY_MS} ms away`)
     await measureLoad(server, lemlist)

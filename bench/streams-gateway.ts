@@ -34,8 +34,7 @@ export const startPushingGateway = async (): Promise<Pushing> => {
       ...{ POLL_FIRST_MS: POLL_MS, POLL_INTERVAL_MS: POLL_MS, POLL_MAX_INTERVAL_MS: POLL_MS },
       ...{ LEMLIST_RATE_LIMIT: '1000', LEMLIST_RATE_RESERVE: '0' },
     },
-    [],
-    log,
+    { stdout: log },
   )
   const path = `/campaigns/${campaignId}/export/${exportId}`
   await (await fetch(`${server.url}${path}/status`, { headers: { 'x-api-key': key } })).text()

@@ -49,7 +49,7 @@ const measureOne = async (name: string, storeUrl: string, count: number): Promis
   const exports = addExports(lemlist, count, 5 * (settleMs(count) + RUN_MS))
   await follow(storeUrl, exports)
   const env = { ...KEY, LEMLIST_BASE_URL, STORE_URL: storeUrl, LOG_LEVEL: 'warn' }
-  const server = await startServer('gateway.ts', env)
+  const server = await startServer('gateway.ts', env, { watchesStalls: true })
   try {
     const leave = await watchAll(server, exports)
     await delay(settleMs(count))
