@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { createKey, digestOf } from '../src/access/keys.ts'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
-import { freePort, inMemory, message, type Server, startLoad, startServer } from './processes.ts'
+import { freePort, inMemory, message, startLoad } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 import { readsByWrk } from './wrk.ts'
 
 /** Starts gateways that have one final status in memory, and measures what a read of it costs. */

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool } from 'undici'
-import { type Server, unpinned } from './processes.ts'
+import { unpinned } from './processes.ts'
+import type { Server } from './server.ts'
 
 /**
  * Counts the instructions that a server executes for a request, with Callgrind (Debian's package valgrind). The

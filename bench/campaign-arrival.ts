@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
-import { median, print, startServer } from './processes.ts'
+import { median, print } from './processes.ts'
+import { startServer } from './server.ts'
 
 const STARTS = 40
 const PAUSE_MS = 200

@@ -16,7 +16,8 @@ import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { openStore } from '../src/store/open.ts'
 import { measureArrival } from './campaign-arrival.ts'
 import { startFarRedis } from './far-redis.ts'
-import { median, print, type Server, startServer } from './processes.ts'
+import { median, print } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 
 /**
  * Measures the list of a campaign with each store, what the stream of a campaign costs in memory

@@ -7,8 +7,9 @@ import { z } from 'zod'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { startNodePeer } from './peers/node-peer.ts'
 import { type Peer, startNginx } from './peers/programs.ts'
-import { inMemory, message, startLoad, startServer } from './processes.ts'
+import { inMemory, message, startLoad } from './processes.ts'
 import { type Row, report } from './report.ts'
+import { startServer } from './server.ts'
 
 /**
  * Measures 500 callers who ask for the same cold key at the same moment, while the origin takes 200

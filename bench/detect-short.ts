@@ -1,7 +1,8 @@
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { createRandom } from '../test/helpers/random.ts'
 import { openStreams } from './event-streams.ts'
-import { median, type Server, startServer } from './processes.ts'
+import { median } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 
 /** Measures how soon the end of an export is seen that ends within a second. One at a time. */
 

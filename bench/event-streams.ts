@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { Server } from './processes.ts'
+import type { Server } from './server.ts'
 
 interface OpenOptions {
   readonly key?: string

@@ -3,8 +3,9 @@ import { createServer, type ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { doneBody, REF } from '../test/helpers/status-bodies.ts'
 import { type Peer, startNginx } from './peers/programs.ts'
-import { message, residentBytesOf, startLoad, startServer } from './processes.ts'
+import { message, residentBytesOf, startLoad } from './processes.ts'
 import { report } from './report.ts'
+import { startServer } from './server.ts'
 
 /** Measures one large download through the gateway and through nginx: its speed, and the memory it takes. */
 

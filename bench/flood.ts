@@ -6,7 +6,8 @@ import { Pool } from 'undici'
 import { createKey, digestOf } from '../src/access/keys.ts'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { inGroups, openStreams } from './event-streams.ts'
-import { print, type Server, startServer } from './processes.ts'
+import { print } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 import { meanGap } from './unknown.ts'
 
 /**

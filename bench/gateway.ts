@@ -1,7 +1,7 @@
 import { main } from '../src/main.ts'
-import { keepYoungHeapSmall } from '../src/young-heap.ts'
+import { keepMemorySmall } from '../src/v8-memory.ts'
 
 /** Runs the gateway like `npm start`, but without the `.env` file of the person who measures. */
-keepYoungHeapSmall()
+keepMemorySmall()
 const { processHost } = await import('../src/run.ts')
 await main(processHost())

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { measureFast, prepareHits } from './cached-gateway.ts'
-import { median, print, startServer } from './processes.ts'
+import { median, print } from './processes.ts'
+import { startServer } from './server.ts'
 
 /**
  * `npm run bench -- hit --quick` ends with 1 when a cached read with everything on has become dearer: when its CPU

@@ -1,8 +1,8 @@
 import { CONNECTIONS, type Figures, measureFast, prepareHits } from './cached-gateway.ts'
 import { startNodePeer } from './peers/node-peer.ts'
 import { type Peer, startNginx, startVarnish } from './peers/programs.ts'
-import { startServer } from './processes.ts'
 import { type Row, report } from './report.ts'
+import { startServer } from './server.ts'
 
 /**
  * Measures what a cached status costs, beside a bare Fastify route and beside other caches that answer

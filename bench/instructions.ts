@@ -1,6 +1,7 @@
 import { prepareHits } from './cached-gateway.ts'
 import { createCounter, hasCallgrind } from './callgrind.ts'
-import { print, type Server, startServer } from './processes.ts'
+import { print } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 
 /**
  * Counts the instructions of a cached status with everything on, beside those of a bare Fastify route. The count

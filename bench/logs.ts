@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { z } from 'zod'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
-import { median, message, print, startLoad, startServer } from './processes.ts'
+import { median, message, print, startLoad } from './processes.ts'
+import { startServer } from './server.ts'
 
 /**
  * Measures whether a log that cannot be written slows down reads: cached statuses with a log that

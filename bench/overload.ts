@@ -2,7 +2,8 @@ import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
-import { freePort, message, print, type Server, startLoad, startServer } from './processes.ts'
+import { freePort, message, print, startLoad } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 
 /**
  * Measures what callers see while the gateway gets three times what one core carries: half new

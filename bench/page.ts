@@ -3,7 +3,8 @@ import { type CDPSession, chromium, type Page } from 'playwright-core'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { chromiumPath } from '../test/helpers/chromium.ts'
 import { linkTo } from '../test/helpers/live-page.ts'
-import { median, print, startServer } from './processes.ts'
+import { median, print } from './processes.ts'
+import { startServer } from './server.ts'
 
 /**
  * Measures the live page in Chromium: how soon its first card says what lemlist says, and what 100 cards

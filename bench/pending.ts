@@ -2,7 +2,7 @@ import type { Lemlist } from '../src/sandbox/lemlist.ts'
 import { createRandom } from '../test/helpers/random.ts'
 import type { Simulated } from '../test/helpers/simulation/population.ts'
 import { inGroups, openStreams } from './event-streams.ts'
-import type { Server } from './processes.ts'
+import type { Server } from './server.ts'
 
 /** Exports of the sandbox that are pending when a benchmark begins, and those who watch them. */
 

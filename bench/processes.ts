@@ -1,6 +1,6 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,40 +8,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
 
 /**
- * Starts the server that is measured and the load that measures it, each as a process of its own.
- * Where `taskset` is installed, each has its own core.
+ * What the processes of a benchmark need: a core of their own where `taskset` is installed, a port, and a
+ * look at their time and memory.
  */
-
-export interface Server {
-  /** `http://127.0.0.1:PORT` */
-  readonly url: string
-  readonly pid: number
-  /** CPU time so far, user and system, milliseconds. */
-  cpuMs(): number
-  /** Resident memory after a garbage collection, bytes. */
-  residentBytes(): Promise<number>
-  /**
-   * The longest stall of the server's event loop, milliseconds. It counts from the last call of
-   * this function or of `residentBytes`. Only for a server that was started with `watchesStalls`.
-   */
-  longestStallMs(): Promise<number>
-  /** How many bytes the server has written to the disk so far. */
-  writtenBytes(): number
-  end(): Promise<void>
-  /** Sends SIGTERM, and resolves to the exit code and the time until the end, milliseconds. */
-  stop(): Promise<{ readonly code: number | null; readonly ms: number }>
-}
 
 const SERVER_CORE = '0'
 const LOAD_CORE = '1'
 /** Clock ticks in a second: what `getconf CLK_TCK` says on every Linux that Node runs on. */
 const TICKS_PER_S = 100
-/**
- * The time that a server is given to act on the signal, milliseconds. The collection of a small
- * heap takes a few milliseconds.
- */
-const ANSWERED_MS = 500
-
 /**
  * Where the logs of servers go. The interrupts of a disk would be counted as time of a server that has its
  * core.
@@ -72,81 +46,7 @@ export const cpuMsOf = (pid: number | undefined): number => {
   return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S
 }
 
-const file = (name: string): string => join(import.meta.dirname, name)
-
-interface ServerOptions {
-  /** A program that starts the server and observes it, such as `strace`, and its arguments. */
-  readonly under?: readonly string[]
-  /** The file that gets its log. By default the log is read and dropped. */
-  readonly stdout?: 'pipe' | number
-  /** Whether `longestStallMs` will be asked. Default: no. */
-  readonly watchesStalls?: boolean
-}
-
-/**
- * Starts a server that listens on `PORT`.
- *
- * @param env what it finds in its environment beside `PATH` and `PORT`
- */
-export const startServer = async (
-  entry: string,
-  env: Readonly<Record<string, string>>,
-  { under = [], stdout = 'pipe', watchesStalls = false }: ServerOptions = {},
-): Promise<Server> => {
-  const port = await freePort()
-  const directory = mkdtempSync(join(tmpdir(), 'bench-'))
-  const [program = process.execPath, ...args] = [
-    ...pinned(SERVER_CORE),
-    ...[...under, process.execPath, '--expose-gc'],
-    ...(watchesStalls ? ['--import', file('stall-watch.ts')] : []),
-    ...['--import', file('measured.ts'), file(entry)],
-  ]
-  const child = spawn(program, args, {
-    env: { PATH: process.env.PATH, NODE_ENV: 'production', PORT: String(port), ...env },
-    cwd: directory,
-    stdio: ['ignore', stdout, 'inherit'],
-  })
-  const closed = once(child, 'close')
-  // The log of the server is read and dropped, so that its pipe never fills.
-  child.stdout?.resume()
-  await listening(child, port)
-  const pid = under.length === 0 ? child.pid : (childOf(child.pid) ?? child.pid)
-  const stat = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
-  const measure = async (): Promise<void> => {
-    process.kill(Number(pid), 'SIGWINCH')
-    await delay(ANSWERED_MS)
-  }
-  return {
-    url: `http://127.0.0.1:${port}`,
-    pid: Number(pid),
-    cpuMs: () => cpuMsOf(pid),
-    residentBytes: async () => {
-      await measure()
-      return residentBytesOf(pid)
-    },
-    longestStallMs: async () => {
-      await measure()
-      return Number(readFileSync(join(directory, 'longest-stall'), 'utf8'))
-    },
-    writtenBytes: () => Number(/^write_bytes: (\d+)$/m.exec(stat('io'))?.[1]),
-    stop: async () => {
-      const from = performance.now()
-      process.kill(Number(pid), 'SIGTERM')
-      const [code] = await closed
-      rmSync(directory, { recursive: true, force: true })
-      return { code, ms: performance.now() - from }
-    },
-    end: async () => {
-      process.kill(Number(pid), 'SIGKILL')
-      await closed
-      rmSync(directory, { recursive: true, force: true })
-    },
-  }
-}
-
-/** Returns the id of the only child of a process, if it has one. */
-const childOf = (pid: number | undefined): number | undefined =>
-  Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')) || undefined
+export const file = (name: string): string => join(import.meta.dirname, name)
 
 /**
  * Returns a port that was free a moment ago. The benchmark chooses the port, because a gateway that

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { addExports, optimumMs, type Pending, watchAll } from './pending.ts'
-import { startServer } from './processes.ts'
+import { startServer } from './server.ts'
 
 /** Measures in real time how long after its end at lemlist an export is told to be done. */
 

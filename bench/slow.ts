@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import { z } from 'zod'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { drip, SLOW_BODY, SLOW_HEADERS } from '../test/helpers/dripping.ts'
-import { median, message, print, type Server, startLoad, startServer } from './processes.ts'
+import { median, message, print, startLoad } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 
 /**
  * Measures what 1 000 connections cost a good client on which a byte comes now and then: half of

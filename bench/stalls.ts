@@ -8,7 +8,8 @@ import { openStore } from '../src/store/open.ts'
 import { encodeRecord } from '../src/store/sqlite/record.ts'
 import { inGroups, openStreams } from './event-streams.ts'
 import { startFarRedis } from './far-redis.ts'
-import { print, type Server, startServer } from './processes.ts'
+import { print } from './processes.ts'
+import { type Server, startServer } from './server.ts'
 
 /**
  * Measures how long the event loop of a gateway stands still while its store is slow. The store is

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { createKey, digestOf } from '../src/access/keys.ts'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { BY_NODE } from './cached-gateway.ts'
-import { freePort, inMemory, startServer } from './processes.ts'
+import { freePort, inMemory } from './processes.ts'
+import { startServer } from './server.ts'
 import { PROGRESS_TOTAL, type Pushing } from './streams-turn.ts'
 
 /** The gateway as a side of `streams`: with keys, metrics and a log line, and one export that runs. */

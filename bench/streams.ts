@@ -1,7 +1,7 @@
 import { startNchan } from './peers/nchan.ts'
 import type { Peer } from './peers/programs.ts'
-import { startServer } from './processes.ts'
 import { type Row, report } from './report.ts'
+import { startServer } from './server.ts'
 import { helloOf, startPushingGateway } from './streams-gateway.ts'
 import { COLUMNS, measureTurn, type Pushing } from './streams-turn.ts'
 

@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createLemlist } from '../src/sandbox/lemlist.ts'
 import { inGroups, openStreams } from './event-streams.ts'
 import { startFarRedis } from './far-redis.ts'
-import { print, startServer } from './processes.ts'
+import { print } from './processes.ts'
+import { startServer } from './server.ts'
 
 /**
  * Measures what streams of ids that lemlist does not know cost the real exports beside them: looks,

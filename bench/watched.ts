@@ -10,8 +10,9 @@ import type { Simulated } from '../test/helpers/simulation/population.ts'
 import { reportOf } from '../test/helpers/simulation/report.ts'
 import { startFarRedis } from './far-redis.ts'
 import { addExports, CAMPAIGN, optimumMs, watchAll } from './pending.ts'
-import { print, startServer } from './processes.ts'
+import { print } from './processes.ts'
 import { printReport } from './schedule.ts'
+import { startServer } from './server.ts'
 
 /**
  * Measures the same as `schedule`, but in real time: with a gateway process, a store that outlives

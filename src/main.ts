@@ -1,6 +1,6 @@
 import type { Host } from './run.ts'
 import { holdSignals } from './signals.ts'
-import { keepYoungHeapSmall } from './young-heap.ts'
+import { keepMemorySmall } from './v8-memory.ts'
 
 /**
  * Runs the gateway. With `--check-config` it only checks the configuration. The exit code is 78
@@ -32,7 +32,7 @@ export const main = async (host: Host): Promise<void> => {
 
 if (import.meta.main) {
   holdSignals()
-  keepYoungHeapSmall()
+  keepMemorySmall()
   const { processHost, readEnvFile } = await import('./run.ts')
   const host = processHost()
   if (readEnvFile(host)) {

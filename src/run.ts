@@ -12,7 +12,7 @@ import type { Logger } from './telemetry/log.ts'
 import { createLogger } from './telemetry/log.ts'
 import { watchOpenFiles } from './telemetry/open-files.ts'
 import { createOutput, type Output } from './telemetry/output.ts'
-import { createYoungHeapWatch, letYoungHeapGrow } from './young-heap.ts'
+import { createYoungHeapWatch, letYoungHeapGrow } from './v8-memory.ts'
 
 /** What a program needs from its process. Tests pass a host of their own. */
 export interface Host {

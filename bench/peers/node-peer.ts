@@ -1,4 +1,4 @@
-import { startServer } from '../processes.ts'
+import { startServer } from '../server.ts'
 import type { Peer } from './programs.ts'
 
 /** Starts a peer that is a Node program of this folder, in front of an origin. */

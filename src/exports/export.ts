@@ -47,8 +47,18 @@ export const DEFAULT_ACCOUNT = 'default'
 /** lemlist's ids of exports. Nothing that is no such id gets into a path, a key or an answer. */
 export const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
 
+/** Who opens a stream or reads a status asks several maps for the same ref, one after the other. */
+let latest: ExportRef | undefined
+let latestKey = ''
+
 /** One string per export. `/` is forbidden in account names and ids, so no two refs share a key. */
-export const keyOf = (ref: ExportRef): string => `${ref.account}/${ref.campaignId}/${ref.exportId}`
+export const keyOf = (ref: ExportRef): string => {
+  if (ref !== latest) {
+    latestKey = `${ref.account}/${ref.campaignId}/${ref.exportId}`
+    latest = ref
+  }
+  return latestKey
+}
 
 /** The key of a campaign in maps and stores. */
 export const campaignKeyOf = ({ account, campaignId }: CampaignRef): string =>

@@ -53,11 +53,12 @@ interface RequestLog {
  */
 export const logAtEnd = (log: RequestLog, request: FastifyRequest, reply: FastifyReply): void => {
   const { raw } = reply
-  const line = new RequestLine(log, request, reply)
-  request.line = line
   // Fastify's `onResponse` hook does not run for an answer that broke off. `close` always comes, and
   // comes once.
-  raw.on('close', () => line.write(raw))
+  const onClose = (): void => line.write(raw)
+  const line = new RequestLine(log, request, reply, onClose)
+  request.line = line
+  raw.on('close', onClose)
 }
 
 /** What the line says of a request. */
@@ -67,29 +68,58 @@ type Asked = Pick<FastifyRequest, 'id' | 'method' | 'caller' | 'account' | 'deed
 
 /** The line of one request, from its beginning to its end. */
 export class RequestLine {
-  /** The pattern of the route. */
-  readonly route: string
   readonly #log: RequestLog
+  readonly #route: string
   readonly #startedAt = performance.now()
   #request: Asked
   #reply: Pick<FastifyReply, 'getHeader'> | undefined
+  #onClose: (() => void) | undefined
 
-  constructor(log: RequestLog, request: FastifyRequest, reply: FastifyReply) {
+  /** @param onClose the listener of the response that writes the line */
+  constructor(
+    log: RequestLog,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    onClose: (() => void) | undefined,
+  ) {
     this.#log = log
     this.#request = request
     this.#reply = reply
-    this.route = request.routeOptions.url ?? 'unknown'
+    this.#onClose = onClose
+    this.#route = request.routeOptions.url ?? 'unknown'
   }
 
   /**
    * Keeps what the line says, and neither the request nor the reply. Called when a stream begins, which
-   * may be open for hours.
+   * may be open for hours. The stream has a listener of its own and calls `writeAfter`, so the line
+   * needs none.
    */
-  letGo(): void {
+  letGo(response: ServerResponse): void {
     const { id, method, caller, account, deed, problem, span } = this.#request
     const said = span && { traceId: span.traceId }
     this.#request = { id, method, caller, account, deed, problem, span: said }
     this.#reply = undefined
+    if (this.#onClose !== undefined) response.off('close', this.#onClose)
+    this.#onClose = undefined
+  }
+
+  /** What the lines of the request have in common. */
+  about() {
+    const { id: requestId, caller, account, span } = this.#request
+    const ms = performance.now() - this.#startedAt
+    return {
+      requestId,
+      traceId: span?.traceId,
+      route: this.#route,
+      caller: caller?.name,
+      account,
+      ms,
+    }
+  }
+
+  /** Writes the line of a response that is over, if the response has no listener for it. */
+  writeAfter(response: ServerResponse): void {
+    if (this.#onClose === undefined) this.write(response)
   }
 
   write({ statusCode, headersSent, writableFinished }: ServerResponse): void {
@@ -99,7 +129,7 @@ export class RequestLine {
     if (deed !== undefined && caller !== undefined) {
       auditDeed(logger, { requestId, caller, account, deed, aborted, problem })
     }
-    const { route } = this
+    const route = this.#route
     const durationMs = performance.now() - this.#startedAt
     count?.(route, method, statusCode, durationMs)
     const level = levelOf(statusCode, route)

@@ -60,15 +60,10 @@ export const openStream = (
   { refs, foreign, account, frames, isDoubted, isEndless, wasTold, onOver }: Content,
   { streams, logger, meter }: Pick<EventRouteOptions, 'streams' | 'logger' | 'meter'>,
 ): EventStream => {
-  const startedAt = performance.now()
-  const caller = callerOf(request)
-  const { id: requestId, line, span } = request
   // A stream lives for hours. Whatever its closures name stays in memory, so they do not name the
   // request.
-  const route = line?.route
-  const traceId = span?.traceId
-  const { name } = caller
-  const accountName = request.account
+  const { line, account: accountName } = request
+  const { raw } = reply
   const watch = account?.watch
   /** As their topics name them, so that the ids of this request need not stay in memory. */
   let joined: readonly ExportRef[] = []
@@ -79,16 +74,16 @@ export const openStream = (
     onOver?.()
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
-    const durationMs = Math.round(performance.now() - startedAt)
-    logger.info(
-      { requestId, traceId, route, ending, durationMs, caller: name, account: accountName },
-      'stream',
-    )
+    if (line === undefined) return
+    line.writeAfter(raw)
+    const { ms, requestId, traceId, route, caller, account } = line.about()
+    const durationMs = Math.round(ms)
+    logger.info({ requestId, traceId, route, ending, durationMs, caller, account }, 'stream')
   }
-  const stream: EventStream = new EventStream(reply.raw, {
+  const stream: EventStream = new EventStream(raw, {
     frames,
     refs,
-    requestId,
+    requestId: request.id,
     expiresAt: streams.expiry(),
     cut: streams.cut,
     isDoubted,
@@ -96,7 +91,7 @@ export const openStream = (
     wasTold,
     onClose,
   })
-  streams.add(stream, { caller: countedAs(caller), account: accountName ?? '' })
+  streams.add(stream, { caller: countedAs(callerOf(request)), account: accountName ?? '' })
   if (watch !== undefined) {
     const mine = foreign.size === 0 ? refs : refs.filter((ref) => !foreign.has(ref))
     joined = mine.map((ref) => {
@@ -153,21 +148,27 @@ export const tellForeign = (
 
 /** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {
+  const { raw, request } = reply
   reply.hijack()
   // A stream may be open for hours. Its span is about the opening.
-  reply.request.span?.end({ 'http.response.status_code': 200 })
-  reply.request.line?.letGo()
-  dropHeaders(reply.request.raw)
+  request.span?.end({ 'http.response.status_code': 200 })
+  request.line?.letGo(raw)
+  empty(request.raw)
   stream.begin()
 }
 
+/** For all requests whose stream has begun. Nobody writes into them. */
+const NO_HEADERS = {}
+const NO_RAW_HEADERS: string[] = []
+
 /**
  * Node keeps the request as long as its response is open. The headers of a browser are one to two
- * KiB, and nobody reads them any more.
+ * KiB, and a path that names a hundred exports 8 KiB. Nobody reads them any more.
  */
-const dropHeaders = (raw: IncomingMessage): void => {
-  raw.rawHeaders = []
-  raw.headers = {}
+const empty = (raw: IncomingMessage): void => {
+  raw.rawHeaders = NO_RAW_HEADERS
+  raw.headers = NO_HEADERS
+  raw.url = ''
 }
 
 /** Answers 204, which stops an EventSource for good. */

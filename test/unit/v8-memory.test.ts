@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createYoungHeapWatch } from '../../src/young-heap.ts'
+import { createYoungHeapWatch } from '../../src/v8-memory.ts'
 
 const MIB = 1_024 * 1_024
 
@@ -29,18 +29,18 @@ describe('the room for new objects', () => {
     expect(said).toEqual([])
   })
 
-  it('grows to 8 MiB and no further while many streams are open', () => {
+  it('grows to 4 MiB and no further while many streams are open', () => {
     const { said, tell, grow } = watchRoom()
     tell(0, 500)
     expect(said).toEqual([])
-    grow(8 * MIB)
+    grow(4 * MIB)
     tell(500, 10_000)
     expect(said).toEqual([false])
   })
 
   it('may grow again when most streams have left', () => {
     const { said, tell, grow } = watchRoom()
-    grow(8 * MIB)
+    grow(4 * MIB)
     tell(0, 1_000)
     tell(1_000, -1)
     expect(said).toEqual([false, true])
