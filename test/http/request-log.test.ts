@@ -116,6 +116,24 @@ describe('the log', () => {
     const stream = { msg: 'stream', ending: 'left' }
     expect(lines.find(({ msg }) => msg === 'stream')).toEqual({ ...common, ...stream })
   })
+
+  it('has each of them once for a caller who leaves before the first status has come', async () => {
+    const gateway = await startGateway({ lemlist: { exports: [{ ...EXPORT, outcome: 'never' }] } })
+    const { promise: gate, resolve: answer } = Promise.withResolvers<void>()
+    gateway.lemlist.script({ operation: 'status' }, { gate })
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write(rawRequest(eventsPath(EXPORT)))
+    await gateway.lemlist.waitForCalls(1)
+    socket.destroy()
+    await requestLines(gateway, 2)
+    answer()
+    await ask(gateway.url, rawRequest('/openapi.json'))
+    const lines = await requestLines(gateway, 3)
+    expect(lines.map(({ msg, ending, status }) => ending ?? status ?? msg)).toEqual([
+      ...['request', 'left', 200],
+    ])
+  })
 })
 
 describe('the log never contains', () => {
