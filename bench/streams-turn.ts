@@ -3,7 +3,10 @@ import { z } from 'zod'
 import type { Peer } from './peers/programs.ts'
 import { median, message, startLoad } from './processes.ts'
 
-/** Measures one side of `streams`, from the first stream to the last event. */
+/**
+ * Measures one side of `streams`: the first streams of a process, their events, and the same number of
+ * streams again after the first have left.
+ */
 
 /** A server with streams, and how it is made to tell them of an event. */
 export interface Pushing extends Pick<Peer, 'url' | 'cpuMs' | 'residentBytes' | 'end'> {
@@ -27,6 +30,8 @@ interface Turn {
 export const PROGRESS_TOTAL = 1_000
 const KIB = 1_024
 const WARM_UP = 100
+/** So long after the clients have left, a server has let go of their streams, milliseconds. */
+const LEFT_MS = 3_000
 const lost = z.object({ isLost: z.literal(true) })
 const opened = z.object({ openedMs: z.number() }).or(lost)
 const ready = z.object({ isReady: z.literal(true) }).or(lost)
@@ -39,6 +44,7 @@ export const COLUMNS = [
   { name: 'KiB a stream', digits: 1 },
   { name: 'KiB after 10 events', digits: 1, isAlone: true },
   { name: 'opened a second', digits: 0 },
+  { name: 'opened a second time', digits: 0 },
   { name: 'last client has an event, ms', digits: 0 },
   { name: 'after the first client, ms', digits: 0, isAlone: true },
   { name: 'ms of CPU an event', digits: 0, isAlone: true },
@@ -54,8 +60,9 @@ const startClients = ({ url, path, headers }: Pushing) => {
     return said
   }
   return {
-    open: async (streams: number): Promise<number> => {
-      child.send({ url: url + path, streams, headers, marker: markerOf(0) })
+    /** @param progress what the first event of each stream says */
+    open: async (streams: number, progress: number): Promise<number> => {
+      child.send({ url: url + path, streams, headers, marker: markerOf(progress) })
       return (await heard(opened)).openedMs
     },
     expect: async (progress: number): Promise<void> => {
@@ -70,7 +77,7 @@ const startClients = ({ url, path, headers }: Pushing) => {
 /** Opens a few streams and leaves, so that what a first stream costs is not counted. */
 const warmUp = async (server: Pushing): Promise<void> => {
   const clients = startClients(server)
-  await clients.open(WARM_UP)
+  await clients.open(WARM_UP, 0)
   clients.end()
 }
 
@@ -79,10 +86,10 @@ export const measureTurn = async (
   { streams, pushes, idleMs }: Turn,
 ): Promise<number[]> => {
   await warmUp(server)
-  const clients = startClients(server)
+  let clients = startClients(server)
   try {
     const before = await server.residentBytes()
-    const openedMs = await clients.open(streams)
+    const openedMs = await clients.open(streams, 0)
     const kibibytes = async (): Promise<number> =>
       ((await server.residentBytes()) - before) / streams / KIB
     const first = await kibibytes()
@@ -102,9 +109,15 @@ export const measureTurn = async (
       spans.push((Number(said.last) - Number(said.first)) / 1e6)
       delays.push(Number(said.last) / 1e6 - at)
     }
-    const perSecond = (streams * 1_000) / openedMs
-    const last = [median(delays), median(spans), cpuMs / pushes]
-    return [first, await kibibytes(), perSecond, ...last, idleMs === 0 ? Number.NaN : idle]
+    const events = [median(delays), median(spans), cpuMs / pushes]
+    const after = await kibibytes()
+    clients.end()
+    await delay(LEFT_MS)
+    clients = startClients(server)
+    const opened = [openedMs, await clients.open(streams, pushes)].map(
+      (ms) => (streams * 1_000) / ms,
+    )
+    return [first, after, ...opened, ...events, idleMs === 0 ? Number.NaN : idle]
   } finally {
     clients.end()
   }

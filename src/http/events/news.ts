@@ -108,10 +108,7 @@ export class News {
     for (const line of fresh) {
       taken += 1
       line.isFresh = false
-      for (const event of this.#eventsOf(line, state)) {
-        events.push(event)
-        size += event.bytes.byteLength
-      }
+      size += this.#tell(line, state, events)
       if (size >= WRITE_BYTES) break
     }
     this.#fresh = taken === fresh.length ? undefined : fresh.slice(taken)
@@ -136,15 +133,17 @@ export class News {
   #refresh(line: Line): void {
     if (line.isFresh) return
     line.isFresh = true
-    this.#fresh ??= []
-    this.#fresh.push(line)
+    if (this.#fresh === undefined) this.#fresh = [line]
+    else this.#fresh.push(line)
   }
 
   /**
-   * The events of one export that the client has not been told yet. After trouble the status is
+   * Adds the events of one export that the client has not been told yet. After trouble the status is
    * sent again even if it has not changed, because a status is what ends the trouble.
+   *
+   * @returns how many bytes they have
    */
-  #eventsOf(line: Line, state: State): Encoded[] {
+  #tell(line: Line, state: State, events: Encoded[]): number {
     const { ref, word } = line.topic
     const known = line.topic.snapshot
     const isShown = known !== undefined && (!line.isDoubted || isFinal(known))
@@ -156,12 +155,16 @@ export class News {
     line.toldWord = word
     line.toldSnapshot = snapshot
     state.told(line)
-    const events: Encoded[] = []
-    if (isFirst && this.#wasTold?.({ ref, snapshot, word })) return events
-    if (snapshot !== undefined && (recovered || isNewer)) {
-      events.push(this.#frames.status(snapshot, ref, state))
+    if (isFirst && this.#wasTold?.({ ref, snapshot, word })) return 0
+    let size = 0
+    const add = (event: Encoded): void => {
+      events.push(event)
+      size += event.bytes.byteLength
     }
-    if (isNewWord) events.push(this.#frames.word(word, ref, state, this.#requestId))
-    return events
+    if (snapshot !== undefined && (recovered || isNewer)) {
+      add(this.#frames.status(snapshot, ref, state))
+    }
+    if (isNewWord) add(this.#frames.word(word, ref, state, this.#requestId))
+    return size
   }
 }

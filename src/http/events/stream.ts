@@ -5,7 +5,7 @@ import type { Doubter, Topic } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
 import { News, type NewsOptions } from './news.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
-import { type Encoded, encode, encodeShared, writeEvents } from './wire.ts'
+import { type Encoded, encode, encodeShared, isTaken, whenTaken, writeEvents } from './wire.ts'
 
 export interface StreamOptions extends NewsOptions {
   /** The exports that the stream tells of. */
@@ -91,8 +91,9 @@ export class EventStream implements Doubter {
     this.#response.flushHeaders()
     this.#live = true
     const retry = encode(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
-    this.#write([retry, ...(this.news.nextButGone() ?? BEAT)])
+    writeEvents(this.#response, [retry, ...(this.news.nextButGone() ?? BEAT)])
     socket?.uncork()
+    this.#wait()
   }
 
   changed(topic: Topic): void {
@@ -162,15 +163,28 @@ export class EventStream implements Doubter {
   }
 
   #write(events: readonly Encoded[]): void {
-    this.#writingSince = performance.now()
-    writeEvents(this.#response, events, () => this.#written())
+    writeEvents(this.#response, events)
+    this.#wait()
+  }
+
+  #wait(): void {
+    if (isTaken(this.#response)) {
+      this.#written()
+    } else {
+      this.#writingSince = performance.now()
+      whenTaken(this.#response, () => this.#written())
+    }
   }
 
   #written(): void {
+    if (!this.news.isPending()) {
+      this.#goOn()
+      return
+    }
     // Hundreds of clients may take their first piece at one moment. The next piece of each has a turn
     // of the event loop of its own.
-    if (this.news.isPending()) void nextTurn().then(() => this.#goOn())
-    else this.#goOn()
+    this.#writingSince ??= performance.now()
+    void nextTurn().then(() => this.#goOn())
   }
 
   #goOn(): void {

@@ -40,21 +40,33 @@ const chunkOf = (events: readonly Encoded[]): Uint8Array => {
 /**
  * Writes events to a response whose head was sent. The response may be written to and ended as ever
  * after that: its own bytes go to the same socket.
- *
- * @param taken called when the socket has passed the bytes on, or has failed
  */
-export const writeEvents = (
-  response: ServerResponse,
-  events: readonly Encoded[],
-  taken: () => void,
-): void => {
+export const writeEvents = (response: ServerResponse, events: readonly Encoded[]): void => {
   const { socket, chunkedEncoding } = response
   const [first] = events
   // A client of HTTP/1.0 takes no chunks. It reads to the end of the connection.
   if (socket === null || !chunkedEncoding) {
-    response.write(Buffer.concat(events.map(({ bytes }) => bytes)), taken)
+    response.write(Buffer.concat(events.map(({ bytes }) => bytes)))
     return
   }
   const shared = events.length === 1 ? first?.chunk : undefined
-  socket.write(shared ?? chunkOf(events), taken)
+  socket.write(shared ?? chunkOf(events))
+}
+
+/**
+ * Whether the kernel has taken all that was written, which it nearly always does at once. Node tells it
+ * to a callback as well, one turn later. But for thousands of streams these calls would be a tenth of an event.
+ */
+export const isTaken = ({ socket }: ServerResponse): boolean => socket?.writableLength === 0
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Calls back when the socket has passed on all that was written so far, or has failed. No bytes are
+ * written for it: Node calls back for the empty ones when all others have left.
+ */
+export const whenTaken = (response: ServerResponse, taken: () => void): void => {
+  const { socket } = response
+  // The response has no socket before its turn on the connection has come.
+  ;(socket ?? response).write(NOTHING, taken)
 }
