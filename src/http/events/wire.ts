@@ -32,9 +32,18 @@ export const encodeShared = (text: string): Encoded => {
 }
 
 const chunkOf = (events: readonly Encoded[]): Uint8Array => {
-  const all = events.map(({ bytes }) => bytes)
-  const size = all.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  return Buffer.concat([Buffer.from(headOf(size)), ...all, Buffer.from(LINE_END)])
+  let size = 0
+  for (const { bytes } of events) size += bytes.byteLength
+  const head = headOf(size)
+  // All of this memory is written over.
+  const chunk = Buffer.allocUnsafe(head.length + size + LINE_END.length)
+  let at = chunk.write(head, 'latin1')
+  for (const { bytes } of events) {
+    chunk.set(bytes, at)
+    at += bytes.byteLength
+  }
+  chunk.write(LINE_END, at, 'latin1')
+  return chunk
 }
 
 /**
