@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
  * Preloaded into a server whose stalls are measured, before measured.ts. On SIGWINCH the server writes
  * the longest stall of its event loop since the last signal into the file `longest-stall` of its
  * directory, in milliseconds. The watch wakes the process 1 000 times a second. So no other server has it: it
- * would count as 2 to 3 % of a core.
+ * would count as 2 % of a core.
  */
 const NS_PER_MS = 1e6
 const histogram = monitorEventLoopDelay({ resolution: 1 })

@@ -44,7 +44,7 @@ export const COLUMNS = [
   { name: 'KiB a stream', digits: 1 },
   { name: 'KiB after 10 events', digits: 1, isAlone: true },
   { name: 'opened a second', digits: 0 },
-  { name: 'opened a second time', digits: 0 },
+  { name: 'opened a second, again', digits: 0 },
   { name: 'last client has an event, ms', digits: 0 },
   { name: 'after the first client, ms', digits: 0, isAlone: true },
   { name: 'ms of CPU an event', digits: 0, isAlone: true },
