@@ -30,6 +30,11 @@ export class Lines {
     this.#many.set(keyOf(line.topic.ref), line)
   }
 
+  /** Whether there is one line, and never were more. */
+  isOne(): boolean {
+    return this.#only !== undefined
+  }
+
   get(ref: ExportRef): Line | undefined {
     if (this.#many !== undefined) return this.#many.get(keyOf(ref))
     const { ref: only } = this.#only?.topic ?? {}

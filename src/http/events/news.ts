@@ -87,6 +87,11 @@ export class News {
     if (line !== undefined) line.isDoubted = false
   }
 
+  /** Whether it tells of one export. */
+  isOfOne(): boolean {
+    return this.#lines.isOne()
+  }
+
   /** Whether there is something to tell. */
   isPending(): boolean {
     return this.#fresh !== undefined

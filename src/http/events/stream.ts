@@ -168,7 +168,9 @@ export class EventStream implements Doubter {
   }
 
   #wait(): void {
-    if (isTaken(this.#response)) {
+    // The news of many exports come one after the other in one turn, and what came while a write was on
+    // its way leaves in one piece. So a write of such a stream ends in a later turn, taken or not.
+    if (this.news.isOfOne() && isTaken(this.#response)) {
       this.#written()
     } else {
       this.#writingSince = performance.now()
