@@ -54,6 +54,9 @@ const setUp = async () => {
       ...FAST,
       ...{ AUTH: 'keys,jwt', JWT_JWKS_URL: provider.url.href, JWT_ISSUER: ISSUER },
       ...{ JWT_AUDIENCE: 'gateway', CALLER_RATE_LIMIT: '1000000' },
+      // Regression: after 15 s a heartbeat came to a stream that waited for lemlist, and made its text
+      // another than that of a refused one.
+      SSE_HEARTBEAT_MS: '600000',
     },
     lemlist: {
       rateLimit: UNLIMITED,
