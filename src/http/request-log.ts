@@ -76,12 +76,7 @@ export class RequestLine {
   #onClose: (() => void) | undefined
 
   /** @param onClose the listener of the response that writes the line */
-  constructor(
-    log: RequestLog,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    onClose: (() => void) | undefined,
-  ) {
+  constructor(log: RequestLog, request: FastifyRequest, reply: FastifyReply, onClose: () => void) {
     this.#log = log
     this.#request = request
     this.#reply = reply
