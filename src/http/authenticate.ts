@@ -7,10 +7,6 @@ import { createCallerLimit } from './caller-limit.ts'
 import { credentialOf, optionalCredentialOf } from './credentials.ts'
 
 declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who calls. Undefined until he is known, and on open routes. */
-    caller: Caller | undefined
-  }
   interface FastifyContextConfig {
     /** Whether the route needs no credential. */
     open?: boolean
@@ -38,17 +34,17 @@ const CHALLENGE = 'Bearer'
 /** RFC 6750, section 3: the credential is expired, malformed or not known. */
 const CHALLENGE_BROKEN = 'Bearer error="invalid_token"'
 
-/** Sets `request.caller`, once for each request, before the route sees anything of it. */
+/** Notes the caller, once for each request, before the route sees anything of it. */
 export const authenticateCallers = (
   app: FastifyInstance,
   { authenticator, isRequired, callerRateLimit, bounds }: AuthenticateOptions,
 ): void => {
   const collect = isRequired ? credentialOf : optionalCredentialOf
-  const limit = createCallerLimit(callerRateLimit, undefined, bounds)
-  app.decorateRequest('caller', undefined)
+  const limit = createCallerLimit(callerRateLimit, bounds)
 
   app.addHook('onRequest', (request, reply, done) => {
-    const { config } = request.routeOptions
+    const { notes } = request
+    const { config } = notes
     if (config.open === true || request.is404) return done()
     let isBroken = false
     const refuse = (error: unknown): void => {
@@ -61,8 +57,8 @@ export const authenticateCallers = (
       else done(error as Error)
     }
     const admit = (caller: Caller): void => {
-      request.caller = caller
-      const retryAfterMs = isRequired ? limit.take(caller.id) : 0
+      notes.caller = caller
+      const retryAfterMs = isRequired ? limit.take(caller.id, notes.startedAt) : 0
       if (retryAfterMs === 0) done()
       else refuse(new Problem('rate-limited', OVER_THE_LIMIT, { retryAfterMs }))
     }

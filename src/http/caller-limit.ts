@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { type Bounds, UNMEASURED } from '../exports/bounds.ts'
 
 /**
@@ -10,34 +9,37 @@ export interface CallerLimit {
   /**
    * Counts a request. Returns 0 when it may be made, else how long the caller must wait,
    * milliseconds.
+   *
+   * @param at when the request came, monotonic milliseconds
    */
-  take(caller: string): number
+  take(caller: string, at: number): number
 }
 
 const WINDOW_MS = 60_000
-/** With more callers in a minute, those who have been silent longest begin anew. */
+/** With more callers in a minute, the one whose minute began first begins anew. */
 const MAX_CALLERS = 10_000
 
-/** @param now monotonic milliseconds */
-export const createCallerLimit = (
-  max: number,
-  now: () => number = () => performance.now(),
-  bounds: Bounds = UNMEASURED,
-): CallerLimit => {
-  const windows = new LRUCache<string, { readonly endsAt: number; count: number }>({
-    max: MAX_CALLERS,
-  })
+export const createCallerLimit = (max: number, bounds: Bounds = UNMEASURED): CallerLimit => {
+  /** In the order of their beginnings. */
+  const windows = new Map<string, { readonly endsAt: number; count: number }>()
   bounds('callers', () => windows.size / MAX_CALLERS)
+
+  const begin = (caller: string, at: number): void => {
+    windows.delete(caller)
+    const [first] = windows.size < MAX_CALLERS ? [] : windows.keys()
+    if (first !== undefined) windows.delete(first)
+    windows.set(caller, { endsAt: at + WINDOW_MS, count: 1 })
+  }
+
   return {
-    take: (caller) => {
-      const time = now()
+    take: (caller, at) => {
       const known = windows.get(caller)
-      if (known === undefined || known.endsAt <= time) {
-        windows.set(caller, { endsAt: time + WINDOW_MS, count: 1 })
+      if (known === undefined || known.endsAt <= at) {
+        begin(caller, at)
         return 0
       }
       known.count += 1
-      return known.count > max ? known.endsAt - time : 0
+      return known.count > max ? known.endsAt - at : 0
     },
   }
 }

@@ -15,6 +15,16 @@ export const credentialOf = (
   request: FastifyRequest,
   takesTicket: boolean,
 ): Credential | undefined => {
+  const { authorization, 'x-api-key': key } = request.headers
+  // Most requests carry one key and nothing else. Node joins several keys by commas.
+  if (
+    !takesTicket &&
+    authorization === undefined &&
+    typeof key === 'string' &&
+    !key.includes(',')
+  ) {
+    return { kind: 'key', value: key }
+  }
   const all = credentialsOf(request, takesTicket)
   if (all.length > 1 || (all.length === 1 && mayHaveTwins(request) && hasTwins(request))) {
     throw new Problem('invalid-request', 'The request has more than one credential.')

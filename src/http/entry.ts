@@ -9,13 +9,6 @@ import type { CampaignWatch } from '../exports/watching/campaign-watch.ts'
 import type { Watch } from '../exports/watching/watch.ts'
 import { Problem } from '../problems.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The account that the request uses, if it is one of the caller's. For the log. */
-    account: string | undefined
-  }
-}
-
 /** What routes use of a lemlist account. */
 export interface AccountParts {
   readonly reader: Reader
@@ -86,7 +79,7 @@ export const createEntry = (accounts: { get(name: string): AccountParts | undefi
   const chosen = (request: FastifyRequest, caller: Caller) => {
     const named = request.headers['x-lemlist-account'] ?? caller.accounts[0]
     if (typeof named !== 'string' || !caller.accounts.includes(named)) return NO_ACCOUNT
-    request.account = named
+    request.notes.account = named
     return { name: named, account: accounts.get(named) }
   }
 
@@ -127,7 +120,7 @@ export const createEntry = (accounts: { get(name: string): AccountParts | undefi
 const NO_ACCOUNT = { name: '', account: undefined } as const
 
 /** The caller of a request to a route that is not open. The hook has set him. */
-export const callerOf = ({ caller }: FastifyRequest): Caller => {
+export const callerOf = ({ notes: { caller } }: FastifyRequest): Caller => {
   if (caller === undefined) throw new Error('the route is not authenticated')
   return caller
 }

@@ -14,7 +14,7 @@ import type { MethodsOf } from './route-methods.ts'
 export const PROBLEM_TYPE = 'application/problem+json'
 
 export const sendProblem = (request: FastifyRequest, reply: FastifyReply, problem: Problem) => {
-  request.problem = problem
+  request.notes.problem = problem
   const { retryAfterMs, allow } = problem.options
   if (retryAfterMs !== undefined) {
     reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
@@ -76,7 +76,7 @@ const invalidInput = ({ validation, validationContext }: ValidationError): Probl
  * No hook runs for such a request, so this handler also writes the log line.
  */
 export const frameworkErrorHandler = (logger: Logger, count?: CountRequest | undefined) => {
-  const log = { logger, writeLine: lineWriter(logger), count }
+  const log = { logger, writeLine: lineWriter(logger, 'request'), count }
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     // Below /campaigns/, broken percent-encoding is a fault of an id like any other: the caller is
     // told `invalid-id`.

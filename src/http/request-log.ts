@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Caller } from '../access/caller.ts'
 import type { Problem } from '../problems.ts'
 import { accessLine } from '../telemetry/access-line.ts'
 import { auditDeed, type Deed } from '../telemetry/audit.ts'
@@ -9,14 +10,8 @@ import type { Span } from '../telemetry/spans.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /**
-     * Why the request failed. Set by the error handler, and by the file route for a broken file.
-     */
-    problem: Problem | undefined
-    /** What the caller does, on routes whose use is audited. They set it once the input is sound. */
-    deed: Deed | undefined
-    /** The line that tells of the request when it is over. */
-    line: RequestLine | undefined
+    /** What the gateway notes of the request. Only `handleInTurn` runs before it is there. */
+    notes: RequestNotes
   }
 }
 
@@ -29,11 +24,9 @@ export const logRequests = (
   logger: Logger,
   count?: CountRequest | undefined,
 ): void => {
-  app.decorateRequest('problem', undefined)
-  app.decorateRequest('account', undefined)
-  app.decorateRequest('deed', undefined)
-  app.decorateRequest('line', undefined)
-  const log = { logger, writeLine: lineWriter(logger), count }
+  // One decoration for all. Fastify sets each of them in each request, which costs more than to read it.
+  app.decorateRequest('notes')
+  const log = { logger, writeLine: lineWriter(logger, 'request'), count }
   app.addHook('onRequest', (request, reply, done) => {
     logAtEnd(log, request, reply)
     done()
@@ -55,61 +48,71 @@ export const logAtEnd = (log: RequestLog, request: FastifyRequest, reply: Fastif
   const { raw } = reply
   // Fastify's `onResponse` hook does not run for an answer that broke off. `close` always comes, and
   // comes once.
-  const onClose = (): void => line.write(raw)
-  const line = new RequestLine(log, request, reply, onClose)
-  request.line = line
+  const onClose = (): void => notes.write(raw)
+  const notes = new RequestNotes(log, request, onClose)
+  request.notes = notes
   raw.on('close', onClose)
 }
 
-/** What the line says of a request. */
-type Asked = Pick<FastifyRequest, 'id' | 'method' | 'caller' | 'account' | 'deed' | 'problem'> & {
-  readonly span: Pick<Span, 'traceId'> | undefined
-}
-
-/** The line of one request, from its beginning to its end. */
-export class RequestLine {
+/**
+ * What is found out about a request while it is served, and the line that tells of it in the end. It
+ * holds neither the request nor the reply, because a stream may be open for hours.
+ */
+export class RequestNotes {
+  /** The pattern of the route, `unknown` when there is none. */
+  readonly route: string
+  /** What the route has said of itself. */
+  readonly config: FastifyContextConfig
+  /** Who calls. Undefined until he is known, and on open routes. */
+  caller: Caller | undefined = undefined
+  /** The account that the request uses, if it is one of the caller's. */
+  account: string | undefined = undefined
+  /** What the caller does, on routes whose use is audited. They set it once the input is sound. */
+  deed: Deed | undefined = undefined
+  /**
+   * Why the request failed. Set by the error handler, and by the file route for a broken file.
+   */
+  problem: Problem | undefined = undefined
+  /** The `Cache-Status` of the answer. */
+  cacheStatus: string | undefined = undefined
+  /** The span of the request. Undefined while nobody wants traces, and once a stream has begun. */
+  span: Span | undefined = undefined
+  /** The trace that the request belongs to. Undefined without traces. */
+  traceId: string | undefined = undefined
+  /** Monotonic milliseconds. */
+  readonly startedAt = performance.now()
   readonly #log: RequestLog
-  readonly #route: string
-  readonly #startedAt = performance.now()
-  #request: Asked
-  #reply: Pick<FastifyReply, 'getHeader'> | undefined
+  readonly #id: string
+  readonly #method: string
   #onClose: (() => void) | undefined
 
   /** @param onClose the listener of the response that writes the line */
-  constructor(log: RequestLog, request: FastifyRequest, reply: FastifyReply, onClose: () => void) {
+  constructor(log: RequestLog, request: FastifyRequest, onClose: () => void) {
+    // Fastify makes these options anew whenever somebody reads them.
+    const { url = 'unknown', config } = request.routeOptions
+    this.route = url
+    this.config = config
     this.#log = log
-    this.#request = request
-    this.#reply = reply
+    this.#id = request.id
+    this.#method = request.method
     this.#onClose = onClose
-    this.#route = request.routeOptions.url ?? 'unknown'
   }
 
   /**
-   * Keeps what the line says, and neither the request nor the reply. Called when a stream begins, which
-   * may be open for hours. The stream has a listener of its own and calls `writeAfter`, so the line
-   * needs none.
+   * Called when a stream begins. The stream has a listener of its own and calls `writeAfter`, so these
+   * notes need none.
    */
   letGo(response: ServerResponse): void {
-    const { id, method, caller, account, deed, problem, span } = this.#request
-    const said = span && { traceId: span.traceId }
-    this.#request = { id, method, caller, account, deed, problem, span: said }
-    this.#reply = undefined
+    this.span = undefined
     if (this.#onClose !== undefined) response.off('close', this.#onClose)
     this.#onClose = undefined
   }
 
   /** What the lines of the request have in common. */
   about() {
-    const { id: requestId, caller, account, span } = this.#request
-    const ms = performance.now() - this.#startedAt
-    return {
-      requestId,
-      traceId: span?.traceId,
-      route: this.#route,
-      caller: caller?.name,
-      account,
-      ms,
-    }
+    const { traceId, route, caller, account } = this
+    const ms = performance.now() - this.startedAt
+    return { requestId: this.#id, traceId, route, caller: caller?.name, account, ms }
   }
 
   /** Writes the line of a response that is over, if the response has no listener for it. */
@@ -119,19 +122,20 @@ export class RequestLine {
 
   write({ statusCode, headersSent, writableFinished }: ServerResponse): void {
     const { logger, writeLine, count } = this.#log
-    const { id: requestId, method, caller, account, deed, problem, span } = this.#request
+    const { route, traceId, caller, account, deed, problem, cacheStatus } = this
+    const requestId = this.#id
+    const method = this.#method
     const aborted = !writableFinished
     if (deed !== undefined && caller !== undefined) {
       auditDeed(logger, { requestId, caller, account, deed, aborted, problem })
     }
-    const route = this.#route
-    const durationMs = performance.now() - this.#startedAt
+    const durationMs = performance.now() - this.startedAt
     count?.(route, method, statusCode, durationMs)
     const level = levelOf(statusCode, route)
     if (!logger.isLevelEnabled(level)) return
     const line = accessLine({
       requestId,
-      traceId: span?.traceId,
+      traceId,
       caller: caller?.name,
       account,
       method,
@@ -139,10 +143,10 @@ export class RequestLine {
       status: headersSent ? statusCode : undefined,
       aborted,
       durationMs,
-      cacheStatus: this.#reply?.getHeader('cache-status'),
+      cacheStatus,
       problem,
     })
-    writeLine(level, line, 'request')
+    writeLine(level, line)
   }
 }
 

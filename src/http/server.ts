@@ -64,8 +64,8 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
   app.server.on('checkExpectation', (req, res) => app.server.emit('request', req, res))
   cutStuckReaders(app.server)
   handleInTurn(app)
-  traceRequests(app, options.spans)
   logRequests(app, logger, options.countRequest)
+  traceRequests(app, options.spans)
   guardRequests(app, options)
   const methodsOf = noteMethods(app)
   // Pages of other origins are nobody's concern unless the operator has named some.

@@ -1,20 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import type { Span, Spans } from '../telemetry/spans.ts'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The span of the request. Undefined while nobody wants traces. */
-    span: Span | undefined
-  }
-}
+import type { Spans } from '../telemetry/spans.ts'
 
 /** Makes each request a span, and whatever it causes a part of that span. */
 export const traceRequests = (app: FastifyInstance, spans: Spans | undefined): void => {
-  app.decorateRequest('span', undefined)
   if (spans === undefined) return
   app.addHook('onRequest', (request, reply, done) => {
-    const { method, headers, routeOptions } = request
-    const route = routeOptions.url ?? 'unknown'
+    const { method, headers, notes } = request
+    const { route } = notes
     const { traceparent } = headers
     const span = spans.request(
       `${method} ${route}`,
@@ -24,9 +16,10 @@ export const traceRequests = (app: FastifyInstance, spans: Spans | undefined): v
         'gateway.request_id': request.id,
       },
     )
-    request.span = span
+    notes.span = span
+    notes.traceId = span.traceId
     reply.raw.once('close', () => {
-      const { caller, account, problem } = request
+      const { caller, account, problem } = notes
       span.end(
         {
           'http.response.status_code': reply.raw.headersSent ? reply.statusCode : undefined,
@@ -40,7 +33,8 @@ export const traceRequests = (app: FastifyInstance, spans: Spans | undefined): v
   })
   // A body is read in the context of its socket. The handler begins after that.
   app.addHook('preValidation', (request, _reply, done) => {
-    if (request.span === undefined) done()
-    else request.span.within(done)
+    const { span } = request.notes
+    if (span === undefined) done()
+    else span.within(done)
   })
 }

@@ -1,5 +1,6 @@
 import type { Problem } from '../problems.ts'
 import { type DescribedError, describeError } from './described.ts'
+import { createRequestSeries } from './request-series.ts'
 
 /** What the gateway knows about a request after its end. */
 export interface FinishedRequest {
@@ -19,7 +20,7 @@ export interface FinishedRequest {
   readonly aborted: boolean
   readonly durationMs: number
   /** The `Cache-Status` header that the gateway sent. */
-  readonly cacheStatus: unknown
+  readonly cacheStatus: string | undefined
   /** The problem that the gateway answered, if any. */
   readonly problem: Problem | undefined
 }
@@ -27,9 +28,10 @@ export interface FinishedRequest {
 const CACHE_NAME = 'lemlist-gateway; '
 
 /**
- * Returns the fields of the log line of a request, as they stand in the line. Each request has exactly
- * one line, so this text is put together by hand: a general writer of JSON costs more than the rest of
- * a cached answer. What is not written by `quoted` has no character that JSON escapes.
+ * Returns the fields of the log line of a request, as they stand in the line, each after a comma. Each
+ * request has exactly one line, so this text is put together by hand, and of few parts: a general writer
+ * of JSON costs more than the rest of a cached answer. What is not written by `quoted` has no character
+ * that JSON escapes.
  */
 export const accessLine = (request: FinishedRequest): string => {
   const { requestId, traceId, method, route, status, aborted, durationMs, cacheStatus, problem } =
@@ -37,34 +39,44 @@ export const accessLine = (request: FinishedRequest): string => {
   const { caller = 'anonymous', account } = request
   const cause = causeOf(problem)
   return (
-    `"requestId":"${requestId}"` +
-    (traceId === undefined ? '' : `,"traceId":"${traceId}"`) +
-    `,"method":"${method}","route":"${route}"` +
-    (status === undefined ? '' : `,"status":${status}`) +
+    (traceId === undefined
+      ? `,"requestId":"${requestId}`
+      : `,"requestId":"${requestId}","traceId":"${traceId}`) +
+    asked.of(route, method, status ?? NO_STATUS) +
     (aborted ? ',"aborted":true' : '') +
-    `,"durationMs":${Math.round(durationMs * 10) / 10},"caller":${quoted(caller)}` +
-    (account === undefined ? '' : `,"account":${quoted(account)}`) +
-    (typeof cacheStatus === 'string' ? `,"cache":"${cacheStatus.slice(CACHE_NAME.length)}"` : '') +
+    `,"durationMs":${Math.round(durationMs * 10) / 10}` +
+    calling(caller, account) +
+    (cacheStatus === undefined ? '' : `,"cache":"${cacheStatus.slice(CACHE_NAME.length)}"`) +
     (problem === undefined ? '' : `,"problem":"${problem.code}"`) +
     (cause === undefined ? '' : `,"cause":${JSON.stringify(cause)}`)
   )
 }
 
-/** The names of callers and accounts as they stand in lines. They come again and again. */
-const quotedNames = new Map<string, string>()
-/** With more names, all are quoted anew. */
-const MAX_NAMES = 1_000
+const NO_STATUS = 0
+
+/** What was asked, and the status of the answer. Begins with the end of a quoted text. */
+const asked = createRequestSeries(
+  (route, method, status) =>
+    `","method":"${method}","route":"${route}"${status === NO_STATUS ? '' : `,"status":${status}`}`,
+)
+
+/** Who calls, by the name of the caller and the account. */
+const callers = new Map<string, Map<string | undefined, string>>()
+/** With more callers, all texts are made anew. */
+const MAX_CALLERS = 1_000
+
+const calling = (caller: string, account: string | undefined): string => {
+  const known = callers.get(caller)?.get(account)
+  if (known !== undefined) return known
+  if (callers.size >= MAX_CALLERS) callers.clear()
+  const accounts = callers.get(caller) ?? new Map<string | undefined, string>()
+  const text = `,"caller":${quoted(caller)}${account === undefined ? '' : `,"account":${quoted(account)}`}`
+  callers.set(caller, accounts.set(account, text))
+  return text
+}
 
 /** Free text, such as the name of a caller. */
-const quoted = (text: string): string => {
-  let known = quotedNames.get(text)
-  if (known === undefined) {
-    if (quotedNames.size === MAX_NAMES) quotedNames.clear()
-    known = JSON.stringify(text)
-    quotedNames.set(text, known)
-  }
-  return known
-}
+const quoted = (text: string): string => JSON.stringify(text)
 
 /** The stack leads to a bug. For trouble with lemlist the stack says nothing useful. */
 const causeOf = (problem: Problem | undefined): DescribedError | undefined =>

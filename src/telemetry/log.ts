@@ -59,26 +59,35 @@ const timestamp = (): string => {
     latestSecond = second
     upToSecond = `,"time":"${new Date(now).toISOString().slice(0, -'000Z'.length)}`
   }
-  latestTime = `${upToSecond}${String(now - second * MS_PER_S).padStart(3, '0')}Z"`
+  const ms = String(now - second * MS_PER_S)
+  latestTime = `${upToSecond}${ms.padStart(3, '0')}Z"`
   return latestTime
 }
 
 /**
  * Writes a line whose fields are JSON text already. It does not look whether its level is enabled.
  *
- * @param fields at least one, such as `"a":1,"b":"c"`
+ * @param fields each after a comma, such as `,"a":1,"b":"c"`
  */
-export type WriteLine = (level: 'debug' | 'info' | 'warn', fields: string, message: string) => void
+export type WriteLine = (level: LineLevel, fields: string) => void
 
-/** The cheap way to lines that are written for each request. They look like all others. */
-export const lineWriter = (logger: Logger): WriteLine => {
+type LineLevel = 'debug' | 'info' | 'warn'
+
+/**
+ * The cheap way to lines that are written for each request. They look like all others.
+ *
+ * @param message what all of these lines say
+ */
+export const lineWriter = (logger: Logger, message: string): WriteLine => {
   // Pino tells the name of this property, and its types do not have it.
   const { [pino.symbols.streamSym]: stream } = logger as Logger & {
     readonly [pino.symbols.streamSym]: { write(line: string): void }
   }
   const { values } = logger.levels
-  return (level, fields, message) =>
-    stream.write(`{"level":${values[level]}${timestamp()},${fields},"msg":"${message}"}\n`)
+  const begin = (level: LineLevel): string => `{"level":${values[level]}`
+  const begins = { debug: begin('debug'), info: begin('info'), warn: begin('warn') }
+  const end = `,"msg":${JSON.stringify(message)}}\n`
+  return (level, fields) => stream.write(begins[level] + timestamp() + fields + end)
 }
 
 /** What pino-pretty makes of a JSON line. Its types say `any` for the argument. */

@@ -62,7 +62,7 @@ export const openStream = (
 ): EventStream => {
   // A stream lives for hours. Whatever its closures name stays in memory, so they do not name the
   // request.
-  const { line, account: accountName } = request
+  const { notes } = request
   const { raw } = reply
   const watch = account?.watch
   /** As their topics name them, so that the ids of this request need not stay in memory. */
@@ -74,9 +74,8 @@ export const openStream = (
     onOver?.()
     // A refused stream becomes an ordinary answer, and the request log writes a line for it.
     if (ending === 'refused') return
-    if (line === undefined) return
-    line.writeAfter(raw)
-    const { ms, requestId, traceId, route, caller, account } = line.about()
+    notes.writeAfter(raw)
+    const { ms, requestId, traceId, route, caller, account } = notes.about()
     const durationMs = Math.round(ms)
     logger.info({ requestId, traceId, route, ending, durationMs, caller, account }, 'stream')
   }
@@ -91,7 +90,7 @@ export const openStream = (
     wasTold,
     onClose,
   })
-  streams.add(stream, { caller: countedAs(callerOf(request)), account: accountName ?? '' })
+  streams.add(stream, { caller: countedAs(callerOf(request)), account: notes.account ?? '' })
   if (watch !== undefined) {
     const mine = foreign.size === 0 ? refs : refs.filter((ref) => !foreign.has(ref))
     joined = mine.map((ref) => {
@@ -151,8 +150,9 @@ export const begin = (reply: FastifyReply, stream: EventStream): void => {
   const { raw, request } = reply
   reply.hijack()
   // A stream may be open for hours. Its span is about the opening.
-  request.span?.end({ 'http.response.status_code': 200 })
-  request.line?.letGo(raw)
+  const { notes } = request
+  notes.span?.end({ 'http.response.status_code': 200 })
+  notes.letGo(raw)
   empty(request.raw)
   stream.begin()
 }

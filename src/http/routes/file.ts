@@ -81,7 +81,11 @@ export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
     .get(PATH, { schema, config: { takesTicket: true } }, async (request, reply) => {
       const { params, signal: gone } = request
       if (request.method === 'GET') {
-        request.deed = { action: 'download', campaign: params.campaignId, export: params.exportId }
+        request.notes.deed = {
+          action: 'download',
+          campaign: params.campaignId,
+          export: params.exportId,
+        }
       }
       const { account, caller, ref } = entry.enter(request, 'file', params)
       const answer = await account.files
@@ -104,9 +108,8 @@ export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
         return
       }
       const onBreak = (cause: unknown) => {
-        request.problem = new Problem('upstream-unavailable', 'The file from lemlist broke off.', {
-          cause,
-        })
+        const detail = 'The file from lemlist broke off.'
+        request.notes.problem = new Problem('upstream-unavailable', detail, { cause })
       }
       sendDownload(reply.raw, answer.body, { stuckMs, onBreak })
     })

@@ -85,11 +85,11 @@ export const startRoute = async (
         async (request, reply) => {
           const { campaignId } = request.params
           const key = unquoted(request.headers['idempotency-key'])
-          request.deed = { action: 'start', campaign: campaignId }
+          request.notes.deed = { action: 'start', campaign: campaignId }
           const { account, caller, ref } = entry.enter(request, 'start', { campaignId })
           const once = key === undefined ? undefined : { caller: caller.id, key }
           const { exportId, body } = await account.starter.start(ref, once)
-          request.deed = { ...request.deed, export: exportId }
+          request.notes.deed = { action: 'start', campaign: campaignId, export: exportId }
           return (
             reply
               .code(201)

@@ -58,11 +58,11 @@ export const ticketsRoute = async (
     scope
       .withTypeProvider<ZodTypeProvider>()
       .post('/tickets', { schema, validatorCompiler: unchecked }, async (request, reply) => {
-        request.deed = { action: 'ticket' }
+        request.notes.deed = { action: 'ticket' }
         const account = entry.accountName(request)
         const made = await tickets.make(callerOf(request), account, request.body)
         const { exports, campaigns, scopes } = ticketRequest.parse(request.body)
-        request.deed = {
+        request.notes.deed = {
           ...{ action: 'ticket', exports, campaigns, expiresAt: made.expiresAt },
           ...(scopes && { scopes }),
         }

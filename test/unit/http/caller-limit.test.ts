@@ -1,36 +1,39 @@
 import { describe, expect, it } from 'vitest'
 import { createCallerLimit } from '../../../src/http/caller-limit.ts'
 
-const setUp = (max: number) => {
-  let time = 1_000
-  const limit = createCallerLimit(max, () => time)
-  const pass = (ms: number): void => {
-    time += ms
-  }
-  return { limit, pass }
-}
-
 describe('the limit of a caller', () => {
   it('lets so many requests through in a minute, and says how long the others wait', () => {
-    const { limit, pass } = setUp(2)
-    expect([limit.take('crm'), limit.take('crm')]).toEqual([0, 0])
-    pass(20_000)
-    expect(limit.take('crm')).toBe(40_000)
+    const limit = createCallerLimit(2)
+    expect([limit.take('crm', 1_000), limit.take('crm', 1_000)]).toEqual([0, 0])
+    expect(limit.take('crm', 21_000)).toBe(40_000)
   })
 
   it('begins anew after the minute', () => {
-    const { limit, pass } = setUp(1)
-    limit.take('crm')
-    pass(59_999)
-    expect(limit.take('crm')).toBe(1)
-    pass(1)
-    expect(limit.take('crm')).toBe(0)
-    expect(limit.take('crm')).toBe(60_000)
+    const limit = createCallerLimit(1)
+    limit.take('crm', 1_000)
+    expect(limit.take('crm', 60_999)).toBe(1)
+    expect(limit.take('crm', 61_000)).toBe(0)
+    expect(limit.take('crm', 61_000)).toBe(60_000)
   })
 
   it('counts each caller alone', () => {
-    const { limit } = setUp(1)
-    limit.take('crm')
-    expect(limit.take('bi')).toBe(0)
+    const limit = createCallerLimit(1)
+    limit.take('crm', 1_000)
+    expect(limit.take('bi', 1_000)).toBe(0)
+  })
+
+  it('forgets the minute that began first when there are too many callers', () => {
+    let usedPart = (): unknown => undefined
+    const limit = createCallerLimit(1, (_name, measure) => {
+      usedPart = measure
+    })
+    limit.take('old', 0)
+    limit.take('crm', 1_000)
+    limit.take('old', 60_000)
+    for (let count = 2; count <= 10_000; count += 1) limit.take(`caller-${count}`, 60_500)
+    expect(usedPart()).toBe(1)
+    // The minute of `crm` began first: `old` has had another one since.
+    expect([limit.take('old', 60_600), limit.take('crm', 60_600)]).toEqual([59_400, 0])
+    expect(usedPart()).toBe(1)
   })
 })

@@ -7,12 +7,12 @@ const REQUEST = {
   ...{ method: 'GET', route: '/x', status: undefined, aborted: false, durationMs: 1.26 },
   ...{ cacheStatus: undefined, problem: undefined },
 }
-const read = (line: string): unknown => JSON.parse(`{${line}}`)
+const read = (line: string): unknown => JSON.parse(`{${line.slice(1)}}`)
 
 describe('the line of a request', () => {
   it('has no field that says nothing', () => {
     expect(accessLine(REQUEST)).toBe(
-      '"requestId":"r-1","method":"GET","route":"/x","durationMs":1.3,"caller":"anonymous"',
+      ',"requestId":"r-1","method":"GET","route":"/x","durationMs":1.3,"caller":"anonymous"',
     )
   })
 
@@ -24,7 +24,7 @@ describe('the line of a request', () => {
       problem: new Problem('upstream-unavailable', 'x', { cause: new TypeError('no "route"') }),
     })
     expect(line).toBe(
-      '"requestId":"r-1","traceId":"ab","method":"GET","route":"/x","status":502,"aborted":true,' +
+      ',"requestId":"r-1","traceId":"ab","method":"GET","route":"/x","status":502,"aborted":true,' +
         '"durationMs":1.3,"caller":"crm","account":"sales","cache":"fwd=miss; stored",' +
         '"problem":"upstream-unavailable","cause":{"name":"TypeError","message":"no \\"route\\""}',
     )
@@ -38,4 +38,25 @@ describe('the line of a request', () => {
       expect(read(line)).toMatchObject({ caller, account: caller })
     },
   )
+
+  it('tells callers, accounts and statuses apart that it has written before', () => {
+    const lines = [
+      { caller: 'a', account: 'one', status: 200 },
+      { caller: 'a', account: 'two', status: 304 },
+      { caller: 'b', account: 'one', status: 200 },
+      { caller: 'a', account: undefined, status: undefined },
+    ]
+    for (const one of [...lines, ...lines]) {
+      expect(read(accessLine({ ...REQUEST, ...one }))).toMatchObject(
+        JSON.parse(JSON.stringify(one)),
+      )
+    }
+  })
+
+  it('names the right caller also after more callers than it remembers', () => {
+    const names = Array.from({ length: 1_200 }, (_, index) => `caller-${index}`)
+    for (const caller of [...names, ...names]) {
+      expect(read(accessLine({ ...REQUEST, caller }))).toMatchObject({ caller })
+    }
+  })
 })

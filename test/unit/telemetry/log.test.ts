@@ -28,7 +28,7 @@ describe('the logger', () => {
   it('writes a prepared line like any other', async () => {
     const { logger, output, sink } = begin('info')
     logger.warn({ a: 1, b: 'c' }, 'a message')
-    lineWriter(logger)('warn', '"a":1,"b":"c"', 'a message')
+    lineWriter(logger, 'a message')('warn', ',"a":1,"b":"c"')
     await output.end()
     const time = /(?<="time":")[^"]+/
     const [one = '', other = ''] = sink.text().split('\n')
@@ -44,7 +44,7 @@ describe('the logger', () => {
     const asIso = times.map((time) => `2026-01-02T03:0${time.startsWith('59') ? 4 : 5}:${time}`)
     for (const time of asIso) {
       vi.setSystemTime(Date.parse(time))
-      lineWriter(logger)('info', '"a":1', 'a message')
+      lineWriter(logger, 'a message')('info', ',"a":1')
     }
     await output.end()
     expect(logLines(sink.text()).map(({ time }) => time)).toEqual(asIso)
