@@ -42,7 +42,13 @@ export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => 
   const advance = (bytes: number): void => {
     waiting -= bytes
     isHalf = chunk !== undefined && bytes < chunk.length && chunk[bytes - 1] !== NEWLINE
-    chunk = chunk === undefined || bytes >= chunk.length ? undefined : chunk.subarray(bytes)
+    if (chunk === undefined) return
+    if (bytes < chunk.length) {
+      chunk = chunk.subarray(bytes)
+    } else {
+      blocks.giveBack(chunk)
+      chunk = undefined
+    }
   }
 
   return {

@@ -14,6 +14,11 @@ export interface Blocks {
   readonly hasWhole: boolean
   /** The oldest block, which may not be full. Undefined when there is none. */
   take(): Buffer | undefined
+  /**
+   * Takes back a block whose text is written, or a part of that block. Its memory is used again. Nobody may
+   * read it after that.
+   */
+  giveBack(block: Buffer): void
 }
 
 /** UTF-8 has at most three bytes for each code unit of a string. */
@@ -25,13 +30,17 @@ export const createBlocks = (bytes: number): Blocks => {
   const size = bytes + 4_096
   const whole: Buffer[] = []
   // What was in this memory before is never read: only what was written over it leaves.
-  let block = Buffer.allocUnsafe(size)
+  const allocate = (bytes: number): Buffer => Buffer.allocUnsafeSlow(bytes)
+  /** Under load, one block is filled while another one is written. The C library is slow to give new ones. */
+  let spare: Buffer | undefined
+  let block = allocate(size)
   let used = 0
 
   const close = (): void => {
     if (used === 0) return
     whole.push(block.subarray(0, used))
-    block = Buffer.allocUnsafe(size)
+    block = spare ?? allocate(size)
+    spare = undefined
     used = 0
   }
 
@@ -40,7 +49,7 @@ export const createBlocks = (bytes: number): Blocks => {
       const most = text.length * MOST_BYTES
       if (most > room && Buffer.byteLength(text) > room) return 0
       if (used + most > block.length) close()
-      if (most > block.length) block = Buffer.allocUnsafe(most)
+      if (most > block.length) block = allocate(most)
       const written = block.write(text, used)
       used += written
       if (used >= bytes) close()
@@ -52,6 +61,9 @@ export const createBlocks = (bytes: number): Blocks => {
     take: () => {
       if (whole.length === 0) close()
       return whole.shift()
+    },
+    giveBack: ({ buffer }) => {
+      if (buffer.byteLength === size) spare = Buffer.from(buffer)
     },
   }
 }

@@ -25,11 +25,11 @@ export interface Output {
  */
 const MAX_BYTES = 4 * 1024 * 1024
 /**
- * Lines are written every second or every 32 KiB. A write for each line would cost more than a
+ * Lines are written every second or every 64 KiB. A write for each line would cost more than a
  * cached answer.
  */
 const FLUSH_MS = 1_000
-const BATCH_BYTES = 32_768
+const BATCH_BYTES = 65_536
 /** A full pipe is tried again soon, because its reader may only be slow. Milliseconds. */
 const FULL_MS = { first: 5, longest: 100 } as const
 /** How soon a full disk, a pipe without a reader and a lost terminal are tried again, milliseconds. */

@@ -47,6 +47,20 @@ describe('blocks of text', () => {
     expect(taken(blocks).join('')).toBe('\u20acaabcd')
   })
 
+  it('use the memory of a block again that is given back, and lose no text by that', () => {
+    const blocks = createBlocks(10)
+    const buffers = new Set<ArrayBufferLike>()
+    for (let index = 0; index < 40; index += 1) {
+      blocks.add(`line ${index}\n`, ROOM)
+      const block = blocks.take()
+      expect(block?.toString()).toBe(`line ${index}\n`)
+      if (block === undefined) continue
+      buffers.add(block.buffer)
+      blocks.giveBack(block.subarray(3))
+    }
+    expect(buffers.size).toBe(2)
+  })
+
   it('are none when nothing was added', () => {
     const blocks = createBlocks(10)
     expect([blocks.take(), blocks.hasWhole]).toEqual([undefined, false])

@@ -28,15 +28,15 @@ describe('an output', () => {
     expect(sink.attempts()).toBe(1)
   })
 
-  it('does not wait with 32 KiB of lines, or when it is told to flush', async () => {
-    const { sink, output, pass } = begin({ maxBytes: 40_000 })
-    for (let n = 0; n < 328; n += 1) output.write(line(n))
+  it('does not wait with 64 KiB of lines, or when it is told to flush', async () => {
+    const { sink, output, pass } = begin({ maxBytes: 80_000 })
+    for (let n = 0; n < 656; n += 1) output.write(line(n))
     await pass(0)
-    expect(sink.text()).toHaveLength(32_800)
-    output.write(line(328))
+    expect(sink.text()).toHaveLength(65_600)
+    output.write(line(656))
     output.flush()
     await pass(0)
-    expect(sink.text()).toHaveLength(32_900)
+    expect(sink.text()).toHaveLength(65_700)
   })
 
   it('keeps the order of lines that come while it writes', async () => {
