@@ -34,8 +34,37 @@ const hasExportPrefix = (id: string): boolean =>
   isLowerCase(id.charCodeAt(2)) &&
   id[3] === '_'
 
+interface Known {
+  /** What Fastify gives to the route instead of the parameters that it has checked. */
+  readonly value: ExportParams
+}
+
+/** Those that were found sound last, by the export. Most of them are asked for again and again. */
+const known = new Map<string, Known>()
+/** About a MiB. With one more, all are checked anew. */
+const MAX_KNOWN = 4_000
+
+/**
+ * Returns the two ids of a path if `exportParams` accepts them. For ids that come again these are the same
+ * strings each time: a piece of a URL must be read again for each comparison, and it keeps the whole URL in
+ * memory.
+ */
+export const soundExportIds = (ids: ExportParams): Known | undefined => {
+  const before = known.get(ids.exportId)
+  if (before?.value.campaignId === ids.campaignId) return before
+  if (!areExportIds(ids)) return undefined
+  if (known.size >= MAX_KNOWN) known.clear()
+  const value = { campaignId: copyOf(ids.campaignId), exportId: copyOf(ids.exportId) }
+  const sound = { value: Object.freeze(value) }
+  known.set(value.exportId, sound)
+  return sound
+}
+
+/** The letters and digits of ids have one byte each. */
+const copyOf = (id: string): string => Buffer.from(id, 'latin1').toString('latin1')
+
 /** Whether `exportParams` accepts these parameters of a path. */
-export const areExportIds = ({ campaignId, exportId }: ExportParams): boolean =>
+const areExportIds = ({ campaignId, exportId }: ExportParams): boolean =>
   campaignId.startsWith('cam_') &&
   hasSoundEnd(campaignId) &&
   hasExportPrefix(exportId) &&

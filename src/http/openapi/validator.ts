@@ -2,7 +2,7 @@ import type { FastifySchemaCompiler } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import { type ZodType, z } from 'zod'
 import { exportParams } from './schemas.ts'
-import { areExportIds } from './sound-ids.ts'
+import { soundExportIds } from './sound-ids.ts'
 
 /**
  * Checks the input of requests by their schemas. A general parse costs more than all else that a route
@@ -12,10 +12,13 @@ import { areExportIds } from './sound-ids.ts'
 export const inputValidator: FastifySchemaCompiler<ZodType> = (route) => {
   const { schema, httpPart } = route
   const parse = validatorCompiler(route)
-  if (schema === exportParams) return (ids) => areExportIds(ids) || parse(ids)
+  if (schema === exportParams) return (ids) => soundExportIds(ids) ?? parse(ids)
   const isOften = httpPart === 'headers' || httpPart === 'querystring'
   if (!isOften || !(schema instanceof z.ZodObject)) return parse
-  const names = Object.keys(schema.shape)
+  // The value of a header is a text. Where each text will do, a check can find nothing.
+  const names = Object.entries(schema.shape)
+    .filter(([, field]) => httpPart !== 'headers' || !takesEachText(field))
+    .map(([name]) => name)
   // Where one of them is needed, its absence is a fault. Where one has a default, its absence is a value.
   const { data } = schema.safeParse({})
   if (data === undefined || Object.keys(data).length > 0) return parse
@@ -24,3 +27,8 @@ export const inputValidator: FastifySchemaCompiler<ZodType> = (route) => {
     return true
   }
 }
+
+const takesEachText = (field: ZodType): boolean =>
+  field instanceof z.ZodOptional &&
+  field.def.innerType instanceof z.ZodString &&
+  (field.def.innerType.def.checks ?? []).length === 0
