@@ -36,7 +36,7 @@ export interface Snapshot {
 export interface Kept {
   readonly snapshot: Snapshot
   /** Until when the gateway repeats it without asking lemlist, epoch ms. Absent when not kept. */
-  readonly keptUntil?: number
+  readonly keptUntil?: number | undefined
   /** When the gateway first saw the export, epoch milliseconds. */
   readonly firstSeenAt: number
 }

@@ -68,7 +68,7 @@ const FIGURES: readonly (readonly [document: string, sentence: string])[] = [
     'docs/api.md',
     `at least one, at most ${constant('access/ticket-request.ts', 'MAX_TARGETS')} in all`,
   ],
-  ['docs/api.md', `of these at most ${constant('http/status/answer.ts', 'LONGEST_FRESH_S')}`],
+  ['docs/api.md', `of these at most ${constant('http/status/freshness.ts', 'LONGEST_FRESH_S')}`],
   [
     'docs/api.md',
     `An N\nabove ${constant('http/status/preference.ts', 'LONGEST_WAIT_S')} counts as ${constant('http/status/preference.ts', 'LONGEST_WAIT_S')}`,

@@ -14,8 +14,12 @@ import type { Latest } from './latest.ts'
 export type Known = Kept | Problem | undefined
 
 export interface Cache {
-  /** Returns a final answer that this process holds in memory, with one look-up and no promise. */
-  peek(ref: ExportRef): Kept | undefined
+  /**
+   * Returns a final answer that this process holds in memory, with one look-up and no promise.
+   *
+   * @param at epoch milliseconds. Default: now.
+   */
+  peek(ref: ExportRef, at?: number): Kept | undefined
   /**
    * Returns what is known without asking lemlist.
    * @throws Problem when the export is over without a status that can be shown
@@ -110,8 +114,8 @@ export const createCache = (options: CacheOptions): Cache => {
   }
 
   /** Whether the file is deleted by the gateway's arithmetic. lemlist may still give the status. */
-  const isPastLife = ({ endOfLife }: Snapshot): boolean =>
-    endOfLife !== undefined && endOfLife <= now()
+  const isPastLife = ({ endOfLife }: Snapshot, at = now()): boolean =>
+    endOfLife !== undefined && endOfLife <= at
 
   /** Whether the file was deleted already when lemlist gave the status. The store keeps none such. */
   const cameTooLate = ({ endOfLife, observedAt }: Snapshot): boolean =>
@@ -126,9 +130,9 @@ export const createCache = (options: CacheOptions): Cache => {
     return ageMs >= 0 && ageMs < SHORT_LIFE_MS
   }
 
-  const peek: Cache['peek'] = (ref) => {
+  const peek: Cache['peek'] = (ref, at) => {
     const record = finals.get(ref)
-    return record !== undefined && !isPastLife(record.snapshot) ? shown(record) : undefined
+    return record !== undefined && !isPastLife(record.snapshot, at) ? shown(record) : undefined
   }
 
   /** Repeats for a minute an answer that is neither pending nor kept as final. */

@@ -23,8 +23,12 @@ export interface Reading extends Kept {
 }
 
 export interface Reader {
-  /** Returns a final answer from memory. This is the fastest way. */
-  peek(ref: ExportRef): Reading | undefined
+  /**
+   * Returns a final answer from memory. This is the fastest way.
+   *
+   * @param at epoch milliseconds. Default: now.
+   */
+  peek(ref: ExportRef, at?: number): Reading | undefined
   /**
    * Returns the cached answer without asking lemlist.
    * @throws Problem when the export is over without a status that can be shown
@@ -176,7 +180,7 @@ export const createReader = (options: ReaderOptions): Reader => {
   const lookup: Reader['lookup'] = async (ref) => asHit(await cache.lookup(ref))
 
   return {
-    peek: (ref) => asHit(cache.peek(ref)),
+    peek: (ref, at) => asHit(cache.peek(ref, at)),
     lookup,
     lookupMany: async (refs) => (await cache.lookupMany(refs)).map(asKnownHit),
     read: (ref, options = {}) => answer(ref, options),
@@ -199,6 +203,11 @@ const overloaded = (): Problem =>
 const isPassing = (error: unknown): error is Problem =>
   error instanceof Problem && PASSING.has(error.code)
 
-const asHit = (kept: Kept | undefined): Reading | undefined => kept && { ...kept, how: 'hit' }
+const asHit = (kept: Kept | undefined): Reading | undefined => {
+  if (kept === undefined) return undefined
+  // Field by field, because each cached answer needs one, and a copy of all fields costs more.
+  const { snapshot, keptUntil, firstSeenAt } = kept
+  return { snapshot, keptUntil, firstSeenAt, how: 'hit' }
+}
 
 const asKnownHit = (known: Known) => (known instanceof Problem ? known : asHit(known))

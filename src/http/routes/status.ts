@@ -97,20 +97,20 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
       // answered at once.
       const holds = wait !== undefined && waiting < streams.max && options.isOverloaded?.() !== true
       if (holds) reply.header('preference-applied', `wait=${wait}`)
-      const { params } = request
-      const { account, caller, ref } = entry.enter(request, 'status', params)
+      const { account, caller, ref } = entry.enter(request, 'status', request.params)
       const { reader } = account
-      const answer = (reading: Reading): void => {
+      const answer = (reading: Reading, now = Date.now()): void => {
         options.countRead?.(reading.how)
-        sendStatus(request, reply, params, reading, options)
+        sendStatus(reply, ref, reading, now, options)
       }
-      const cached = reader.peek(ref)
+      const now = Date.now()
+      const cached = reader.peek(ref, now)
       // A hit is answered without a promise.
-      if (cached !== undefined) return answer(cached)
+      if (cached !== undefined) return answer(cached, now)
       const callerId = countedAs(caller)
       const reading = holds
         ? held(request, account, ref, wait, callerId)
         : reader.read(ref, { callerId })
-      return reading.then(answer)
+      return reading.then((read) => answer(read))
     })
 }

@@ -3,32 +3,43 @@ import type { ExportRef, Snapshot } from '../../exports/export.ts'
 
 /**
  * The body that callers get: lemlist's bytes, unchanged or with the gateway's link to the file. It is
- * a string, made once for each snapshot, because Node sends a string in one piece with the headers.
- * lemlist's bytes are UTF-8, so no byte changes on the way.
+ * a string, because Node sends a string in one piece with the headers. lemlist's bytes are UTF-8, so no
+ * byte changes on the way.
  */
-export interface Bodies {
-  bodyOf(snapshot: Snapshot, ref: Pick<ExportRef, 'campaignId' | 'exportId'>): string
-  /**
-   * The same, made anew and not remembered. For streams, which read a body once: what is remembered for a
-   * snapshot outlives it until the next large garbage collection.
-   */
-  makeBody: Bodies['bodyOf']
+export interface Body {
+  readonly text: string
   /** A strong ETag. Each form of the body has its own, so that a cache never mixes up the forms. */
-  etagOf(snapshot: Snapshot): string
+  readonly etag: string
+}
+
+type Ids = Pick<ExportRef, 'campaignId' | 'exportId'>
+
+export interface Bodies {
+  /** Made once for each snapshot. */
+  bodyOf(snapshot: Snapshot, ref: Ids): Body
+  /**
+   * The text alone, made anew and not remembered. For streams, which read a body once: what is remembered
+   * for a snapshot outlives it until the next large garbage collection.
+   */
+  makeBody(snapshot: Snapshot, ref: Ids): string
 }
 
 const textOf = ({ body }: Snapshot): string =>
   Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
 
-const oncePerSnapshot = (make: Bodies['bodyOf']): Bodies['bodyOf'] => {
-  const made = new WeakMap<Snapshot, string>()
-  return (snapshot, ref) => {
-    let text = made.get(snapshot)
-    if (text === undefined) {
-      text = make(snapshot, ref)
-      made.set(snapshot, text)
-    }
-    return text
+/** @param form what follows the version in an ETag */
+const bodiesBy = (makeBody: Bodies['makeBody'], form = ''): Bodies => {
+  const made = new WeakMap<Snapshot, Body>()
+  return {
+    makeBody,
+    bodyOf: (snapshot, ref) => {
+      let body = made.get(snapshot)
+      if (body === undefined) {
+        body = { text: makeBody(snapshot, ref), etag: `"${snapshot.version}${form}"` }
+        made.set(snapshot, body)
+      }
+      return body
+    },
   }
 }
 
@@ -40,11 +51,7 @@ export const bodiesFor = (publicUrl: string | undefined): Bodies =>
   publicUrl === undefined ? verbatimBodies : gatewayBodies(publicUrl)
 
 /** `FILE_URLS=upstream`: lemlist's JSON, byte for byte. */
-export const verbatimBodies: Bodies = {
-  bodyOf: oncePerSnapshot(textOf),
-  makeBody: textOf,
-  etagOf: ({ version }) => `"${version}"`,
-}
+export const verbatimBodies: Bodies = bodiesBy(textOf)
 
 /**
  * `FILE_URLS=gateway`: `status.url` is the URL of the gateway's file route. lemlist's own link
@@ -56,13 +63,11 @@ export const verbatimBodies: Bodies = {
 export const gatewayBodies = (publicUrl: string): Bodies => {
   // With another public URL the same version has other bytes, so the ETag depends on the URL, too.
   const form = createHash('sha256').update(publicUrl).digest('base64url').slice(0, 6)
-  const makeBody: Bodies['bodyOf'] = (snapshot, { campaignId, exportId }) =>
-    rewrite(textOf(snapshot), `${publicUrl}/campaigns/${campaignId}/export/${exportId}/file`)
-  return {
-    bodyOf: oncePerSnapshot(makeBody),
-    makeBody,
-    etagOf: ({ version }) => `"${version}.${form}"`,
-  }
+  return bodiesBy(
+    (snapshot, { campaignId, exportId }) =>
+      rewrite(textOf(snapshot), `${publicUrl}/campaigns/${campaignId}/export/${exportId}/file`),
+    `.${form}`,
+  )
 }
 
 /**
