@@ -47,13 +47,23 @@ export const DEFAULT_ACCOUNT = 'default'
 /** lemlist's ids of exports. Nothing that is no such id gets into a path, a key or an answer. */
 export const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
 
-/** Who opens a stream or reads a status asks several maps for the same ref, one after the other. */
+/** Whether both name the same export. */
+export const isSameExport = (one: ExportRef, other: ExportRef): boolean =>
+  one === other ||
+  (one.exportId === other.exportId &&
+    one.campaignId === other.campaignId &&
+    one.account === other.account)
+
+/**
+ * Who opens a stream or reads a status asks several maps for the same export, one after the other, and many
+ * clients of one export may come at once.
+ */
 let latest: ExportRef | undefined
 let latestKey = ''
 
 /** One string per export. `/` is forbidden in account names and ids, so no two refs share a key. */
 export const keyOf = (ref: ExportRef): string => {
-  if (ref !== latest) {
+  if (latest === undefined || !isSameExport(ref, latest)) {
     latestKey = `${ref.account}/${ref.campaignId}/${ref.exportId}`
     latest = ref
   }

@@ -1,4 +1,4 @@
-import { type ExportRef, keyOf, type Snapshot } from '../../exports/export.ts'
+import { type ExportRef, isSameExport, keyOf, type Snapshot } from '../../exports/export.ts'
 import type { Topic, Word } from '../../exports/watching/hub.ts'
 
 /** What a client is told of one export. */
@@ -38,8 +38,7 @@ export class Lines {
   get(ref: ExportRef): Line | undefined {
     if (this.#many !== undefined) return this.#many.get(keyOf(ref))
     const { ref: only } = this.#only?.topic ?? {}
-    if (only === ref) return this.#only
-    return only !== undefined && keyOf(only) === keyOf(ref) ? this.#only : undefined
+    return only !== undefined && isSameExport(only, ref) ? this.#only : undefined
   }
 
   /** Returns the line that was removed. */

@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import type { ExportRef } from '../../exports/export.ts'
 import { nextTurn } from '../../exports/slices.ts'
 import type { Doubter, Topic } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
 import { News, type NewsOptions } from './news.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
-import { type Encoded, encode, encodeShared, isTaken, whenTaken, writeEvents } from './wire.ts'
+import { type Encoded, encodeShared, isTaken, whenTaken, writeEvents } from './wire.ts'
 
 export interface StreamOptions extends NewsOptions {
   /** The exports that the stream tells of. */
@@ -90,8 +91,8 @@ export class EventStream implements Doubter {
     // by itself, the head becomes one string, which takes a KiB less.
     this.#response.flushHeaders()
     this.#live = true
-    const retry = encode(encodeRetry(spread(RETRY_MS.min, RETRY_MS.max)))
-    writeEvents(this.#response, [retry, ...(this.news.nextButGone() ?? BEAT)])
+    const retry = encodeRetry(spread(RETRY_MS.min, RETRY_MS.max))
+    writeEvents(this.#response, this.news.nextButGone() ?? BEAT, retry)
     socket?.uncork()
     this.#wait()
   }

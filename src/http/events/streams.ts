@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { cutOneByOne } from './drain.ts'
 import type { Cut } from './ending.ts'
 import { createCallerCounts, type Holder } from './holders.ts'

@@ -31,10 +31,10 @@ export const encodeShared = (text: string): Encoded => {
   return { bytes: chunk.subarray(head.length, head.length + size), chunk }
 }
 
-const chunkOf = (events: readonly Encoded[]): Uint8Array => {
+const chunkOf = (beginning: string, events: readonly Encoded[]): Uint8Array => {
   let size = 0
   for (const { bytes } of events) size += bytes.byteLength
-  const head = headOf(size)
+  const head = headOf(beginning.length + size) + beginning
   // All of this memory is written over.
   const chunk = Buffer.allocUnsafe(head.length + size + LINE_END.length)
   let at = chunk.write(head, 'latin1')
@@ -49,17 +49,24 @@ const chunkOf = (events: readonly Encoded[]): Uint8Array => {
 /**
  * Writes events to a response whose head was sent. The response may be written to and ended as ever
  * after that: its own bytes go to the same socket.
+ *
+ * @param beginning what is written before the events, ASCII
  */
-export const writeEvents = (response: ServerResponse, events: readonly Encoded[]): void => {
+export const writeEvents = (
+  response: ServerResponse,
+  events: readonly Encoded[],
+  beginning = '',
+): void => {
   const { socket, chunkedEncoding } = response
   const [first] = events
   // A client of HTTP/1.0 takes no chunks. It reads to the end of the connection.
   if (socket === null || !chunkedEncoding) {
-    response.write(Buffer.concat(events.map(({ bytes }) => bytes)))
+    const all = events.map(({ bytes }) => bytes)
+    response.write(Buffer.concat([Buffer.from(beginning), ...all]))
     return
   }
-  const shared = events.length === 1 ? first?.chunk : undefined
-  socket.write(shared ?? chunkOf(events))
+  const shared = events.length === 1 && beginning === '' ? first?.chunk : undefined
+  socket.write(shared ?? chunkOf(beginning, events))
 }
 
 /**
