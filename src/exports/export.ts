@@ -47,6 +47,12 @@ export const DEFAULT_ACCOUNT = 'default'
 /** lemlist's ids of exports. Nothing that is no such id gets into a path, a key or an answer. */
 export const EXPORT_ID = /^[a-z]{3}_[A-Za-z0-9]{1,64}$/
 
+/**
+ * The same id as a string of its own. A piece of a URL must be read again for each comparison, and keeps the
+ * whole URL in memory, which may be much longer. Ids are ASCII.
+ */
+export const copyOfId = (id: string): string => Buffer.from(id, 'latin1').toString('latin1')
+
 /** Whether both name the same export. */
 export const isSameExport = (one: ExportRef, other: ExportRef): boolean =>
   one === other ||

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Bounds } from '../bounds.ts'
-import type { ExportRef } from '../export.ts'
+import { copyOfId, type ExportRef } from '../export.ts'
 import type { FinalRecord } from '../ports.ts'
 
 /** The finals that this process holds in memory. Finals never change, so none is invalidated. */
@@ -40,10 +40,7 @@ export const createFinals = (bounds: Bounds): Finals => {
       return isIt ? held.record : undefined
     },
     set: ({ account, campaignId, exportId }, record) => {
-      finals.set(copyOf(exportId), { account, campaignId: copyOf(campaignId), record })
+      finals.set(copyOfId(exportId), { account, campaignId: copyOfId(campaignId), record })
     },
   }
 }
-
-/** A piece of a URL keeps the whole URL in memory, which may be much longer. */
-const copyOf = (id: string): string => Buffer.from(id, 'latin1').toString('latin1')

@@ -1,3 +1,4 @@
+import { copyOfId } from '../../exports/export.ts'
 import type { ExportParams } from './schemas.ts'
 
 /**
@@ -46,22 +47,18 @@ const MAX_KNOWN = 4_000
 
 /**
  * Returns the two ids of a path if `exportParams` accepts them. For ids that come again these are the same
- * strings each time: a piece of a URL must be read again for each comparison, and it keeps the whole URL in
- * memory.
+ * strings each time.
  */
 export const soundExportIds = (ids: ExportParams): Known | undefined => {
   const before = known.get(ids.exportId)
   if (before?.value.campaignId === ids.campaignId) return before
   if (!areExportIds(ids)) return undefined
   if (known.size >= MAX_KNOWN) known.clear()
-  const value = { campaignId: copyOf(ids.campaignId), exportId: copyOf(ids.exportId) }
+  const value = { campaignId: copyOfId(ids.campaignId), exportId: copyOfId(ids.exportId) }
   const sound = { value: Object.freeze(value) }
   known.set(value.exportId, sound)
   return sound
 }
-
-/** The letters and digits of ids have one byte each. */
-const copyOf = (id: string): string => Buffer.from(id, 'latin1').toString('latin1')
 
 /** Whether `exportParams` accepts these parameters of a path. */
 const areExportIds = ({ campaignId, exportId }: ExportParams): boolean =>
