@@ -40,7 +40,10 @@ export const guardRequests = (app: FastifyInstance, options: GuardOptions): void
     }
     const refusal = refusalOf(raw, isOurs)
     if (refusal !== undefined) return done(refusal)
-    if (raw.method !== 'GET' && raw.method !== 'HEAD') return done()
+    if (raw.method !== 'GET' && raw.method !== 'HEAD') {
+      forgetTypeOfNothing(raw)
+      return done()
+    }
     const refuse = (): void => done(unframed(reply, 'A GET or HEAD request must have no body.'))
     if (Number(raw.headers['content-length'] ?? 0) > 0) return refuse()
     if (raw.headers['transfer-encoding'] === undefined) return done()
@@ -52,6 +55,16 @@ export const guardRequests = (app: FastifyInstance, options: GuardOptions): void
 const unframed = (reply: FastifyReply, detail: string): Problem => {
   reply.header('connection', 'close')
   return new Problem('invalid-request', detail)
+}
+
+/**
+ * Takes the type from a request without content, which clients send, too. Fastify would read content of
+ * that type, and the stream of such a request never ends (`optimizeEmptyRequests`).
+ */
+const forgetTypeOfNothing = ({ headers }: IncomingMessage): void => {
+  const isFramed =
+    headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  if (!isFramed) delete headers['content-type']
 }
 
 const refusalOf = (raw: IncomingMessage, isOurs: HostCheck): Problem | undefined => {

@@ -53,6 +53,9 @@ export const createServer = (options: ServerOptions): FastifyInstance => {
       // request-guard.ts requires a `Host` and answers with a problem. Node would answer with an
       // empty body.
       requireHostHeader: false,
+      // A request without content has ended before anybody sees it. To have its stream tell of an end
+      // costs a quarter of a cached read. The stream tells nothing then, not even that it closes.
+      optimizeEmptyRequests: true,
     },
     clientErrorHandler: clientErrorHandler(logger, crossOrigin),
     frameworkErrors: frameworkErrorHandler(logger, options.countRequest),

@@ -128,6 +128,20 @@ describe('a wrong method:', () => {
     expectProblem(await ask(gateway().url, elsewhere), 'not-found')
   })
 
+  // Regression: Fastify waited for content of the type. A request without content tells of no end.
+  it.each([
+    ['POST', 'application/json'],
+    ['POST', 'nonsense'],
+    ['PUT', 'text/plain'],
+    ['DELETE', 'application/json'],
+    ['QUERY', 'application/json'],
+  ])('%s with the type %s but without content is not waited for', async (method, type) => {
+    const asked = { method, headers: [HOST, `Content-Type: ${type}`] }
+    const { url } = gateway()
+    expectProblem(await ask(url, rawRequest(STATUS, asked)), 'method-not-allowed')
+    expectProblem(await ask(url, rawRequest('/nowhere', asked)), 'not-found')
+  })
+
   it('POST is not allowed even for an invalid id', async () => {
     const target = '/campaigns/tea_1/export/../status'
     const answer = await ask(gateway().url, rawRequest(target, { method: 'POST' }))

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { FileAnswer } from '../../exports/ports.ts'
 import { Problem } from '../../problems.ts'
+import { callerGone } from '../caller-gone.ts'
 import { sendDownload } from '../download.ts'
 import { countedAs, type Entry } from '../entry.ts'
 import {
@@ -79,7 +80,8 @@ export const fileRoute = (app: FastifyInstance, options: FileRouteOptions) => {
   app
     .withTypeProvider<ZodTypeProvider>()
     .get(PATH, { schema, config: { takesTicket: true } }, async (request, reply) => {
-      const { params, signal: gone } = request
+      const { params } = request
+      const gone = callerGone(reply.raw)
       if (request.method === 'GET') {
         request.notes.deed = {
           action: 'download',

@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Bounds } from '../../exports/bounds.ts'
 import type { ExportRef } from '../../exports/export.ts'
 import type { Reading } from '../../exports/reading/reader.ts'
+import { callerGone } from '../caller-gone.ts'
 import { type AccountParts, countedAs, type Entry } from '../entry.ts'
 import type { Streams } from '../events/streams.ts'
 import { STATUS_EXAMPLES } from '../openapi/examples.ts'
@@ -74,7 +75,7 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
    * is closed or the gateway stops.
    */
   const held = async (
-    request: FastifyRequest,
+    gone: AbortSignal,
     { watch, closed }: AccountParts,
     ref: ExportRef,
     seconds: number,
@@ -82,7 +83,7 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
   ) => {
     waiting += 1
     try {
-      const signals = [request.signal, streams.draining, closed]
+      const signals = [gone, streams.draining, closed]
       return await watch.wait(ref, seconds * 1_000, signals, callerId)
     } finally {
       waiting -= 1
@@ -109,7 +110,7 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
       if (cached !== undefined) return answer(cached, now)
       const callerId = countedAs(caller)
       const reading = holds
-        ? held(request, account, ref, wait, callerId)
+        ? held(callerGone(reply.raw), account, ref, wait, callerId)
         : reader.read(ref, { callerId })
       return reading.then((read) => answer(read))
     })

@@ -36,7 +36,8 @@ describe('a caller who leaves', () => {
   ])(
     'before the head, after %s, ends the call to lemlist, and is not logged as trouble of lemlist',
     async (_, headers) => {
-      const { upstream, gateway, url } = await startBefore()
+      // Longer than the test may take: it is not the time-out that ends the call.
+      const { upstream, gateway, url } = await startBefore({ LEMLIST_TIMEOUT_MS: '60000' })
       const call = request(url, { agent: false, headers })
       call.on('error', () => {})
       call.end()
