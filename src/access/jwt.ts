@@ -2,6 +2,7 @@ import { type JWTPayload, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { Problem } from '../problems.ts'
 import { SCOPES, type Scope } from './caller.ts'
+import { requireCompact } from './compact.ts'
 import { createKeySet, type Fetch } from './key-set.ts'
 import { refused } from './refusals.ts'
 import { createVerified, type Measure } from './verified.ts'
@@ -57,6 +58,7 @@ export const createJwtVerifier = (options: JwtVerifierOptions): JwtVerifier => {
 
   const check = async (token: string): Promise<JwtClaims> => {
     let era = -1
+    requireCompact(token)
     try {
       const { payload } = await jwtVerify(
         token,

@@ -2,6 +2,7 @@ import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import type { Secret } from '../config/secret.ts'
 import { type Caller, SCOPES, type Scope } from './caller.ts'
+import { requireCompact } from './compact.ts'
 import { refused } from './refusals.ts'
 import { grant, invalidRequest } from './ticket-request.ts'
 import { createVerified, type Measure } from './verified.ts'
@@ -81,6 +82,7 @@ export const createTickets = ({ secret, now, bounds }: TicketsOptions): TicketBo
 
   const check = async (ticket: string): Promise<TicketClaims> => {
     const began = era
+    requireCompact(ticket)
     try {
       const token = await jwtVerify(ticket, key, {
         algorithms: [HEADER.alg],

@@ -48,10 +48,14 @@ export const logAtEnd = (log: RequestLog, request: FastifyRequest, reply: Fastif
   const { raw } = reply
   // Fastify's `onResponse` hook does not run for an answer that broke off. `close` always comes, and
   // comes once.
-  const onClose = (): void => notes.write(raw)
-  const notes = new RequestNotes(log, request, onClose)
+  const notes = new RequestNotes(log, request)
   request.notes = notes
-  raw.on('close', onClose)
+  raw.on('close', () => notes.over(raw))
+}
+
+/** What wants to know that a response is over. */
+export interface Listener {
+  over(): void
 }
 
 /**
@@ -84,10 +88,10 @@ export class RequestNotes {
   readonly #log: RequestLog
   readonly #id: string
   readonly #method: string
-  #onClose: (() => void) | undefined
+  #listener: Listener | undefined
+  #isWritten = false
 
-  /** @param onClose the listener of the response that writes the line */
-  constructor(log: RequestLog, request: FastifyRequest, onClose: () => void) {
+  constructor(log: RequestLog, request: FastifyRequest) {
     // Fastify makes these options anew whenever somebody reads them.
     const { url = 'unknown', config } = request.routeOptions
     this.route = url
@@ -95,17 +99,24 @@ export class RequestNotes {
     this.#log = log
     this.#id = request.id
     this.#method = request.method
-    this.#onClose = onClose
   }
 
   /**
-   * Called when a stream begins. The stream has a listener of its own and calls `writeAfter`, so these
-   * notes need none.
+   * Leaves the end of the response to a stream, which then has the line written. Thousands of streams
+   * need no second listener of their responses for it, and that is 300 bytes of each.
+   *
+   * @param listener undefined to take the end back. When the response is over already, it is told so as
+   * soon as the code that runs now is done.
    */
-  letGo(response: ServerResponse): void {
-    this.span = undefined
-    if (this.#onClose !== undefined) response.off('close', this.#onClose)
-    this.#onClose = undefined
+  leaveEndTo(listener: Listener | undefined): void {
+    this.#listener = listener
+    if (this.#isWritten) queueMicrotask(() => listener?.over())
+  }
+
+  /** The response is over. */
+  over(response: ServerResponse): void {
+    if (this.#listener === undefined) this.write(response)
+    else this.#listener.over()
   }
 
   /** What the lines of the request have in common. */
@@ -115,12 +126,10 @@ export class RequestNotes {
     return { requestId: this.#id, traceId, route, caller: caller?.name, account, ms }
   }
 
-  /** Writes the line of a response that is over, if the response has no listener for it. */
-  writeAfter(response: ServerResponse): void {
-    if (this.#onClose === undefined) this.write(response)
-  }
-
+  /** Writes the line, once. */
   write({ statusCode, headersSent, writableFinished }: ServerResponse): void {
+    if (this.#isWritten) return
+    this.#isWritten = true
     const { logger, writeLine, count } = this.#log
     const { route, traceId, caller, account, deed, problem, cacheStatus } = this
     const requestId = this.#id

@@ -47,6 +47,7 @@ const server = createServer(({ url }, response) => {
     isDoubted: false,
     onClose: () => hub.unsubscribe(REF, stream),
   })
+  response.on('close', () => stream.over())
   stream.begin()
   hub.subscribe(REF, stream)
 })

@@ -17,6 +17,7 @@ export const startIssuer = async () => {
   provider.show(key)
   const claims = { iss: 'https://id.example.com/', aud: 'gateway', sub: 'alice' }
   return {
+    provider,
     env: {
       ...{ AUTH: 'keys,jwt', JWT_JWKS_URL: provider.url.href },
       ...{ JWT_ISSUER: claims.iss, JWT_AUDIENCE: claims.aud },

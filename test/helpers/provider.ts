@@ -19,8 +19,10 @@ export const startProvider = async () => {
   const shown: JWK[] = []
   let answer: Answer = 'keys'
   let fetches = 0
-  const server = createServer((_, response) => {
+  let held = Promise.resolve()
+  const server = createServer(async (_, response) => {
     fetches += 1
+    await held
     if (answer === 'broken') response.destroy()
     else if (answer === 'keys') response.end(JSON.stringify({ keys: shown }))
     else response.writeHead(answer.status, { location: '/elsewhere' }).end(answer.text)
@@ -32,6 +34,12 @@ export const startProvider = async () => {
     fetches: () => fetches,
     answer: (next: Answer): void => {
       answer = next
+    },
+    /** Answers nobody until the returned function is called. */
+    hold: (): (() => void) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held = promise
+      return resolve
     },
     show: (...keys: readonly SigningKey[]): void => {
       shown.splice(0, shown.length, ...keys.map(({ jwk }) => jwk))

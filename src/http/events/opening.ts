@@ -72,9 +72,12 @@ export const openStream = (
     if (isCut(ending)) meter?.cut(ending)
     if (watch !== undefined) void leave(watch, joined, stream)
     onOver?.()
-    // A refused stream becomes an ordinary answer, and the request log writes a line for it.
-    if (ending === 'refused') return
-    notes.writeAfter(raw)
+    // A refused stream becomes an ordinary answer.
+    if (ending === 'refused') {
+      notes.leaveEndTo(undefined)
+      return
+    }
+    notes.write(raw)
     const { ms, requestId, traceId, route, caller, account } = notes.about()
     const durationMs = Math.round(ms)
     logger.info({ requestId, traceId, route, ending, durationMs, caller, account }, 'stream')
@@ -99,7 +102,8 @@ export const openStream = (
       return topic.ref
     })
   }
-  // The account may have been closed since the request came.
+  // The caller may have left, and the account may have been closed, since the request came.
+  notes.leaveEndTo(stream)
   if (account?.closed.aborted) stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
   return stream
 }
@@ -147,12 +151,12 @@ export const tellForeign = (
 
 /** Takes the response over from Fastify and begins the stream. */
 export const begin = (reply: FastifyReply, stream: EventStream): void => {
-  const { raw, request } = reply
+  const { request } = reply
   reply.hijack()
   // A stream may be open for hours. Its span is about the opening.
   const { notes } = request
   notes.span?.end({ 'http.response.status_code': 200 })
-  notes.letGo(raw)
+  notes.span = undefined
   empty(request.raw)
   stream.begin()
 }

@@ -68,10 +68,9 @@ export class EventStream implements Doubter {
     this.#cut = options.cut
     this.#isEndless = options.isEndless ?? false
     for (const ref of options.refs) this.news.admit(ref, options.isDoubted)
-    // A write to a socket that has just closed is an error of the response. `close` follows and is
-    // handled below. Without a listener the error would end the process.
+    // A write to a socket that has just closed is an error of the response, which is over then. Without
+    // a listener the error would end the process.
     response.on('error', nothing)
-    response.on('close', () => this.#release())
   }
 
   /**
@@ -141,19 +140,20 @@ export class EventStream implements Doubter {
   abandon(): boolean {
     if (this.#ending !== undefined || this.#released) return false
     this.#ending = 'refused'
-    this.#release()
+    this.over()
     return true
   }
 
-  #writeHead(): void {
-    this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.#requestId })
-  }
-
-  #release(): void {
+  /** To be called when the response is over (`close`), however it ended. */
+  over(): void {
     if (this.#released) return
     this.#released = true
     this.#live = false
     this.#onClose(this.#ending ?? 'left')
+  }
+
+  #writeHead(): void {
+    this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.#requestId })
   }
 
   #pump(): void {

@@ -26,6 +26,7 @@ const serveStream = async (refs: readonly ExportRef[], frames: Frames) => {
         for (const ref of refs) hub.unsubscribe(ref, stream)
       },
     })
+    response.on('close', () => stream.over())
     for (const ref of refs) hub.subscribe(ref, stream)
     stream.begin()
     opened.resolve(stream)
