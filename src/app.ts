@@ -13,6 +13,7 @@ import { createStreams } from './http/events/streams.ts'
 import { gracefulStop } from './http/graceful-stop.ts'
 import { listen } from './http/listening.ts'
 import { documentRoutes, version } from './http/openapi/document.ts'
+import { soundIdsUsedPart } from './http/openapi/sound-ids.ts'
 import { campaignEventsRoute } from './http/routes/campaign-events.ts'
 import { campaignExportsRoute } from './http/routes/campaign-exports.ts'
 import { clientRoutes } from './http/routes/client.ts'
@@ -32,6 +33,7 @@ import { healthPages } from './ops/health.ts'
 import { createOpsServer } from './ops/server.ts'
 import { readSources, type Sources } from './sources.ts'
 import { openStore } from './store/open.ts'
+import { loggedCallersUsedPart } from './telemetry/access-line.ts'
 import { createHealth } from './telemetry/health.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -169,6 +171,8 @@ export const createApp = async (options: AppOptions): Promise<App> => {
   metrics?.bounds('streams', () => streams.size() / sse.maxStreams)
   metrics?.bounds('connections', async () => (await connections()) / most)
   metrics?.bounds('log', options.logUsedPart ?? (() => 0))
+  metrics?.bounds('sound-ids', soundIdsUsedPart)
+  metrics?.bounds('logged-callers', loggedCallersUsedPart)
   metrics?.observe({
     streams: streams.size,
     connections,

@@ -65,6 +65,9 @@ const callers = new Map<string, Map<string | undefined, string>>()
 /** With more callers, all texts are made anew. */
 const MAX_CALLERS = 1_000
 
+/** Which part of the bound is used, 0 to 1. */
+export const loggedCallersUsedPart = (): number => callers.size / MAX_CALLERS
+
 const calling = (caller: string, account: string | undefined): string => {
   const known = callers.get(caller)?.get(account)
   if (known !== undefined) return known

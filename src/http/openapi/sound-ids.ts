@@ -45,6 +45,9 @@ const known = new Map<string, Known>()
 /** About a MiB. With one more, all are checked anew. */
 const MAX_KNOWN = 4_000
 
+/** Which part of the bound is used, 0 to 1. */
+export const soundIdsUsedPart = (): number => known.size / MAX_KNOWN
+
 /**
  * Returns the two ids of a path if `exportParams` accepts them. For ids that come again these are the same
  * strings each time.
