@@ -122,12 +122,9 @@ describe('whatever a credential is', () => {
     const { ticket } = await tickets.make(maker, 'default', { campaigns: ['cam_A'] })
     const valid = [KEYS.crm, ticket, await key.sign(CLAIMS)]
     for (const value of valid) await ask({ kind: 'bearer', value })
-    // base64url has spellings that mean the same bytes: the last character holds unused bits.
-    const same = (value: string): boolean =>
-      valid.some((one) => value.slice(0, -1) === one.slice(0, -1))
     await fc.assert(
       fc.asyncProperty(kinds, mutated(valid), async (kind, value) => {
-        fc.pre(!same(value))
+        fc.pre(!valid.includes(value))
         await isRefused(ask, { kind, value })
       }),
       RUNS,
@@ -144,6 +141,19 @@ describe('whatever a credential is', () => {
         const at = token.length - end
         const value = token.slice(0, at) + put + token.slice(at)
         await isRefused(ask, { kind: 'bearer', value })
+      }
+    }
+  })
+
+  it('no other last character of a signature leaves a valid one', async () => {
+    const { ask, bearer, tickets } = await start()
+    const maker = await bearer(KEYS.crm)
+    const { ticket } = await tickets.make(maker, 'default', { campaigns: ['cam_A'] })
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    for (const token of [ticket, await key.sign(CLAIMS)]) {
+      for (const last of alphabet) {
+        const value = token.slice(0, -1) + last
+        if (value !== token) await isRefused(ask, { kind: 'bearer', value })
       }
     }
   })
