@@ -58,8 +58,9 @@ const unframed = (reply: FastifyReply, detail: string): Problem => {
 }
 
 /**
- * Takes the type from a request without content, which clients send, too. Fastify would read content of
- * that type, and the stream of such a request never ends (`optimizeEmptyRequests`).
+ * Takes the type from a request without content. Clients send one all the same. Fastify would wait for
+ * content of that type, and the stream of such a request never tells that it has ended
+ * (`optimizeEmptyRequests`).
  */
 const forgetTypeOfNothing = ({ headers }: IncomingMessage): void => {
   const isFramed =
