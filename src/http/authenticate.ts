@@ -57,6 +57,8 @@ export const authenticateCallers = (
       else done(error as Error)
     }
     const admit = (caller: Caller): void => {
+      // He left while his credential was checked. Nobody would hear of what is done, above all of a start.
+      if (reply.raw.destroyed) return
       notes.caller = caller
       const retryAfterMs = isRequired ? limit.take(caller.id, notes.startedAt) : 0
       if (retryAfterMs === 0) done()

@@ -2,16 +2,13 @@ import type { ServerResponse } from 'node:http'
 
 /**
  * A signal that is aborted when the caller leaves before he has the whole answer. Fastify's
- * `request.signal` waits for the request to close, which one without content never tells: the server has
- * such a request end before anybody can listen (`optimizeEmptyRequests`).
+ * `request.signal` waits until the request closes, and a request without content never tells of that: it
+ * has ended before anybody could listen (`optimizeEmptyRequests`).
  */
 export const callerGone = (response: ServerResponse): AbortSignal => {
   const gone = new AbortController()
-  const onClose = (): void => {
+  response.once('close', () => {
     if (!response.writableFinished) gone.abort()
-  }
-  // He may have left while his credential was checked.
-  if (response.destroyed) onClose()
-  else response.once('close', onClose)
+  })
   return gone.signal
 }

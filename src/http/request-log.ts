@@ -105,8 +105,8 @@ export class RequestNotes {
    * Leaves the end of the response to a stream, which then has the line written. So a stream needs no
    * listener of its own, and it also hears of a caller who left before there was a stream.
    *
-   * @param listener undefined to take the end back. When the response is over already, it is told so as
-   * soon as the code that runs now is done.
+   * @param listener undefined to take the end back. When the response is over already, the listener is
+   * told so as soon as the code that runs now is done.
    */
   leaveEndTo(listener: Listener | undefined): void {
     this.#listener = listener

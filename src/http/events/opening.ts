@@ -93,6 +93,8 @@ export const openStream = (
     wasTold,
     onClose,
   })
+  // From here on the stream hears of the end, also when the caller has left since the request came.
+  notes.leaveEndTo(stream)
   streams.add(stream, { caller: countedAs(callerOf(request)), account: notes.account ?? '' })
   if (watch !== undefined) {
     const mine = foreign.size === 0 ? refs : refs.filter((ref) => !foreign.has(ref))
@@ -102,8 +104,7 @@ export const openStream = (
       return topic.ref
     })
   }
-  // The caller may have left, and the account may have been closed, since the request came.
-  notes.leaveEndTo(stream)
+  // The account may have been closed since the request came.
   if (account?.closed.aborted) stream.cut('closed', spread(SOON_RETRY_MS.min, SOON_RETRY_MS.max))
   return stream
 }

@@ -81,7 +81,7 @@ export class EventStream implements Doubter {
    * is another caller's, is known to be missing, or was just found missing.
    */
   begin(): void {
-    if (this.#ending !== undefined || this.#released) return
+    if (this.#ending !== undefined || this.#released || this.#response.destroyed) return
     const { socket } = this.#response
     // The socket sends the head and the first events together.
     socket?.cork()
