@@ -1,13 +1,19 @@
 import { type Access, type AccessOptions, createAccess } from '../../src/access/access.ts'
 import { parseAccessFile } from '../../src/access/access-file.ts'
 import type { Credential } from '../../src/access/authenticator.ts'
-import type { Caller } from '../../src/access/caller.ts'
+import { type Caller, SCOPES } from '../../src/access/caller.ts'
 import { createKey, digestOf } from '../../src/access/keys.ts'
 import { Secret } from '../../src/config/config.ts'
 import { Problem } from '../../src/problems.ts'
 
 /** Keys of callers that tests use. */
 export const KEYS = { crm: createKey(), bi: createKey(), spare: createKey() }
+
+/** Who calls where nobody has to prove himself. */
+export const ANONYMOUS: Caller = {
+  ...{ name: 'anonymous', id: 'anonymous', proof: 'none', accounts: ['default'] },
+  ...{ campaigns: undefined, exports: new Set(), scopes: new Set(SCOPES) },
+}
 
 /** An entry of the access file with one key. */
 export const entry = (key: string, fields: Readonly<Record<string, unknown>> = {}) => ({

@@ -1,10 +1,10 @@
 import { type IncomingMessage, request } from 'node:http'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Caller, SCOPES } from '../../../src/access/caller.ts'
 import type { AccountParts, Entry } from '../../../src/http/entry.ts'
 import { fileRoute } from '../../../src/http/routes/file.ts'
 import { createServer } from '../../../src/http/server.ts'
+import { ANONYMOUS } from '../../helpers/callers.ts'
 import {
   csvAnswer,
   download,
@@ -186,13 +186,11 @@ describe('a caller who takes nothing', () => {
     const answer = { ...head, servesRanges: false, body }
     // The route uses nothing else of an account.
     const account = { files: { open: async () => answer } } as unknown as AccountParts
-    const rights = { campaigns: undefined, exports: new Set<string>(), scopes: new Set(SCOPES) }
-    const caller: Caller = {
-      ...{ name: 'anonymous', id: 'anonymous', proof: 'none', accounts: ['default'] },
-      ...rights,
-    }
     const entry: Pick<Entry, 'enter'> = {
-      enter: (_request, _scope, ids) => ({ account, caller, ref: { ...ids, account: 'default' } }),
+      enter: (_request, _scope, ids) => ({
+        ...{ account, caller: ANONYMOUS },
+        ref: { ...ids, account: 'default' },
+      }),
     }
     const app = createServer({
       logger: memoryLogger().logger,

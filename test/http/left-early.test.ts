@@ -1,17 +1,17 @@
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Caller, SCOPES } from '../../../src/access/caller.ts'
-import { createHub } from '../../../src/exports/watching/hub.ts'
-import type { AccountParts, Entry } from '../../../src/http/entry.ts'
-import { createStreams } from '../../../src/http/events/streams.ts'
-import { eventsRoute } from '../../../src/http/routes/events.ts'
-import { createServer } from '../../../src/http/server.ts'
-import { verbatimBodies } from '../../../src/http/status/bodies.ts'
-import { isState, openEvents } from '../../helpers/event-connection.ts'
-import { eventsPath, logLines, manyEventsPath, memoryLogger } from '../../helpers/gateway.ts'
-import { startGuarded, startIssuer } from '../../helpers/guarded-gateway.ts'
-import { REF } from '../../helpers/status-bodies.ts'
-import { rawRequest } from '../../helpers/wire.ts'
+import { createHub } from '../../src/exports/watching/hub.ts'
+import type { AccountParts, Entry } from '../../src/http/entry.ts'
+import { createStreams } from '../../src/http/events/streams.ts'
+import { eventsRoute } from '../../src/http/routes/events.ts'
+import { createServer } from '../../src/http/server.ts'
+import { verbatimBodies } from '../../src/http/status/bodies.ts'
+import { ANONYMOUS } from '../helpers/callers.ts'
+import { isState, openEvents } from '../helpers/event-connection.ts'
+import { eventsPath, logLines, manyEventsPath, memoryLogger } from '../helpers/gateway.ts'
+import { startGuarded, startIssuer } from '../helpers/guarded-gateway.ts'
+import { REF } from '../helpers/status-bodies.ts'
+import { rawRequest } from '../helpers/wire.ts'
 
 /** Callers who leave before anything is done for them. */
 
@@ -89,12 +89,11 @@ describe('a client who leaves while the store is asked what he has seen', () => 
       },
       closed: new AbortController().signal,
     } as unknown as AccountParts
-    const caller: Caller = {
-      ...{ name: 'anonymous', id: 'anonymous', proof: 'none', accounts: ['default'] },
-      ...{ campaigns: undefined, exports: new Set<string>(), scopes: new Set(SCOPES) },
-    }
     const entry: Pick<Entry, 'find'> = {
-      find: (_request, _scope, ids) => ({ account, caller, ref: { ...ids, account: 'default' } }),
+      find: (_request, _scope, ids) => ({
+        ...{ account, caller: ANONYMOUS },
+        ref: { ...ids, account: 'default' },
+      }),
     }
     const sizes: number[] = []
     const streams = createStreams({
@@ -106,7 +105,7 @@ describe('a client who leaves while the store is asked what he has seen', () => 
     const app = createServer({ logger, loopback: true, draining: () => false })
     onTestFinished(() => app.close())
     app.addHook('onRequest', (request, _reply, done) => {
-      request.notes.caller = caller
+      request.notes.caller = ANONYMOUS
       done()
     })
     // The route uses nothing else of the entry.
