@@ -2,9 +2,12 @@ import type { FastifyReply } from 'fastify'
 
 /** Adds names to `Vary`. Other parts of the gateway may have set some before. */
 export const varyBy = (reply: FastifyReply, names: string): void => {
-  const before = reply.getHeader('vary')
-  reply.header('vary', before === undefined ? names : `${String(before)}, ${names}`)
+  reply.header('vary', variedBy(reply.getHeader('vary'), names))
 }
+
+/** The `Vary` that has these names, too. */
+export const variedBy = (before: string | number | string[] | undefined, names: string): string =>
+  before === undefined ? names : `${String(before)}, ${names}`
 
 const REFUSED = /^q=0(\.0{0,3})?$/i
 

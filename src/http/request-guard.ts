@@ -32,8 +32,9 @@ export const guardRequests = (app: FastifyInstance, options: GuardOptions): void
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
     // While the gateway stops, every answer closes its connection. So callers open their next one
-    // to another gateway, and this process can end.
-    if (options.draining()) reply.header('connection', 'close')
+    // to another gateway, and this process can end. The header is set on the response of Node, so that
+    // an answer that a route writes without Fastify has it, too.
+    if (options.draining()) reply.raw.setHeader('connection', 'close')
     // HTTP/1.0 has no chunks, so whoever passed this on may not know them (RFC 9112, 6.1).
     if (raw.httpVersion === '1.0' && raw.headers['transfer-encoding'] !== undefined) {
       return done(unframed(reply, 'An HTTP/1.0 request must have no Transfer-Encoding.'))

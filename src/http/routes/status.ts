@@ -97,7 +97,7 @@ export const statusRoute = (app: FastifyInstance, options: StatusRouteOptions) =
       // As many requests may wait as there may be streams (`SSE_MAX_STREAMS`). Further ones are
       // answered at once.
       const holds = wait !== undefined && waiting < streams.max && options.isOverloaded?.() !== true
-      if (holds) reply.header('preference-applied', `wait=${wait}`)
+      if (holds) reply.raw.setHeader('preference-applied', `wait=${wait}`)
       const { account, caller, ref } = entry.enter(request, 'status', request.params)
       const { reader } = account
       const answer = (reading: Reading, now = Date.now()): void => {

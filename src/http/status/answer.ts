@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { type ExportRef, isPending } from '../../exports/export.ts'
 import { type PollIntervals, watchedIntervalMs } from '../../exports/following/poll-policy.ts'
 import type { Reading } from '../../exports/reading/reader.ts'
-import { varyBy } from '../negotiation.ts'
+import { variedBy } from '../negotiation.ts'
 import type { Bodies } from './bodies.ts'
 import { matchesETag } from './conditional.ts'
 import { freshnessOf } from './freshness.ts'
@@ -24,7 +24,8 @@ export interface AnswerOptions {
 const VARY = 'Authorization, X-Api-Key, X-Lemlist-Account'
 
 /**
- * Sends lemlist's bytes, with the headers that tell callers and caches how to treat them.
+ * Sends lemlist's bytes, with the headers that tell callers and caches how to treat them. Headers that
+ * were set on the response before are sent, too.
  *
  * @param now epoch milliseconds
  */
@@ -35,32 +36,41 @@ export const sendStatus = (
   now: number,
   { intervals, bodies, varies }: AnswerOptions,
 ): void => {
-  const { request } = reply
+  const { request, raw } = reply
   const { snapshot, keptUntil } = reading
-  const { text, etag } = bodies.bodyOf(snapshot, ref)
+  const { text, etag, bytes } = bodies.bodyOf(snapshot, ref)
   const { age, cacheStatus, cacheControl } = freshnessOf(reading, now)
   request.notes.cacheStatus = cacheStatus
-  reply
-    .header('etag', etag)
-    .header('age', age)
-    .header('cache-status', cacheStatus)
-    .header('link', snapshot.state === 'done' ? LINKS_OF_DONE : LINK)
-    .header('x-request-id', request.id)
-    .header('x-content-type-options', 'nosniff')
-    .header('cache-control', cacheControl)
-  if (keptUntil !== undefined && varies()) varyBy(reply, VARY)
+  // Names and values in turn, as Node sends them. Fastify would gather them in an object and read them
+  // back from there, which costs a tenth of a cached answer.
+  const headers = [
+    'etag',
+    etag,
+    'age',
+    age,
+    'cache-status',
+    cacheStatus,
+    'link',
+    snapshot.state === 'done' ? LINKS_OF_DONE : LINK,
+    'x-request-id',
+    request.id,
+    'x-content-type-options',
+    'nosniff',
+    'cache-control',
+    cacheControl,
+  ]
+  if (keptUntil !== undefined && varies()) {
+    headers.push('vary', variedBy(raw.getHeader('vary'), VARY))
+  }
   if (isPending(snapshot)) {
     const intervalMs = watchedIntervalMs(now - reading.firstSeenAt, intervals)
-    reply.header('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))
+    headers.push('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))
   }
-  if (matchesETag(request.headers['if-none-match'], etag)) reply.code(304).send()
-  else sendJson(reply, text)
+  reply.hijack()
+  if (matchesETag(request.headers['if-none-match'], etag)) {
+    raw.writeHead(304, headers).end()
+  } else {
+    headers.push('content-type', 'application/json', 'content-length', bytes)
+    raw.writeHead(200, headers).end(text)
+  }
 }
-
-/** Sends a text that is JSON already. */
-export const sendJson = (reply: FastifyReply, text: string): void => {
-  reply.type('application/json').serializer(asItIs).send(text)
-}
-
-/** With a serializer of its own a string gets no `charset`, which RFC 8259 does not know. */
-const asItIs = (text: string): string => text

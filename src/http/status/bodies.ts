@@ -8,6 +8,8 @@ import type { ExportRef, Snapshot } from '../../exports/export.ts'
  */
 export interface Body {
   readonly text: string
+  /** The length of the text in bytes, as the header `Content-Length` tells it. */
+  readonly bytes: string
   /** A strong ETag. Each form of the body has its own, so that a cache never mixes up the forms. */
   readonly etag: string
 }
@@ -35,7 +37,9 @@ const bodiesBy = (makeBody: Bodies['makeBody'], form = ''): Bodies => {
     bodyOf: (snapshot, ref) => {
       let body = made.get(snapshot)
       if (body === undefined) {
-        body = { text: makeBody(snapshot, ref), etag: `"${snapshot.version}${form}"` }
+        const text = makeBody(snapshot, ref)
+        const bytes = String(Buffer.byteLength(text))
+        body = { text, bytes, etag: `"${snapshot.version}${form}"` }
         made.set(snapshot, body)
       }
       return body
