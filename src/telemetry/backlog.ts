@@ -6,8 +6,17 @@ export interface Backlog {
   add(line: string): void
   /** True when so much waits that a write is worth its cost. */
   readonly isBatch: boolean
-  /** What is to be written next. The same until `written` is called. */
+  /**
+   * What is to be written next. The same until `written` is called. Undefined when nothing waits, and when
+   * less than a batch waits and nobody wants the rest.
+   */
   next(): Buffer | undefined
+  /**
+   * Has `next` also return the lines that are no whole batch, once: lines that come after those wait
+   * again.
+   */
+  wantRest(): void
+  readonly isEmpty: boolean
   /** Notes that this many bytes of `next` were written. */
   written(bytes: number): void
   /** Drops the rest of a line whose beginning was written to a reader that has left. */
@@ -25,6 +34,7 @@ const NEWLINE = 0x0a
 export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => {
   const blocks = createBlocks(batchBytes)
   let chunk: Buffer | undefined
+  let wantsRest = false
   /** Whether the chunk begins in the middle of a line. */
   let isHalf = false
   /** The bytes of the blocks and of the chunk. */
@@ -63,8 +73,19 @@ export const createBacklog = (maxBytes: number, batchBytes: number): Backlog => 
       return blocks.hasWhole
     },
     next: () => {
-      chunk ??= blocks.take()
+      if (chunk !== undefined) return chunk
+      if (!blocks.hasWhole) {
+        if (!wantsRest) return undefined
+        wantsRest = false
+      }
+      chunk = blocks.take()
       return chunk
+    },
+    wantRest: () => {
+      wantsRest = true
+    },
+    get isEmpty() {
+      return waiting === 0
     },
     written: advance,
     dropHalfLine: () => {

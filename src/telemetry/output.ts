@@ -51,7 +51,7 @@ export const createOutput = (sink: Sink, maxBytes = MAX_BYTES): Output => {
   let attempt: Promise<void> = Promise.resolve()
 
   const later = (ms: number): void => {
-    timer = setTimeout(write, ms).unref()
+    timer = setTimeout(writeRest, ms).unref()
   }
 
   const noteWritten = (bytes: number): void => {
@@ -81,11 +81,19 @@ export const createOutput = (sink: Sink, maxBytes = MAX_BYTES): Output => {
       noteFault(error)
     }
     isWriting = false
+    // Lines have come meanwhile. Under load there always are some, and each write costs the same, however
+    // little it writes. So they wait for a batch or a second of their own.
+    if (fault === undefined && !backlog.isEmpty) later(FLUSH_MS)
   }
 
   const write = (): Promise<void> => {
     if (!isWriting) attempt = writeAll()
     return attempt
+  }
+
+  const writeRest = (): Promise<void> => {
+    backlog.wantRest()
+    return write()
   }
 
   return {
@@ -96,11 +104,12 @@ export const createOutput = (sink: Sink, maxBytes = MAX_BYTES): Output => {
       else if (timer === undefined) later(FLUSH_MS)
     },
     flush: () => {
-      if (fault === undefined) void write()
+      if (fault === undefined) void writeRest()
     },
     flushNow: () => {
       // The bytes of a write that a thread has begun would be written twice.
       if (isWriting) return
+      backlog.wantRest()
       try {
         for (let chunk = backlog.next(); chunk !== undefined; chunk = backlog.next()) {
           noteWritten(sink.writeNow(chunk))
@@ -111,14 +120,15 @@ export const createOutput = (sink: Sink, maxBytes = MAX_BYTES): Output => {
     },
     end: async () => {
       const deadline = performance.now() + END_MS
-      const writeRest = async (): Promise<void> => {
-        await write()
-        while (fault === 'EAGAIN' && performance.now() < deadline) {
+      const mayPass = (): boolean => fault === undefined || fault === 'EAGAIN'
+      const writeLast = async (): Promise<void> => {
+        await writeRest()
+        while (!backlog.isEmpty && mayPass() && performance.now() < deadline) {
           await delay(FULL_MS.first)
-          await write()
+          await writeRest()
         }
       }
-      await Promise.race([writeRest(), delay(END_MS)])
+      await Promise.race([writeLast(), delay(END_MS)])
     },
     onLost: (tell) => {
       tellLost = tell

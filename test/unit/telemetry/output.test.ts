@@ -39,6 +39,24 @@ describe('an output', () => {
     expect(sink.text()).toHaveLength(65_700)
   })
 
+  // Regression: under load there was a write for each turn of the event loop, and each took a thread.
+  it('lets lines that come while it writes wait for 64 KiB or a second of their own', async () => {
+    const { sink, output, pass } = begin({ maxBytes: 200_000 })
+    const gate = Promise.withResolvers<void>()
+    sink.gate = gate.promise
+    for (let n = 0; n < 656; n += 1) output.write(line(n))
+    output.write(line(656))
+    gate.resolve()
+    await pass(999)
+    expect([sink.attempts(), sink.text().length]).toEqual([1, 65_600])
+    for (let n = 657; n < 1_312; n += 1) output.write(line(n))
+    output.write(line(1_312))
+    await pass(0)
+    expect([sink.attempts(), sink.text().length]).toEqual([2, 131_200])
+    await pass(1_000)
+    expect([sink.attempts(), sink.text().length]).toEqual([3, 131_300])
+  })
+
   it('keeps the order of lines that come while it writes', async () => {
     const { sink, output, pass } = begin()
     const gate = Promise.withResolvers<void>()
