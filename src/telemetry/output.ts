@@ -25,11 +25,11 @@ export interface Output {
  */
 const MAX_BYTES = 4 * 1024 * 1024
 /**
- * Lines are written every second or every 64 KiB. A write for each line would cost more than a
- * cached answer.
+ * Lines are written every second or every 60 KiB. A write for each line would cost more than a
+ * cached answer. With the line that makes it full, a batch still fits into an empty pipe, which takes 64 KiB.
  */
 const FLUSH_MS = 1_000
-const BATCH_BYTES = 65_536
+const BATCH_BYTES = 60 * 1024
 /** A full pipe is tried again soon, because its reader may only be slow. Milliseconds. */
 const FULL_MS = { first: 5, longest: 100 } as const
 /** How soon a full disk, a pipe without a reader and a lost terminal are tried again, milliseconds. */
@@ -51,6 +51,7 @@ export const createOutput = (sink: Sink, maxBytes = MAX_BYTES): Output => {
   let attempt: Promise<void> = Promise.resolve()
 
   const later = (ms: number): void => {
+    clearTimeout(timer)
     timer = setTimeout(writeRest, ms).unref()
   }
 

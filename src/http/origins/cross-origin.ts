@@ -67,7 +67,7 @@ export const allowPages = (
   methodsOf: MethodsOf,
 ): void => {
   // Node's own event comes before Fastify. So also an answer that no hook sees has the headers, and
-  // a stream or a file, for which a route writes the head itself.
+  // a status, a stream or a file, for which a route writes the head itself.
   app.server.prependListener('request', ({ headers }, response) => {
     for (const [name, value] of Object.entries(headersFor(headers.origin))) {
       response.setHeader(name, value)

@@ -25,7 +25,7 @@ const VARY = 'Authorization, X-Api-Key, X-Lemlist-Account'
 
 /**
  * Sends lemlist's bytes, with the headers that tell callers and caches how to treat them. Headers that
- * were set on the response before are sent, too.
+ * were set on Node's response before are sent, too; those of `reply.header` are not.
  *
  * @param now epoch milliseconds
  */
@@ -66,11 +66,11 @@ export const sendStatus = (
     const intervalMs = watchedIntervalMs(now - reading.firstSeenAt, intervals)
     headers.push('retry-after', String(Math.max(1, Math.ceil(intervalMs / 1_000))))
   }
+  const isKnown = matchesETag(request.headers['if-none-match'], etag)
+  if (!isKnown) headers.push('content-type', 'application/json', 'content-length', bytes)
+  raw.writeHead(isKnown ? 304 : 200, headers)
+  // Only from here on. Of an error before it, Fastify still makes an answer.
   reply.hijack()
-  if (matchesETag(request.headers['if-none-match'], etag)) {
-    raw.writeHead(304, headers).end()
-  } else {
-    headers.push('content-type', 'application/json', 'content-length', bytes)
-    raw.writeHead(200, headers).end(text)
-  }
+  if (isKnown) raw.end()
+  else raw.end(text)
 }
