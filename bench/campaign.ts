@@ -60,7 +60,8 @@ const fill = async ({ results, schedule }: Store): Promise<void> => {
   })
   const plan = { intervalMs: 60_000, misses: 0, failures: 0, agedLooks: 0 }
   await inChunks(FOLLOWED, (number) => {
-    const seen = { dueAt: Date.now() + 60_000, firstSeenAt: from + 5 * number + 1 }
+    const times = { dueAt: Date.now() + 60_000, lookedAt: Date.now() }
+    const seen = { ...times, firstSeenAt: from + 5 * number + 1 }
     const ref = { ...refOf(number), exportId: `axp_F${number}` }
     return schedule('default').track([{ ref, ...plan, ...seen, origin: 'pending' }])
   })

@@ -35,8 +35,8 @@ const follow = async (storeUrl: string, exports: readonly Simulated[]): Promise<
   const trackings = exports.map(
     ({ exportId, startedAt }): Tracking => ({
       ref: { account: 'default', campaignId: CAMPAIGN, exportId },
-      ...{ dueAt: startedAt, firstSeenAt: startedAt, intervalMs: 60_000, origin: 'pending' },
-      ...{ misses: 0, failures: 0, agedLooks: 0 },
+      ...{ dueAt: startedAt, lookedAt: startedAt, firstSeenAt: startedAt, intervalMs: 60_000 },
+      ...{ origin: 'pending', misses: 0, failures: 0, agedLooks: 0 },
     }),
   )
   await store.schedule('default').track(trackings)

@@ -24,8 +24,15 @@ export type PerClass = Readonly<Record<CallClass, number>>
 
 /** When the gateway looks at an export next, and how the looks so far have ended. */
 export interface Plan {
-  /** Epoch milliseconds. Of the overdue exports of a class the longest overdue is claimed first. */
+  /** Epoch milliseconds. */
   readonly dueAt: number
+  /**
+   * When the last look ended, epoch milliseconds. Before the first look: when the gateway began to
+   * track the export. Of the due exports of a class the one with the earliest time is claimed first.
+   * So while there are too few calls for all, every export waits equally long for its next look,
+   * however long its own interval is.
+   */
+  readonly lookedAt: number
   /** The export's own interval, milliseconds. */
   readonly intervalMs: number
   readonly origin: Origin
@@ -111,8 +118,8 @@ export interface Schedule {
    */
   renew(watchedNow: () => readonly ExportRef[]): Promise<readonly ExportRef[]>
   /**
-   * Claims the longest overdue exports of each class, as many as `room` says, each with a new
-   * token. A claimed export is due again when the visibility time-out has passed, so the claims of
+   * Claims the due exports of each class, as many as `room` says, each with a new token. Those that
+   * were looked at longest ago go first. A claimed export is due again when the visibility time-out has passed, so the claims of
    * a dead replica come back by themselves. A due time further ahead than any interval was written
    * before the clock was set back, so that export is due now. `nextDueAt` is the earliest due time
    * after that in the classes that have room left, claimed exports included.

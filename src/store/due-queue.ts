@@ -1,62 +1,86 @@
 import TinyQueue from 'tinyqueue'
 
-/** Keys in the order of their due times. Each key occurs once. */
+/** When an export is due, and when it was looked at last. Both are epoch milliseconds. */
+interface Times {
+  readonly dueAt: number
+  readonly lookedAt: number
+}
+
+/** The keys of a class of exports. Each key occurs once. */
 export interface DueQueue {
-  /**
-   * Puts a key in, or moves it. Keys with the same due time keep the order in which they were put.
-   */
-  put(key: string, dueAt: number): void
+  /** Puts a key in, or moves it. Keys with the same times keep the order in which they were put. */
+  put(key: string, times: Times): void
   remove(key: string): void
-  first(): { readonly key: string; readonly dueAt: number } | undefined
+  /** Returns that of the due keys which was looked at longest ago. */
+  firstDue(now: number): string | undefined
+  /** Returns the earliest due time of the keys that `firstDue` has not seen due yet. */
+  nextDueAt(): number | undefined
   size(): number
 }
 
-interface Entry {
+interface Entry extends Times {
   readonly key: string
-  readonly dueAt: number
   readonly number: number
 }
 
-/** The heap may hold so many more outdated entries than keys before the queue builds it anew. */
+/** The heaps may hold so many more outdated entries than keys before the queue builds them anew. */
 const SPARE = 64
 
 /**
- * Creates a queue on a heap. A key that is moved or removed leaves its old entry in the heap. The
- * queue drops such an entry when it comes to the top. When most entries are outdated, the queue
- * builds the heap anew without them. Every operation takes logarithmic time on average.
+ * Creates a queue of two heaps. A key waits in the first one until it is due. The second one has the
+ * due keys. A key that is moved or removed leaves its old entry in its heap. The queue drops such an
+ * entry when it comes to the top. When most entries are outdated, the queue builds the heaps anew
+ * without them. Every operation takes logarithmic time on average.
  */
 export const createDueQueue = (): DueQueue => {
   const current = new Map<string, Entry>()
-  let heap = new TinyQueue<Entry>([], earlier)
+  let waiting = new TinyQueue<Entry>([], byDueAt)
+  let due = new TinyQueue<Entry>([], byLookedAt)
   let count = 0
 
   const rebuild = (): void => {
-    if (heap.length <= 2 * current.size + SPARE) return
-    heap = new TinyQueue([...current.values()], earlier)
+    if (waiting.length + due.length <= 2 * current.size + SPARE) return
+    // What is due moves to the second heap when it is asked for.
+    waiting = new TinyQueue([...current.values()], byDueAt)
+    due = new TinyQueue<Entry>([], byLookedAt)
+  }
+
+  const topOf = (heap: TinyQueue<Entry>): Entry | undefined => {
+    for (let entry = heap.peek(); entry !== undefined; entry = heap.peek()) {
+      if (current.get(entry.key) === entry) return entry
+      heap.pop()
+    }
+    return undefined
   }
 
   return {
-    put: (key, dueAt) => {
-      if (current.get(key)?.dueAt === dueAt) return
+    put: (key, { dueAt, lookedAt }) => {
+      const kept = current.get(key)
+      if (kept?.dueAt === dueAt && kept.lookedAt === lookedAt) return
       count += 1
-      const entry = { key, dueAt, number: count }
+      const entry = { key, dueAt, lookedAt, number: count }
       current.set(key, entry)
-      heap.push(entry)
+      waiting.push(entry)
       rebuild()
     },
     remove: (key) => {
       if (current.delete(key)) rebuild()
     },
-    first: () => {
-      for (let entry = heap.peek(); entry !== undefined; entry = heap.peek()) {
-        if (current.get(entry.key) === entry) return entry
-        heap.pop()
+    firstDue: (now) => {
+      for (let next = topOf(waiting); next !== undefined; next = topOf(waiting)) {
+        if (next.dueAt > now) break
+        waiting.pop()
+        due.push(next)
       }
-      return undefined
+      return topOf(due)?.key
     },
+    nextDueAt: () => topOf(waiting)?.dueAt,
     size: () => current.size,
   }
 }
 
-const earlier = (one: Entry, other: Entry): number =>
+const byDueAt = (one: Entry, other: Entry): number =>
   one.dueAt - other.dueAt || one.number - other.number
+
+const byLookedAt = (one: Entry, other: Entry): number =>
+  one.lookedAt - other.lookedAt || one.number - other.number

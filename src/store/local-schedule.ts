@@ -42,7 +42,7 @@ export interface LocalScheduleOptions {
 }
 
 /**
- * `Schedule` of one process, in memory: a map of rows, and a queue of due times for each class. No
+ * `Schedule` of one process, in memory: a map of rows, and a queue for each class. No
  * other process shares it, so what is watched needs no renewal. It stays watched until `unwatch`.
  */
 export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => {
@@ -66,7 +66,7 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
     for (const one of CALL_CLASSES) if (one !== own) queues[one].remove(key)
     rows.set(key, row)
     if (!isUnconfirmed(row)) newest.put(row.ref, row.firstSeenAt)
-    queues[own].put(key, row.dueAt)
+    queues[own].put(key, row)
     latestDueAt = Math.max(latestDueAt, row.dueAt)
   }
 
@@ -117,29 +117,29 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
   }
 
   /**
-   * When the clock was set back, due times from before may lie hours ahead. Such exports are made
-   * due now.
+   * When the clock was set back, times from before may lie hours ahead. Such exports are made due
+   * now.
    */
   const mendClock = (now: number): void => {
     if (latestDueAt <= now + aheadMs) return
     latestDueAt = now
     for (const [key, row] of rows) {
-      if (row.dueAt > now + aheadMs) put(key, { ...row, dueAt: now })
-      else latestDueAt = Math.max(latestDueAt, row.dueAt)
+      if (row.dueAt > now + aheadMs) {
+        put(key, { ...row, dueAt: now, lookedAt: Math.min(row.lookedAt, now) })
+      } else latestDueAt = Math.max(latestDueAt, row.dueAt)
     }
   }
 
   const claimClass = (one: CallClass, now: number, room: number): Claim[] => {
     const claims: Claim[] = []
     while (claims.length < room) {
-      const first = queues[one].first()
-      if (first === undefined || first.dueAt > now) break
-      const row = rows.get(first.key)
-      if (row === undefined) break
-      const watched = watchedHere.has(first.key)
+      const key = queues[one].firstDue(now)
+      const row = key === undefined ? undefined : rows.get(key)
+      if (key === undefined || row === undefined) break
+      const watched = watchedHere.has(key)
       const marks = { token: randomUUID(), watched, visibleAt: now + visibilityMs }
       const { claim, rest } = claimed(row, marks)
-      put(first.key, rest)
+      put(key, rest)
       claims.push(claim)
     }
     return claims
@@ -178,9 +178,9 @@ export const createLocalSchedule = (options: LocalScheduleOptions): Schedule => 
       for (const one of CALL_CLASSES) {
         const ofClass = claimClass(one, now, room[one])
         claims.push(...ofClass)
-        const first = queues[one].first()
-        if (ofClass.length >= room[one] || first === undefined) continue
-        if (nextDueAt === undefined || first.dueAt < nextDueAt) nextDueAt = first.dueAt
+        const dueAt = queues[one].nextDueAt()
+        if (ofClass.length >= room[one] || dueAt === undefined) continue
+        if (nextDueAt === undefined || dueAt < nextDueAt) nextDueAt = dueAt
       }
       return { claims, nextDueAt }
     },

@@ -54,6 +54,7 @@ export const classOf = (row: Pick<Plan, 'origin'>, watched: boolean): CallClass 
 export const planOf = (plan: Plan): Plan => ({
   // Jitter makes fractions of milliseconds, but the stores keep integers.
   dueAt: Math.round(plan.dueAt),
+  lookedAt: Math.round(plan.lookedAt),
   intervalMs: Math.round(plan.intervalMs),
   origin: plan.origin,
   misses: plan.misses,

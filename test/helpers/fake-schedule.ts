@@ -67,11 +67,18 @@ export const fakeSchedule = (): FakeSchedule => {
   return fake
 }
 
-/** An export that was first seen pending 10 s ago, has no watchers and is due now. */
-export const trackingOf = (ref: ExportRef, fields: Partial<Tracking> = {}): Tracking => ({
+/**
+ * An export that was first seen pending 10 s ago, has no watchers and is due now. Its last look was
+ * one interval before its due time.
+ */
+export const trackingOf = (
+  ref: ExportRef,
+  { dueAt = Date.now(), intervalMs = 5_000, ...fields }: Partial<Tracking> = {},
+): Tracking => ({
   ref,
-  dueAt: Date.now(),
-  intervalMs: 5_000,
+  dueAt,
+  lookedAt: dueAt - intervalMs,
+  intervalMs,
   origin: 'pending',
   misses: 0,
   failures: 0,

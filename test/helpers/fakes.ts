@@ -76,6 +76,7 @@ export const fakeObserver = (): Observer & { readonly told: string[] } => {
     storeFailed: (operation) => void told.push(`storeFailed ${operation}`),
     scheduleFull: (exports) => void told.push(`scheduleFull ${exports}`),
     failed: (operation) => void told.push(`failed ${operation}`),
+    detected: (ms) => void told.push(`detected ${ms}`),
   }
 }
 

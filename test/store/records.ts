@@ -36,11 +36,18 @@ export const bodySaying = (state: string, text = ''): Uint8Array =>
 
 export const timedOut: TimedOutRecord = { kind: 'timed-out', forgetAt: START + 24 * HOUR }
 
-/** An export that was first seen pending at `START`, is due at `START` and has no watchers. */
-export const trackingOf = (exportId: string, but: Partial<Tracking> = {}): Tracking => ({
+/**
+ * An export that was first seen pending at `START`, is due at `START` and has no watchers. Its last
+ * look was one interval before its due time.
+ */
+export const trackingOf = (
+  exportId: string,
+  { dueAt = START, intervalMs = 60_000, ...but }: Partial<Tracking> = {},
+): Tracking => ({
   ref: refOf(exportId),
-  dueAt: START,
-  intervalMs: 60_000,
+  dueAt,
+  lookedAt: dueAt - intervalMs,
+  intervalMs,
   origin: 'pending',
   misses: 0,
   failures: 0,

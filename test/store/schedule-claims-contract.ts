@@ -59,14 +59,41 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await schedule.reschedule(claim, later)).toBe(true)
     })
 
-    it('gives as many exports as there is room for, those that are overdue longest first', async () => {
+    it('gives as many exports as there is room for, those looked at longest ago first', async () => {
       const { claimIds } = await setUp(
-        trackingOf('exp_last', { dueAt: START + 2000, intervalMs: 5000 }),
-        trackingOf('exp_first', { dueAt: START, intervalMs: 60_000 }),
-        trackingOf('exp_second', { dueAt: START + 1000, intervalMs: 5000 }),
+        trackingOf('exp_last', { dueAt: START, lookedAt: START - 5000 }),
+        trackingOf('exp_first', { dueAt: START + 2000, lookedAt: START - 13_000 }),
+        trackingOf('exp_second', { dueAt: START + 1000, lookedAt: START - 9000 }),
       )
       expect(await claimIds(START + 3000, roomFor(2))).toEqual(['exp_first', 'exp_second'])
       expect(await claimIds(START + 3000, roomFor(2))).toEqual(['exp_last'])
+    })
+
+    it('gives no export before it is due, however long ago it was looked at', async () => {
+      const { claimIds } = await setUp(
+        trackingOf('exp_due', { lookedAt: START - 5000 }),
+        trackingOf('exp_A', { dueAt: START + 1, lookedAt: START - 90_000 }),
+      )
+      expect(await claimIds(START)).toEqual(['exp_due'])
+    })
+
+    it('waits equally long for every look when there are too few, however long the intervals', async () => {
+      const intervals = [5000, 5000, 5000, 15_000, 15_000, 15_000, 15_000, 15_000]
+      const { schedule } = await setUp(
+        ...intervals.map((intervalMs, n) =>
+          trackingOf(`exp_${n}`, { intervalMs, lookedAt: START - intervalMs }),
+        ),
+      )
+      const gaps: number[] = []
+      // A look every 3 s is one every 24 s for each of the eight exports.
+      for (let now = START; now < START + 240_000; now += 3000) {
+        const claim = await claimOne(schedule, now)
+        if (now > START + 60_000) gaps.push(now - claim.lookedAt)
+        const times = { lookedAt: now, dueAt: now + claim.intervalMs }
+        await schedule.reschedule(claim, { ...claim, ...times })
+      }
+      expect(gaps.length).toBeGreaterThan(50)
+      expect([...new Set(gaps)]).toEqual([24_000])
     })
 
     it('fills the room of each class, however many exports of another class are overdue', async () => {
@@ -97,7 +124,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
         looks.set(claim.ref.exportId, (looks.get(claim.ref.exportId) ?? 0) + 1)
         // Every second export is due again at once, the others after 5 s.
         const pauseMs = Number(claim.ref.exportId.slice(4)) % 2 === 0 ? 0 : 5000
-        await schedule.reschedule(claim, { ...claim, dueAt: now + pauseMs })
+        await schedule.reschedule(claim, { ...claim, lookedAt: now, dueAt: now + pauseMs })
       }
       expect(Math.min(...looks.values())).toBeGreaterThanOrEqual(Math.max(...looks.values()) / 2)
     })
@@ -156,6 +183,21 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect(await claimIds(START + 1)).toEqual([])
     })
 
+    it('gives what was looked at an hour ahead before what is looked at from now on', async () => {
+      // The clock was set back by an hour. The looks from before must not come last for that hour.
+      const HOUR = 3_600_000
+      const later = START + HOUR
+      const { schedule, claimIds } = await setUp(
+        trackingOf('exp_A', { dueAt: later, lookedAt: later - 5000 }),
+        trackingOf('exp_B', { dueAt: later, lookedAt: later - 6000 }),
+      )
+      expect(await claimIds(later, roomFor(1))).toEqual(['exp_B'])
+      const first = await claimIds(START, roomFor(1))
+      await schedule.track([trackingOf('exp_C', { dueAt: START + 1000, lookedAt: START + 500 })])
+      const second = await claimIds(START + 1000, roomFor(1))
+      expect([...first, ...second].sort()).toEqual(['exp_A', 'exp_B'])
+    })
+
     it('gives the exports that lie an hour ahead also when nothing was claimed before', async () => {
       // Regression: in memory only a claim could see that the clock was set back.
       const { claimIds } = await setUp(trackingOf('exp_A', { dueAt: START + 3_600_000 }))
@@ -195,7 +237,7 @@ export const describeClaims = (name: string, open: () => Store): void => {
       // Here the plan is the claim itself. It says that nobody watches, which is no longer true.
       expect(await schedule.reschedule(claim, { ...claim, dueAt: START + 5000 })).toBe(true)
       expect(await findOne(schedule, 'exp_A')).toEqual({
-        ...trackingOf('exp_A', { dueAt: START + 5000 }),
+        ...trackingOf('exp_A', { dueAt: START + 5000, lookedAt: claim.lookedAt }),
         watched: true,
       })
     })

@@ -13,6 +13,7 @@ import { refOf, START } from './records.ts'
 /** A plan that a look may result in. */
 export const plan: Plan = {
   dueAt: START + 90_000,
+  lookedAt: START + 75_000,
   intervalMs: 15_000,
   origin: 'pending',
   misses: 1,
@@ -28,7 +29,7 @@ export const roomFor = (count: number): PerClass => ({
 })
 
 /**
- * Claims the export that is overdue longest in the first class that has one.
+ * Claims the export that was looked at longest ago in the first class that has a due one.
  *
  * @throws when none is due
  */

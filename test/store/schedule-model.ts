@@ -22,6 +22,8 @@ const moment = fc.integer({ min: 0, max: 60_000 }).map((ms) => START + ms)
 const count = fc.nat(3)
 const plan: fc.Arbitrary<Plan> = fc.record({
   dueAt: moment,
+  // Looks are in the past.
+  lookedAt: fc.nat(60_000).map((ms) => START - ms),
   intervalMs: fc.constantFrom(1, 5000, 60_000),
   origin: fc.constantFrom(...WEAKEST_FIRST),
   misses: count,
@@ -128,11 +130,11 @@ const createPair = (schedule: Schedule, hastens: boolean) => {
       for (const one of CALL_CLASSES) {
         const due = [...before]
           .filter(([id, { tracking }]) => classOf(id, tracking) === one && tracking.dueAt <= now)
-          .map(([, { tracking }]) => tracking.dueAt)
+          .map(([, { tracking }]) => tracking.lookedAt)
         const ofClass = answer.claims.filter(({ callClass }) => callClass === one)
-        // Only due times are compared. Which of two equal ones comes first is not promised.
+        // Only the times are compared. Which of two equal ones comes first is not promised.
         const longest = due.sort((a, b) => a - b).slice(0, room[one])
-        expect(ofClass.map(({ dueAt }) => dueAt)).toEqual(longest)
+        expect(ofClass.map(({ lookedAt }) => lookedAt)).toEqual(longest)
       }
       for (const { token, callClass, watched: isWatched, ...tracking } of answer.claims) {
         const { exportId } = tracking.ref

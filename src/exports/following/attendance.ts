@@ -131,6 +131,7 @@ export const createAttendance = (options: AttendanceOptions): Attendance => {
     return {
       ref,
       ...timesOf(soon, at),
+      lookedAt: at,
       firstSeenAt: firstSeenAt ?? at,
       origin: firstSeenAt === undefined ? 'watched' : 'pending',
       misses: 0,

@@ -85,8 +85,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
     { firstSeenAt, watched }: { readonly firstSeenAt: number; readonly watched: boolean },
     { origin, pending = true, misses = 0, failures = 0, agedLooks = 0 }: Looked,
   ): Plan => {
-    const look = { now: now(), firstSeenAt, watched, pending, failures, random: random() }
-    return { ...nextLook(look, intervals), origin, misses, failures, agedLooks }
+    const lookedAt = now()
+    const look = { now: lookedAt, firstSeenAt, watched, pending, failures, random: random() }
+    return { ...nextLook(look, intervals), lookedAt, origin, misses, failures, agedLooks }
   }
 
   /** Returns whether the schedule has room for the export and has noted it. */
@@ -179,10 +180,7 @@ export const createFollower = (options: FollowerOptions): Follower => {
     },
     followedSince: async (ref) => (await find(ref))?.firstSeenAt,
     settle: async (claim, { snapshot, keptUntil }) => {
-      // The look before was one interval before the due time.
-      if (isFinal(snapshot) && claim.watched) {
-        observer.detected?.(now() - claim.dueAt + claim.intervalMs)
-      }
+      if (isFinal(snapshot) && claim.watched) observer.detected?.(now() - claim.lookedAt)
       if (!isFinal(snapshot)) {
         await again(claim, { origin: 'pending', pending: isPending(snapshot) })
       } else if (keptUntil !== undefined) {

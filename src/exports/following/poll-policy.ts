@@ -18,8 +18,11 @@ export interface PollIntervals {
 
 /** The interval stays short for 6 of its own lengths (30 s at 5 s). Then it grows with the age. */
 const YOUNG_INTERVALS = 6
-/** Half of the 10 % that an interval may deviate: the way to lemlist adds a delay of its own. */
-const JITTER = 0.05
+/**
+ * By this part of itself an interval is shorter at most, never longer: the call, and the wait for it,
+ * make the time between two looks longer. It may deviate by 10 % in all.
+ */
+const JITTER = 0.08
 const FIRST_JITTER = 0.1
 const LONGEST_BACK_OFF_MS = 60_000
 /** A plan lies at most one longest interval and its jitter ahead. This factor leaves a margin. */
@@ -71,5 +74,5 @@ export const nextLook = (
   const ownMs = watched && pending ? watchedIntervalMs(ageMs, intervals) : intervals.idleIntervalMs
   const backOffMs = Math.min(LONGEST_BACK_OFF_MS, ownMs * 2 ** failures)
   const intervalMs = failures === 0 ? ownMs : Math.max(ownMs, backOffMs)
-  return { dueAt: now + intervalMs * (1 - JITTER + 2 * JITTER * random), intervalMs }
+  return { dueAt: now + intervalMs * (1 - JITTER * random), intervalMs }
 }

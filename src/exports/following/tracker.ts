@@ -41,8 +41,8 @@ interface TrackerOptions {
   readonly isWatched: (ref: ExportRef) => boolean
   /**
    * How many polls of each class may wait in line at once: as many as may leave together. The other
-   * due exports stay in the schedule, which gives out the longest overdue first, and where another
-   * replica can claim them.
+   * due exports stay in the schedule, which gives out first what was looked at longest ago, and where
+   * another replica can claim them.
    */
   readonly places: number
   /**

@@ -5,7 +5,7 @@ import { createLocalSchedule } from '../local-schedule.ts'
 import { createNewest } from '../newest.ts'
 import type { RedisSchedule, Restoring } from '../redis/schedule.ts'
 import type { RedisStore } from '../redis/store.ts'
-import { isUnconfirmed, MAX_TRACKED } from '../tracked.ts'
+import { isUnconfirmed, MAX_TRACKED, planOf } from '../tracked.ts'
 import { createBacklog } from './backlog.ts'
 import type { FailoverOptions, Restored, Switch } from './switch.ts'
 
@@ -71,14 +71,13 @@ export const createStandInSchedule = (
   const backlog = createBacklog(putAll, { name: 'exports-to-restore' })
 
   /**
-   * Copies field by field, because a claim has more fields than a tracking. An export that lemlist
+   * Copies only the fields of a tracking, because a claim has more. An export that lemlist
    * has not confirmed is not kept, and is not put back into Redis.
    */
   const know = (tracking: Tracking): void => {
     if (isUnconfirmed(tracking)) return
-    const { ref, dueAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt } = tracking
-    const plain = { ref, dueAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt }
-    known.set(keyOf(ref), plain)
+    const { ref, firstSeenAt } = tracking
+    known.set(keyOf(ref), { ...planOf(tracking), ref, firstSeenAt })
     newest.put(ref, firstSeenAt)
   }
 
@@ -104,7 +103,8 @@ export const createStandInSchedule = (
       if (dueBy === undefined || found[index] !== undefined) return []
       const unknown = { origin: 'pending', firstSeenAt: now } as const
       const { origin, firstSeenAt } = known.get(keyOf(ref)) ?? unknown
-      const plan = { dueAt: dueBy, intervalMs: Math.max(1, dueBy - now), agedLooks: 0 }
+      const times = { dueAt: dueBy, lookedAt: now, intervalMs: Math.max(1, dueBy - now) }
+      const plan = { ...times, agedLooks: 0 }
       return [{ ref, ...plan, origin, firstSeenAt, misses: 0, failures: 0 }]
     })
     for (const tracking of trackings) know(tracking)

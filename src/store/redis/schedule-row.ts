@@ -58,12 +58,17 @@ const fieldsOf = (text: unknown): Fields =>
 const NUMBERS = ['dueAt', 'intervalMs', 'misses', 'failures', 'agedLooks', 'firstSeenAt'] as const
 type Numbers = Readonly<Record<(typeof NUMBERS)[number], number>>
 
+const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value)
+
 const hasNumbers = (fields: Fields): fields is Fields & Numbers =>
-  NUMBERS.every((name) => Number.isFinite(fields[name]))
+  NUMBERS.every((name) => isFiniteNumber(fields[name]))
 
 const trackingFrom = (ref: ExportRef, fields: Fields): Tracking | undefined => {
   const { origin } = fields
   if (!isOrigin(origin) || !hasNumbers(fields)) return undefined
   const { dueAt, intervalMs, misses, failures, agedLooks, firstSeenAt } = fields
-  return { ref, dueAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt }
+  // A row of an older version does not say when the last look was.
+  const before = dueAt - intervalMs
+  const lookedAt = isFiniteNumber(fields.lookedAt) ? fields.lookedAt : before
+  return { ref, dueAt, lookedAt, intervalMs, origin, misses, failures, agedLooks, firstSeenAt }
 }

@@ -127,5 +127,6 @@ const followedBefore = (db: DatabaseSync, dueAt: number): Row[] =>
       const followed = decodeFollowed(String(row.export), row)
       // An older version also wrote exports that were only watched. The gateway forgets them.
       if (followed === undefined || followed.origin === 'watched') return []
-      return [{ ...followed, dueAt, intervalMs: 0, misses: 0, failures: 0, agedLooks: 0 }]
+      const plan = { dueAt, lookedAt: dueAt, intervalMs: 0, misses: 0, failures: 0, agedLooks: 0 }
+      return [{ ...followed, ...plan }]
     })

@@ -83,7 +83,7 @@ export const createPopulation = (options: PopulationOptions): Population => {
   }
 
   const trackingOf = (ref: ExportRef, origin: Origin, aheadMs: number): Tracking => ({
-    ...{ ref, origin, firstSeenAt: Date.now(), dueAt: Date.now() + aheadMs },
+    ...{ ref, origin, firstSeenAt: Date.now(), lookedAt: Date.now(), dueAt: Date.now() + aheadMs },
     ...{ intervalMs: options.idleIntervalMs, misses: 0, failures: 0, agedLooks: 0 },
   })
 

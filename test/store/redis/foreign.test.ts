@@ -209,6 +209,7 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
     const good = { ...trackingOf('exp_A'), queue: 'idle', ref: undefined, token: undefined }
     const field = fc.constantFrom(
       'dueAt',
+      'lookedAt',
       'intervalMs',
       'origin',
       'misses',
@@ -235,11 +236,13 @@ describe.skipIf(withoutRedis)('a foreign or lost value under a key of the store'
       { weight: 4, arbitrary: fc.constant('default/cam_A1/exp_Z') },
       fc.string({ minLength: 1 }),
     )
+    const place = fc.constantFrom(undefined, 1, -1, -1e15, -1e300)
     await fc.assert(
-      fc.asyncProperty(row, member, fc.boolean(), async (text, key, isDue) => {
+      fc.asyncProperty(row, member, place, async (text, key, score) => {
         await client.del([`${prefix}:schedule:default:idle`, `${prefix}:schedule:default:rows`])
         await client.hSet(`${prefix}:schedule:default:rows`, key, text)
-        if (isDue) await client.zAdd(`${prefix}:schedule:default:idle`, { score: 1, value: key })
+        if (score !== undefined)
+          await client.zAdd(`${prefix}:schedule:default:idle`, { score, value: key })
         const junkRef = refOf('exp_Z')
         await store.schedule('default').find([junkRef])
         await store.schedule('default').watch([{ ref: junkRef, dueBy: Date.now() }])

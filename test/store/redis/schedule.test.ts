@@ -56,6 +56,22 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     expect(await findOne(two, 'exp_A')).toBeUndefined()
   })
 
+  it('takes a row of an older version for one that was looked at an interval before its due time', async () => {
+    const { one, prefix } = await openTwo()
+    const now = Date.now()
+    const old = { dueAt: now, intervalMs: 5_000, origin: 'pending', misses: 0, failures: 0 }
+    const text = JSON.stringify({ ...old, agedLooks: 0, firstSeenAt: now, queue: 'idle' })
+    const client = await bareClient(server())
+    const key = 'default/cam_A1/exp_A'
+    await client.hSet(`${prefix}:schedule:default:rows`, key, text)
+    await client.zAdd(`${prefix}:schedule:default:idle`, { score: now, value: key })
+    await one.track([trackingOf('exp_B', { dueAt: now, lookedAt: now - 6_000 })])
+    const { claims } = await one.claim(now + 1_000, roomFor(10))
+    expect(idsOf(claims)).toEqual(['exp_B', 'exp_A'])
+    const { dueAt = 0, lookedAt = 0 } = claims[1] ?? {}
+    expect(dueAt - lookedAt).toBe(5_000)
+  })
+
   it('knows again what a replica watches after its next heartbeat, when Redis has lost it', async () => {
     const { one, two, prefix } = await openTwo()
     await one.track([trackingOf('exp_A'), trackingOf('exp_B')])

@@ -1,4 +1,4 @@
--- Claims the longest overdue exports of each class. Returns the time when the next export is due,
+-- Claims the due exports of each class, those that were looked at longest ago first. Returns the time when the next export is due,
 -- or '', then {export, row} of each claim, and the time of Redis.
 -- ARGV: 4 to 6 the most claims of the classes watched, idle, unconfirmed, 7 ms for which a claim
 --       holds, 8 the beginning of the tokens, 9 the time (of Redis) after which nobody waits for
@@ -9,6 +9,8 @@ if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then return { '', {}, now } end
 
 -- The script reads at most so many rows of each class, so that Redis is not blocked for long.
 local MOST = 500
+-- A due export has a score so far below its last look that it comes before all that are not due.
+local FRONT = 1e15
 local claims = {}
 local nextDueAt
 
@@ -19,7 +21,7 @@ local function mendClock(queue)
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', queue, ahead, '+inf', 'LIMIT', 0, MOST)) do
     local row = read(key)
     if row then
-      row.dueAt = now
+      row.dueAt, row.lookedAt = now, math.min(row.lookedAt, now)
       write(key, row)
     else
       drop(key)
@@ -49,10 +51,27 @@ local function head(queue, key)
   return row
 end
 
+-- Moves to the front what has become due. A last look in the future was before the clock was set
+-- back. It counts as one of now, or its export would come last for hours.
+local function moveDue(queue)
+  local front = string.format('%.0f', now - FRONT)
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', QUEUES[queue], '(' .. front, '(0', 'LIMIT', 0, MOST)) do
+    redis.call('ZADD', QUEUES[queue], front, key)
+  end
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', QUEUES[queue], 0, now, 'LIMIT', 0, MOST)) do
+    local row = head(queue, key)
+    if row then
+      redis.call('ZADD', QUEUES[queue], string.format('%.0f', math.min(row.lookedAt, now) - FRONT), key)
+    end
+  end
+end
+
 local function claimFrom(queue, room)
+  if room <= 0 then return end
   mendClock(QUEUES[queue])
+  moveDue(queue)
   local taken = 0
-  for _, key in ipairs(redis.call('ZRANGEBYSCORE', QUEUES[queue], '-inf', now, 'LIMIT', 0, MOST)) do
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', QUEUES[queue], '-inf', '(0', 'LIMIT', 0, MOST)) do
     if taken >= room then return end
     local row = head(queue, key)
     if row then
@@ -64,7 +83,7 @@ local function claimFrom(queue, room)
     end
   end
   if taken >= room then return end
-  local dueAt = tonumber(redis.call('ZRANGE', QUEUES[queue], 0, 0, 'WITHSCORES')[2])
+  local dueAt = tonumber(redis.call('ZRANGEBYSCORE', QUEUES[queue], 0, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
   if dueAt and (not nextDueAt or dueAt < nextDueAt) then nextDueAt = dueAt end
 end
 

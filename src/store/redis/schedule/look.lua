@@ -44,7 +44,7 @@ local key, token, row = ARGV[5], ARGV[6], read(ARGV[5])
 if op == 'reschedule' then
   if not row or row.token ~= token then return 0 end
   for name, value in pairs(cjson.decode(ARGV[7])) do row[name] = value end
-  row.dueAt, row.token = row.dueAt + shift, nil
+  row.dueAt, row.lookedAt, row.token = row.dueAt + shift, row.lookedAt + shift, nil
   if row.hastenMs then row.dueAt = math.min(row.dueAt, now + row.hastenMs) end
   row.hastenMs = nil
   write(key, row)

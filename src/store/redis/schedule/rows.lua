@@ -2,7 +2,8 @@
 -- The rows hold times of the clock of Redis. Callers send and get times of their own clock, and the
 -- scripts shift them, so that the clocks of replicas need not agree.
 -- KEYS: 1 rows (hash of JSON by export)
---       2 to 4 the queues watched, idle, unconfirmed (sorted sets of exports by due time)
+--       2 to 4 the queues watched, idle, unconfirmed (sorted sets of exports: by due time those that
+--       no claim has seen due yet, and in front of them the due ones, see claim.lua)
 --       5 watchers (sorted set of replicas by the time until which each of them counts as watching)
 --       6 the exports that the calling replica watches (set)
 -- ARGV: 1 the caller's clock in ms, 2 'caller' to use that clock alone, 3 the calling replica, then
@@ -48,6 +49,8 @@ local function rowFrom(text)
   if type(found.queue) == 'string' and QUEUES[found.queue] then row.queue = found.queue end
   if type(found.token) == 'string' then row.token = found.token end
   if isNumber(found.hastenMs) then row.hastenMs = found.hastenMs end
+  -- A row of an older version does not say when the last look was.
+  row.lookedAt = isNumber(found.lookedAt) and found.lookedAt or row.dueAt - row.intervalMs
   return row
 end
 
@@ -118,7 +121,7 @@ end
 
 -- Shifts the times of a row to the clock of Redis (way 1), or back to the caller's clock (way -1).
 local function shifted(row, way)
-  row.dueAt, row.firstSeenAt = row.dueAt + way * shift, row.firstSeenAt + way * shift
+  for _, name in ipairs({ 'dueAt', 'lookedAt', 'firstSeenAt' }) do row[name] = row[name] + way * shift end
   return row
 end
 

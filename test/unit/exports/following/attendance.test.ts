@@ -29,7 +29,7 @@ const start = () => {
     intervals: INTERVALS,
     alarm: { set: (dueAt) => void due.push(dueAt - Date.now()) },
     isWatched: (ref) => here.has(keyOf(ref)),
-    random: () => 0.5,
+    random: () => 0,
   })
   const come = (ref: ExportRef) => {
     here.add(keyOf(ref))

@@ -34,7 +34,7 @@ const start = ({ watched = false } = {}) => {
     alarm: { set: (dueAt) => void due.push(dueAt - Date.now()) },
     exportTtlMs: 2 * HOUR,
     fileTtlMs: DAY,
-    random: () => 0.5,
+    random: () => 0,
   })
   /** The row of the export: how long until it is due, and the fields that are no times. */
   const row = async () => {
@@ -75,6 +75,15 @@ describe('a poll that finds the export final', () => {
     expect(await row()).toMatchObject({ dueInMs: 10_000, origin: 'pending', failures: 1 })
   })
 
+  it('tells how long ago the look before was, which is the longest that a watcher has waited', async () => {
+    // Regression: when somebody had begun to watch just before, it told the idle interval of a minute.
+    const { follower, schedule, observer } = start()
+    const times = { dueAt: Date.now(), lookedAt: Date.now() - 3_000, intervalMs: MINUTE }
+    const claim = await schedule.claimed({ watched: true, ...times })
+    await follower.settle(claim, kept('done', Date.now() + DAY))
+    expect(observer.told).toEqual(['detected 3000'])
+  })
+
   it('ends the polling even when a look of a caller has taken the claim away', async () => {
     const { follower, schedule, row } = start()
     const claim = await schedule.claimed()
@@ -104,6 +113,12 @@ describe('a poll that finds the export pending', () => {
       expect(await row()).toMatchObject({ dueInMs })
     },
   )
+
+  it('is noted with the time of its look', async () => {
+    const { follower, schedule } = start()
+    await follower.settle(await schedule.claimed(), kept('pending'))
+    expect((await schedule.find([REF]))[0]).toMatchObject({ lookedAt: Date.now() })
+  })
 
   it('is repeated at the pace of watched exports while somebody watches on another replica', async () => {
     const { follower, schedule, row } = start()
@@ -246,7 +261,7 @@ describe('an export that was started here', () => {
   it('is followed from its start, at the pace of watched exports when somebody watches', async () => {
     const { follower, row } = start({ watched: true })
     await follower.begin(REF)
-    expect(await row()).toEqual({ dueInMs: 1_050, origin: 'started', misses: 0, failures: 0 })
+    expect(await row()).toEqual({ dueInMs: 1_000, origin: 'started', misses: 0, failures: 0 })
   })
 })
 

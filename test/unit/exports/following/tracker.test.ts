@@ -215,13 +215,13 @@ describe('the tracker', () => {
     expect(flight(1).turn.isWanted).toBeUndefined()
   })
 
-  it('claims only as many exports as there are places in line, the most urgent first', async () => {
+  it('claims only as many exports as there are places in line, those looked at longest ago first', async () => {
     const { tracker, track, pass, looked, flight } = start({ places: 2 })
     await track([1, 2, 3])
     tracker.start()
     await pass(0)
     expect(looked()).toEqual(['axp_1', 'axp_2'])
-    await track([4], -1, 0)
+    await track([4], 0, 10_000)
     flight(0).leave()
     await pass(1)
     expect(looked()).toEqual(['axp_1', 'axp_2', 'axp_4'])
