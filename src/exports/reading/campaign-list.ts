@@ -1,5 +1,5 @@
 import type { CampaignRef, Snapshot } from '../export.ts'
-import { keyOf, tells } from '../export.ts'
+import { tells } from '../export.ts'
 import { mergedNewest, type Seen } from '../newest.ts'
 import type { ListedResult, Observer, Results } from '../ports.ts'
 import type { Schedule, Tracked } from '../schedule.ts'
@@ -72,16 +72,11 @@ export const createCampaignList = (options: CampaignListOptions): CampaignList =
   return {
     newest: async (campaign, limit) => {
       // An export that ends is put into the results before it leaves the schedule. In this order it is
-      // found in one of the two.
+      // found in one of the two. When both have it, the list says what it also says afterwards.
       const rows = await attempt('schedule.newest', schedule.newest(campaign, limit))
       const ended = await attempt('results.newest', results.newest(campaign, limit))
       const ends = ended.filter(isSound).map(over)
-      const tracked = new Map(rows.map((row) => [keyOf(row.ref), row.firstSeenAt]))
-      const moved = ends.map((end) => ({
-        ...end,
-        firstSeenAt: Math.min(end.firstSeenAt, tracked.get(keyOf(end.ref)) ?? end.firstSeenAt),
-      }))
-      return mergedNewest([moved, rows.map(followed)], limit)
+      return mergedNewest([ends, rows.map(followed)], limit)
     },
   }
 }

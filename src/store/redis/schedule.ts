@@ -4,6 +4,7 @@ import { type ExportRef, keyOf } from '../../exports/export.ts'
 import type { CallClass, Schedule, Tracked, Tracking } from '../../exports/schedule.ts'
 import { DEFAULT_LIMITS, planOf, type ScheduleLimits } from '../tracked.ts'
 import type { Redis } from './client.ts'
+import { createClockShift } from './clock-shift.ts'
 import { claimFrom, encodeRow, listedFrom, refFrom, trackedFrom } from './schedule-row.ts'
 
 export interface RedisScheduleOptions {
@@ -78,7 +79,7 @@ export const createRedisSchedule = (
     script: Script,
     values: readonly (string | number)[],
   ): Promise<unknown> => {
-    const head = [String(Math.round(time)), moved ? 'caller' : '', me]
+    const head = [String(Math.round(time)), moved ? 'caller' : String(shift.value() ?? ''), me]
     return run(() => commands[script](keys, [...head, ...values.map(String)]))
   }
 
@@ -90,6 +91,7 @@ export const createRedisSchedule = (
       await work(items.slice(from, from + SLICE))
   }
 
+  const shift = createClockShift()
   /** The clock of Redis minus `performance.now()`, as the last claim saw it. */
   let redisAhead: number | undefined
   /** When this replica stops waiting for a claim, by Redis's clock. A later claim does nothing. */
@@ -180,7 +182,10 @@ export const createRedisSchedule = (
       const values = [...limits, visibilityMs, randomUUID(), claimBy(), aheadMs]
       const reply = await askAt(time, 'scheduleClaim', values)
       const [nextDueAt, claims, redisNow] = Array.isArray(reply) ? reply : []
-      if (typeof redisNow === 'number') redisAhead = redisNow - performance.now()
+      if (typeof redisNow === 'number') {
+        redisAhead = redisNow - performance.now()
+        shift.measured(redisNow - Math.round(time))
+      }
       return {
         claims: Array.isArray(claims) ? claims.flatMap(claimFrom) : [],
         nextDueAt: timeFrom(nextDueAt),

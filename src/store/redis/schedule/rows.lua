@@ -6,8 +6,8 @@
 --       no claim has seen due yet, and in front of them the due ones, see claim.lua)
 --       5 watchers (sorted set of replicas by the time until which each of them counts as watching)
 --       6 the exports that the calling replica watches (set)
--- ARGV: 1 the caller's clock in ms, 2 'caller' to use that clock alone, 3 the calling replica, then
---       the values of the script
+-- ARGV: 1 the caller's clock in ms, 2 'caller' to use that clock alone, or how far the clock of Redis
+--       was ahead of it lately, in ms, or '', 3 the calling replica, then the values of the script
 local TYPES = { 'hash', 'zset', 'zset', 'zset', 'zset', 'set' }
 for index, kind in ipairs(TYPES) do
   local found = redis.call('TYPE', KEYS[index]).ok
@@ -25,7 +25,10 @@ local function redisNow()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local now = redisNow()
-local shift = now - theirs
+-- The way to Redis is part of what is measured here, so this shift differs from call to call. The one
+-- that the caller gives does not, unless one of the clocks was set meanwhile.
+local shift, given = now - theirs, tonumber(ARGV[2])
+if given and math.abs(shift - given) < 5000 then shift = given end
 local QUEUES = { watched = KEYS[2], idle = KEYS[3], unconfirmed = KEYS[4] }
 local STRENGTH = { watched = 0, started = 1, pending = 2 }
 local NUMBERS = { 'dueAt', 'intervalMs', 'misses', 'failures', 'agedLooks', 'firstSeenAt' }
