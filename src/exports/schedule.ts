@@ -27,10 +27,10 @@ export interface Plan {
   /** Epoch milliseconds. */
   readonly dueAt: number
   /**
-   * When the last look ended, epoch milliseconds. Before the first look: when the gateway began to
-   * track the export. Of the due exports of a class the one with the earliest time is claimed first.
-   * So while there are too few calls for all, every export waits equally long for its next look,
-   * however long its own interval is.
+   * When the last look ended, epoch milliseconds. Before the first one: when the gateway began to
+   * track the export, after a restart too, or earlier when the first look shall come soon. Of the due
+   * exports of a class the one with the earliest time is claimed first. So while there are too few
+   * calls for all of them, they wait equally long, however long their own intervals are.
    */
   readonly lookedAt: number
   /** The export's own interval, milliseconds. */

@@ -21,10 +21,14 @@ export interface DueQueue {
 interface Entry extends Times {
   readonly key: string
   readonly number: number
+  /** Whether `firstDue` has seen the key due, so that the second heap has it. */
+  readonly isDue: boolean
 }
 
 /** The heaps may hold so many more outdated entries than keys before the queue builds them anew. */
 const SPARE = 64
+/** `firstDue` moves at most so many keys, which takes about a millisecond. The next call goes on. */
+const MOST_MOVED = 1_000
 
 /**
  * Creates a queue of two heaps. A key waits in the first one until it is due. The second one has the
@@ -40,9 +44,15 @@ export const createDueQueue = (): DueQueue => {
 
   const rebuild = (): void => {
     if (waiting.length + due.length <= 2 * current.size + SPARE) return
-    // What is due moves to the second heap when it is asked for.
-    waiting = new TinyQueue([...current.values()], byDueAt)
-    due = new TinyQueue<Entry>([], byLookedAt)
+    const entries = [...current.values()]
+    waiting = new TinyQueue(
+      entries.filter(({ isDue }) => !isDue),
+      byDueAt,
+    )
+    due = new TinyQueue(
+      entries.filter(({ isDue }) => isDue),
+      byLookedAt,
+    )
   }
 
   const topOf = (heap: TinyQueue<Entry>): Entry | undefined => {
@@ -58,7 +68,7 @@ export const createDueQueue = (): DueQueue => {
       const kept = current.get(key)
       if (kept?.dueAt === dueAt && kept.lookedAt === lookedAt) return
       count += 1
-      const entry = { key, dueAt, lookedAt, number: count }
+      const entry = { key, dueAt, lookedAt, number: count, isDue: false }
       current.set(key, entry)
       waiting.push(entry)
       rebuild()
@@ -67,10 +77,14 @@ export const createDueQueue = (): DueQueue => {
       if (current.delete(key)) rebuild()
     },
     firstDue: (now) => {
-      for (let next = topOf(waiting); next !== undefined; next = topOf(waiting)) {
-        if (next.dueAt > now) break
+      for (let moved = 0; moved < MOST_MOVED; moved += 1) {
+        const next = topOf(waiting)
+        if (next === undefined || next.dueAt > now) break
         waiting.pop()
-        due.push(next)
+        // A look in the future was before the clock was set back. It would come last for hours.
+        const entry = { ...next, lookedAt: Math.min(next.lookedAt, now), isDue: true }
+        current.set(entry.key, entry)
+        due.push(entry)
       }
       return topOf(due)?.key
     },

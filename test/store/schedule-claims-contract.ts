@@ -198,6 +198,20 @@ export const describeClaims = (name: string, open: () => Store): void => {
       expect([...first, ...second].sort()).toEqual(['exp_A', 'exp_B'])
     })
 
+    it('gives what was looked at an hour ahead also when somebody begins to watch it meanwhile', async () => {
+      // Regression: it was due then, so nothing saw that its last look lay in the future.
+      const later = START + 3_600_000
+      const { schedule, claimIds } = await setUp(
+        trackingOf('exp_A', { dueAt: later + 5000, lookedAt: later }),
+        trackingOf('exp_B', { dueAt: START, lookedAt: START - 1 }),
+      )
+      await watchAll(schedule, ['exp_A', 'exp_B'], START)
+      const claim = await claimOne(schedule, START)
+      expect(claim.ref.exportId).toBe('exp_B')
+      await schedule.reschedule(claim, { ...claim, lookedAt: START + 10, dueAt: START + 10 })
+      expect(await claimIds(START + 20, roomFor(1))).toEqual(['exp_A'])
+    })
+
     it('gives the exports that lie an hour ahead also when nothing was claimed before', async () => {
       // Regression: in memory only a claim could see that the clock was set back.
       const { claimIds } = await setUp(trackingOf('exp_A', { dueAt: START + 3_600_000 }))

@@ -95,12 +95,13 @@ export const describeWatching = (name: string, open: () => Store): void => {
     it('gives an idle export at its new due time when somebody begins to watch it', async () => {
       // Regression: such an export kept its rank of an idle one, and nobody looked at it for minutes.
       const { claimIds, schedule } = await setUp(
-        trackingOf('exp_A', { dueAt: START + 50_000 }),
-        trackingOf('exp_B', { dueAt: START + 2000 }),
+        trackingOf('exp_A', { dueAt: START + 50_000, lookedAt: START - 10_000 }),
+        trackingOf('exp_B', { dueAt: START + 2000, lookedAt: START - 3000 }),
       )
       await watchAll(schedule, ['exp_B'])
       await watchAll(schedule, ['exp_A'], START + 1000)
-      expect(await claimIds(START + 1000, roomFor(1))).toEqual(['exp_A'])
+      const room = { ...roomFor(0), watched: 1 }
+      expect(await claimIds(START + 3000, room)).toEqual(['exp_A'])
     })
 
     it('changes nothing when a renewal names what is already watched', async () => {

@@ -85,9 +85,8 @@ export const createFollower = (options: FollowerOptions): Follower => {
     { firstSeenAt, watched }: { readonly firstSeenAt: number; readonly watched: boolean },
     { origin, pending = true, misses = 0, failures = 0, agedLooks = 0 }: Looked,
   ): Plan => {
-    const lookedAt = now()
-    const look = { now: lookedAt, firstSeenAt, watched, pending, failures, random: random() }
-    return { ...nextLook(look, intervals), lookedAt, origin, misses, failures, agedLooks }
+    const look = { now: now(), firstSeenAt, watched, pending, failures, random: random() }
+    return { ...nextLook(look, intervals), origin, misses, failures, agedLooks }
   }
 
   /** Returns whether the schedule has room for the export and has noted it. */
@@ -180,7 +179,9 @@ export const createFollower = (options: FollowerOptions): Follower => {
     },
     followedSince: async (ref) => (await find(ref))?.firstSeenAt,
     settle: async (claim, { snapshot, keptUntil }) => {
-      if (isFinal(snapshot) && claim.watched) observer.detected?.(now() - claim.lookedAt)
+      // Before its first look an export counts as looked at before it was seen.
+      const lookedAt = Math.max(claim.lookedAt, claim.firstSeenAt)
+      if (isFinal(snapshot) && claim.watched) observer.detected?.(now() - lookedAt)
       if (!isFinal(snapshot)) {
         await again(claim, { origin: 'pending', pending: isPending(snapshot) })
       } else if (keptUntil !== undefined) {

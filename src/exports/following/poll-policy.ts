@@ -25,7 +25,7 @@ const YOUNG_INTERVALS = 6
 const JITTER = 0.08
 const FIRST_JITTER = 0.1
 const LONGEST_BACK_OFF_MS = 60_000
-/** A plan lies at most one longest interval and its jitter ahead. This factor leaves a margin. */
+/** A plan lies at most one longest interval ahead. This factor leaves a margin. */
 const AHEAD_INTERVALS = 3
 
 /**
@@ -58,21 +58,28 @@ export interface Looked {
   readonly random: number
 }
 
-/** Returns when to look next. Each failed look doubles the interval, up to a minute. */
+/**
+ * Returns when to look next. Each failed look doubles the interval, up to a minute.
+ *
+ * The first look counts as one that waits for the longest interval already. Most exports end within
+ * their first second, so it goes before the others, unless calls are so scarce that those have waited
+ * for longer.
+ */
 export const nextLook = (
   { now, firstSeenAt, watched, pending, failures, random }: Looked,
   intervals: PollIntervals,
-): Pick<Plan, 'dueAt' | 'intervalMs'> => {
+): Pick<Plan, 'dueAt' | 'lookedAt' | 'intervalMs'> => {
   const ageMs = now - firstSeenAt
   const firstDueAt = firstSeenAt + intervals.firstMs * (1 + FIRST_JITTER * random)
   // The age is negative when the clock was set back since the export was first seen. Such an age
   // says nothing, so the export does not count as new.
   const isNew = ageMs >= 0 && ageMs < intervals.firstMs
   if (watched && pending && failures === 0 && isNew && firstDueAt > now) {
-    return { dueAt: firstDueAt, intervalMs: intervals.firstMs }
+    const lookedAt = now - intervals.maxIntervalMs
+    return { dueAt: firstDueAt, lookedAt, intervalMs: intervals.firstMs }
   }
   const ownMs = watched && pending ? watchedIntervalMs(ageMs, intervals) : intervals.idleIntervalMs
   const backOffMs = Math.min(LONGEST_BACK_OFF_MS, ownMs * 2 ** failures)
   const intervalMs = failures === 0 ? ownMs : Math.max(ownMs, backOffMs)
-  return { dueAt: now + intervalMs * (1 - JITTER * random), intervalMs }
+  return { dueAt: now + intervalMs * (1 - JITTER * random), lookedAt: now, intervalMs }
 }

@@ -101,9 +101,9 @@ export const createStandInSchedule = (
     const found = await here.find(watched.map(({ ref }) => ref))
     const trackings = watched.flatMap(({ ref, dueBy }, index): Tracking[] => {
       if (dueBy === undefined || found[index] !== undefined) return []
-      const unknown = { origin: 'pending', firstSeenAt: now } as const
-      const { origin, firstSeenAt } = known.get(keyOf(ref)) ?? unknown
-      const times = { dueAt: dueBy, lookedAt: now, intervalMs: Math.max(1, dueBy - now) }
+      const unknown = { origin: 'pending', firstSeenAt: now, lookedAt: now } as const
+      const { origin, firstSeenAt, lookedAt } = known.get(keyOf(ref)) ?? unknown
+      const times = { dueAt: dueBy, lookedAt, intervalMs: Math.max(1, dueBy - now) }
       const plan = { ...times, agedLooks: 0 }
       return [{ ref, ...plan, origin, firstSeenAt, misses: 0, failures: 0 }]
     })

@@ -50,8 +50,8 @@ const SLICE = 500
 const MOST_CLAIMS = 1_000
 
 /**
- * The `Schedule` of one account as a hash of rows, a sorted set of due times for each class, and for each replica a
- * set of the exports that it watches. A renewal prolongs the life of the whole set, and reads its
+ * The `Schedule` of one account as a hash of rows, a sorted set of exports for each class, and for each
+ * replica a set of the exports that it watches. A renewal prolongs the life of the whole set, and reads its
  * members. Each operation on up to 500 exports is one script.
  */
 export const createRedisSchedule = (

@@ -56,6 +56,23 @@ describe.skipIf(withoutRedis)('the schedule of a fleet', () => {
     expect(await findOne(two, 'exp_A')).toBeUndefined()
   })
 
+  it('asks to be asked again at once when more than it reads turn out to be of a dead replica', async () => {
+    // Regression: it named a later time, so each second only some hundred of them were dropped, and
+    // what was due behind them waited.
+    const { one, two } = await openTwo(200)
+    const now = Date.now()
+    const ids = Array.from({ length: 700 }, (_, n) => `exp_${n}`)
+    await one.adopt(ids.map((id) => trackingOf(id, { origin: 'watched', dueAt: now - 1_000 })))
+    const room = { ...roomFor(0), unconfirmed: 1 }
+    for (let claim = 0; claim < 2; claim += 1) await two.claim(Date.now(), room)
+    await vi.waitFor(async () => {
+      expect(await findOne(two, 'exp_699')).toMatchObject({ watched: false })
+    })
+    const { claims, nextDueAt } = await two.claim(Date.now(), roomFor(10))
+    expect(claims).toEqual([])
+    expect(nextDueAt).toBeLessThanOrEqual(Date.now())
+  })
+
   it('takes a row of an older version for one that was looked at an interval before its due time', async () => {
     const { one, prefix } = await openTwo()
     const now = Date.now()

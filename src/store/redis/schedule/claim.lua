@@ -7,7 +7,8 @@ local visibleAt, prefix, aheadMs = now + tonumber(ARGV[7]), ARGV[8], tonumber(AR
 -- Redis, or the way to it, was stopped. Nobody waits for these claims any more.
 if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then return { '', {}, now } end
 
--- The script reads at most so many rows of each class, so that Redis is not blocked for long.
+-- Each step of the script reads at most so many rows of a class, so that Redis is not blocked for long.
+-- The next claim goes on, so of thousands that become due at once the longest overdue take part first.
 local MOST = 500
 -- A due export has a score so far below its last look that it comes before all that are not due.
 local FRONT = 1e15
@@ -83,7 +84,9 @@ local function claimFrom(queue, room)
     end
   end
   if taken >= room then return end
-  local dueAt = tonumber(redis.call('ZRANGEBYSCORE', QUEUES[queue], 0, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
+  local dueAt = tonumber(redis.call('ZRANGE', QUEUES[queue], 0, 0, 'WITHSCORES')[2])
+  -- More are in front than the script reads, so the caller asks again at once.
+  if dueAt and dueAt < 0 then dueAt = now end
   if dueAt and (not nextDueAt or dueAt < nextDueAt) then nextDueAt = dueAt end
 end
 

@@ -8,6 +8,7 @@ for index = 4, #ARGV, 4 do
     write(key, row)
   elseif ARGV[index + 2] == 'changed' then
     merge(row, kept)
+    row.lookedAt = math.max(row.lookedAt, kept.lookedAt)
     -- A replica has claimed the export since then. It looks at it anyway, so its claim stays.
     if kept.token and kept.token ~= ARGV[index + 3] then
       row.dueAt, row.token, row.hastenMs = kept.dueAt, kept.token, kept.hastenMs
