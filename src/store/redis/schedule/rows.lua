@@ -25,10 +25,11 @@ local function redisNow()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local now = redisNow()
--- The way to Redis is part of what is measured here, so this shift differs from call to call. The one
--- that the caller gives does not, unless one of the clocks was set meanwhile.
-local shift, given = now - theirs, tonumber(ARGV[2])
-if given and math.abs(shift - given) < 5000 then shift = given end
+local shift = now - theirs
+-- The way to Redis is part of this shift, so it differs from call to call. The one that the caller gives
+-- does not, unless one of the clocks was set meanwhile. It is for the times that callers show.
+local given = tonumber(ARGV[2])
+local steady = given and math.abs(shift - given) < 5000 and given or shift
 local QUEUES = { watched = KEYS[2], idle = KEYS[3], unconfirmed = KEYS[4] }
 local STRENGTH = { watched = 0, started = 1, pending = 2 }
 local NUMBERS = { 'dueAt', 'intervalMs', 'misses', 'failures', 'agedLooks', 'firstSeenAt' }
@@ -124,7 +125,8 @@ end
 
 -- Shifts the times of a row to the clock of Redis (way 1), or back to the caller's clock (way -1).
 local function shifted(row, way)
-  for _, name in ipairs({ 'dueAt', 'lookedAt', 'firstSeenAt' }) do row[name] = row[name] + way * shift end
+  row.dueAt, row.lookedAt = row.dueAt + way * shift, row.lookedAt + way * shift
+  row.firstSeenAt = row.firstSeenAt + way * steady
   return row
 end
 
