@@ -119,10 +119,11 @@ export interface Schedule {
   renew(watchedNow: () => readonly ExportRef[]): Promise<readonly ExportRef[]>
   /**
    * Claims the due exports of each class, as many as `room` says, each with a new token. Those that
-   * were looked at longest ago go first. A claimed export is due again when the visibility time-out has passed, so the claims of
-   * a dead replica come back by themselves. A due time further ahead than any interval was written
-   * before the clock was set back, so that export is due now. `nextDueAt` is the earliest due time
-   * after that in the classes that have room left, claimed exports included.
+   * were looked at longest ago go first. A claimed export is due again when the visibility time-out
+   * has passed, so the claims of a dead replica come back by themselves. A due time further ahead
+   * than any interval was written before the clock was set back, so that export is due now.
+   * `nextDueAt` is the earliest due time after that in the classes that have room left, claimed
+   * exports included.
    */
   claim(now: number, room: PerClass): Promise<{ claims: Claim[]; nextDueAt: number | undefined }>
   /** Says when to look at the export next. If the claim is lost, returns false, changes nothing. */

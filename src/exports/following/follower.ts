@@ -179,9 +179,10 @@ export const createFollower = (options: FollowerOptions): Follower => {
     },
     followedSince: async (ref) => (await find(ref))?.firstSeenAt,
     settle: async (claim, { snapshot, keptUntil }) => {
-      // Before its first look an export counts as looked at before it was seen.
+      // Before its first look an export counts as looked at before it was seen. Both times lie in the
+      // future when the clock was set back.
       const lookedAt = Math.max(claim.lookedAt, claim.firstSeenAt)
-      if (isFinal(snapshot) && claim.watched) observer.detected?.(now() - lookedAt)
+      if (isFinal(snapshot) && claim.watched) observer.detected?.(Math.max(0, now() - lookedAt))
       if (!isFinal(snapshot)) {
         await again(claim, { origin: 'pending', pending: isPending(snapshot) })
       } else if (keptUntil !== undefined) {

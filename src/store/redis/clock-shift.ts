@@ -15,7 +15,10 @@ export interface ClockShift {
 const AGREES_MS = 50
 /** A measurement that is longer may have met a busy Redis. So many of them in a row have not. */
 const SURE = 10
-/** No call takes so long, so a measurement that is longer by so much tells that a clock was set. */
+/**
+ * No call takes so long, so a measurement that is longer by so much tells that a clock was set.
+ * rows.lua has the same bound.
+ */
 const CLOCK_WAS_SET_MS = 5_000
 
 export const createClockShift = (): ClockShift => {

@@ -12,7 +12,7 @@ const READS = 200
 describe.skipIf(withoutRedis)('the list of a campaign with a pending export, on Redis,', () => {
   it('is the same at each read', async () => {
     // Regression: `firstSeenAt` moved by some milliseconds with the time that a request to Redis took,
-    // so the list had another ETag at nearly each third read.
+    // so the list had another ETag at every fourth read.
     const redis = await startRedis()
     const lemlist = createLemlist({
       ...{ apiKeys: [KEY], rateLimit: UNLIMITED, started: { outcome: 'never' } },

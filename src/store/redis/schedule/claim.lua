@@ -1,5 +1,5 @@
--- Claims the due exports of each class, those that were looked at longest ago first. Returns the time when the next export is due,
--- or '', then {export, row} of each claim, and the time of Redis.
+-- Claims the due exports of each class, those that were looked at longest ago first. Returns the time
+-- when the next export is due, or '', then {export, row} of each claim, and the time of Redis.
 -- ARGV: 4 to 6 the most claims of the classes watched, idle, unconfirmed, 7 ms for which a claim
 --       holds, 8 the beginning of the tokens, 9 the time (of Redis) after which nobody waits for
 --       these claims any more, or '', 10 the farthest that a due time may lie ahead, in ms

@@ -84,6 +84,13 @@ describe('a poll that finds the export final', () => {
     expect(observer.told).toEqual(['detected 3000'])
   })
 
+  it('tells no delay below zero after the clock was set back', async () => {
+    const { follower, schedule, observer } = start()
+    const claim = await schedule.claimed({ watched: true, firstSeenAt: Date.now() + HOUR })
+    await follower.settle(claim, kept('done', Date.now() + DAY))
+    expect(observer.told).toEqual(['detected 0'])
+  })
+
   it('ends the polling even when a look of a caller has taken the claim away', async () => {
     const { follower, schedule, row } = start()
     const claim = await schedule.claimed()
