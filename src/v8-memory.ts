@@ -43,8 +43,11 @@ const v8Heap: YoungHeap = {
 const MANY_STREAMS = 100
 /** Bytes, both halves together. With more of it, requests between the streams cost hardly less. */
 const ENOUGH = 4 * 1_024 * 1_024
-/** How often the room is looked at, in streams. They leave about a MiB of garbage until then. */
-const LOOK_EVERY = 50
+/**
+ * How often the room is looked at, in streams. They leave about a MiB of garbage until then. Room that does
+ * not grow needs fewer looks.
+ */
+const LOOK_EVERY = { growing: 50, settled: 200 } as const
 
 /**
  * Thousands of streams that open one after the other are new objects that stay. So V8 doubles its room
@@ -56,8 +59,9 @@ const LOOK_EVERY = 50
 export const createYoungHeapWatch = (heap: YoungHeap = v8Heap): ((open: number) => void) => {
   let mayGrow = true
   return (open) => {
-    if (open % LOOK_EVERY !== 0) return
-    const may = open < MANY_STREAMS || heap.roomBytes() < ENOUGH
+    const isFew = open < MANY_STREAMS
+    if (open % (mayGrow || isFew ? LOOK_EVERY.growing : LOOK_EVERY.settled) !== 0) return
+    const may = isFew || heap.roomBytes() < ENOUGH
     if (may === mayGrow) return
     mayGrow = may
     heap.mayGrow(may)

@@ -4,8 +4,8 @@ import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
 import { callerOf, countedAs } from '../entry.ts'
 import { exportParams } from '../openapi/schemas.ts'
 import { type Cut, sendAway } from './ending.ts'
+import { writeStreamHead } from './head.ts'
 import { encodeEvent, SOON_RETRY_MS, spread } from './sse.ts'
-import { STREAM_HEADERS } from './stream.ts'
 import type { Streams } from './streams.ts'
 
 /** Who may open a stream, and how a client is turned away that must come back later. */
@@ -24,7 +24,7 @@ const turnAway = (request: FastifyRequest, reply: FastifyReply, cut: Cut, word?:
   reply.hijack()
   const { raw } = reply
   raw.on('error', () => {})
-  raw.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': request.id })
+  writeStreamHead(raw, request.id)
   sendAway(raw, cut, spread(min, max), word && problemEvent(word, request))
 }
 

@@ -4,6 +4,7 @@ import type { ExportRef } from '../../exports/export.ts'
 import { nextTurn } from '../../exports/slices.ts'
 import type { Doubter, Topic } from '../../exports/watching/hub.ts'
 import { type Cut, type Ending, sendAway } from './ending.ts'
+import { writeStreamHead } from './head.ts'
 import { News, type NewsOptions } from './news.ts'
 import { COMMENT, encodeRetry, spread } from './sse.ts'
 import { type Encoded, encodeShared, isTaken, whenTaken, writeEvents } from './wire.ts'
@@ -25,14 +26,6 @@ export interface StreamOptions extends NewsOptions {
   /** Called once when the stream is over, so that it leaves its topics. */
   readonly onClose: (ending: Ending) => void
 }
-
-export const STREAM_HEADERS = {
-  // Without the charset, Python's requests reads any `text/…` as ISO-8859-1.
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  'x-accel-buffering': 'no',
-  'x-content-type-options': 'nosniff',
-} as const
 
 const nothing = (): void => {}
 
@@ -85,7 +78,7 @@ export class EventStream implements Doubter {
     const { socket } = this.#response
     // The socket sends the head and the first events together.
     socket?.cork()
-    this.#writeHead()
+    writeStreamHead(this.#response, this.#requestId)
     // Node joins the head from some thirty strings, and keeps them all as long as the response. Sent
     // by itself, the head becomes one string, which takes a KiB less.
     this.#response.flushHeaders()
@@ -132,7 +125,7 @@ export class EventStream implements Doubter {
     this.#writingSince ??= performance.now()
     // A stream that has not begun has sent no head. Without this head Node would answer 200 without
     // a content type, and that stops an EventSource for good.
-    if (!this.#response.headersSent) this.#writeHead()
+    if (!this.#response.headersSent) writeStreamHead(this.#response, this.#requestId)
     sendAway(this.#response, this.#cut, retryMs)
   }
 
@@ -150,10 +143,6 @@ export class EventStream implements Doubter {
     this.#released = true
     this.#live = false
     this.#onClose(this.#ending ?? 'left')
-  }
-
-  #writeHead(): void {
-    this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.#requestId })
   }
 
   #pump(): void {

@@ -38,7 +38,7 @@ export const sendStatus = (
 ): void => {
   const { request, raw } = reply
   const { snapshot, keptUntil } = reading
-  const { text, etag, bytes } = bodies.bodyOf(snapshot, ref)
+  const { text, etag, bytes, encoding } = bodies.bodyOf(snapshot, ref)
   const { age, cacheStatus, cacheControl } = freshnessOf(reading, now)
   request.notes.cacheStatus = cacheStatus
   // Names and values in turn, as Node sends them. Fastify would gather them in an object and read them
@@ -72,5 +72,5 @@ export const sendStatus = (
   // Only from here on. Of an error before it, Fastify still makes an answer.
   reply.hijack()
   if (isKnown) raw.end()
-  else raw.end(text)
+  else raw.end(text, encoding)
 }

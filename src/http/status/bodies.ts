@@ -10,6 +10,8 @@ export interface Body {
   readonly text: string
   /** The length of the text in bytes, as the header `Content-Length` tells it. */
   readonly bytes: string
+  /** How Node makes bytes of the text. ASCII is the same in both, and Node copies Latin-1 as it is. */
+  readonly encoding: 'latin1' | 'utf8'
   /** A strong ETag. Each form of the body has its own, so that a cache never mixes up the forms. */
   readonly etag: string
 }
@@ -38,8 +40,10 @@ const bodiesBy = (makeBody: Bodies['makeBody'], form = ''): Bodies => {
       let body = made.get(snapshot)
       if (body === undefined) {
         const text = makeBody(snapshot, ref)
-        const bytes = String(Buffer.byteLength(text))
-        body = { text, bytes, etag: `"${snapshot.version}${form}"` }
+        const length = Buffer.byteLength(text)
+        const encoding = length === text.length ? 'latin1' : 'utf8'
+        const etag = `"${snapshot.version}${form}"`
+        body = { text, bytes: String(length), encoding, etag }
         made.set(snapshot, body)
       }
       return body
