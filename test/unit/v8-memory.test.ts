@@ -6,8 +6,12 @@ const MIB = 1_024 * 1_024
 const watchRoom = () => {
   const said: boolean[] = []
   let room = 2 * MIB
+  let looks = 0
   const opened = createYoungHeapWatch({
-    roomBytes: () => room,
+    roomBytes: () => {
+      looks += 1
+      return room
+    },
     mayGrow: (may) => void said.push(may),
   })
   const tell = (from: number, to: number): void => {
@@ -17,7 +21,7 @@ const watchRoom = () => {
   const grow = (bytes: number): void => {
     room = bytes
   }
-  return { said, tell, grow }
+  return { said, tell, grow, looks: () => looks }
 }
 
 describe('the room for new objects', () => {
@@ -36,6 +40,15 @@ describe('the room for new objects', () => {
     grow(4 * MIB)
     tell(500, 10_000)
     expect(said).toEqual([false])
+  })
+
+  it('is looked at every 50 streams while it grows, and every 200 once it does not', () => {
+    const { tell, grow, looks } = watchRoom()
+    tell(100, 1_100)
+    expect(looks()).toBe(20)
+    grow(4 * MIB)
+    tell(1_100, 3_100)
+    expect(looks()).toBe(20 + 1 + 10)
   })
 
   it('may grow again when most streams have left', () => {
