@@ -60,7 +60,8 @@ export const createYoungHeapWatch = (heap: YoungHeap = v8Heap): ((open: number) 
   let mayGrow = true
   return (open) => {
     const isFew = open < MANY_STREAMS
-    if (open % (mayGrow || isFew ? LOOK_EVERY.growing : LOOK_EVERY.settled) !== 0) return
+    const every = mayGrow || isFew ? LOOK_EVERY.growing : LOOK_EVERY.settled
+    if (open % every !== 0) return
     const may = isFew || heap.roomBytes() < ENOUGH
     if (may === mayGrow) return
     mayGrow = may
