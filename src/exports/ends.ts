@@ -12,6 +12,10 @@ export const timedOut = (): Problem =>
     'lemlist gave up on this export: it was pending, and lemlist does not know it any more.',
   )
 
+/** The problem of an export whose file lemlist has deleted. */
+export const expired = (): Problem =>
+  new Problem('export-expired', 'The export is over and its file is deleted.')
+
 /**
  * The problem of a campaign that lemlist does not know. A campaign that is not the caller's gets the
  * very same one, so that nobody can tell the two apart.

@@ -96,6 +96,14 @@ export const tells = ({ body, state }: Pick<Snapshot, 'body' | 'state'>): boolea
   return objectFrom(status).status === state
 }
 
+/** Whether the file is deleted by the gateway's arithmetic. lemlist may still give the status. */
+export const isPastLife = ({ endOfLife }: Pick<Snapshot, 'endOfLife'>, at: number): boolean =>
+  endOfLife !== undefined && endOfLife <= at
+
+/** Whether the file was deleted already when lemlist gave the status. The store keeps none such. */
+export const cameTooLate = (snapshot: Pick<Snapshot, 'endOfLife' | 'observedAt'>): boolean =>
+  isPastLife(snapshot, snapshot.observedAt)
+
 /**
  * Where a status was observed: on this replica by its last call, or on another one, whose news may
  * arrive late.

@@ -1,7 +1,16 @@
 import { Problem } from '../../problems.ts'
 import { type Bounds, UNMEASURED } from '../bounds.ts'
-import { timedOut } from '../ends.ts'
-import { type ExportRef, isFinal, isPending, type Kept, type Snapshot, tells } from '../export.ts'
+import { expired, timedOut } from '../ends.ts'
+import {
+  cameTooLate,
+  type ExportRef,
+  isFinal,
+  isPastLife,
+  isPending,
+  type Kept,
+  type Snapshot,
+  tells,
+} from '../export.ts'
 import type { FinalRecord, Observer, ResultRecord, Results } from '../ports.ts'
 import { inSlices } from '../slices.ts'
 import { createFinals } from './finals.ts'
@@ -101,7 +110,7 @@ export const createCache = (options: CacheOptions): Cache => {
 
   const put = async (ref: ExportRef, snapshot: Snapshot): Promise<ResultRecord | undefined> => {
     const { endOfLife } = snapshot
-    if (endOfLife === undefined || isPastLife(snapshot)) return undefined
+    if (endOfLife === undefined || isPastLife(snapshot, now())) return undefined
     const forgetAt = endOfLife + fileTtlMs
     try {
       const record = { kind: 'final', snapshot: { ...snapshot, endOfLife }, forgetAt } as const
@@ -113,14 +122,6 @@ export const createCache = (options: CacheOptions): Cache => {
     }
   }
 
-  /** Whether the file is deleted by the gateway's arithmetic. lemlist may still give the status. */
-  const isPastLife = ({ endOfLife }: Snapshot, at = now()): boolean =>
-    endOfLife !== undefined && endOfLife <= at
-
-  /** Whether the file was deleted already when lemlist gave the status. The store keeps none such. */
-  const cameTooLate = ({ endOfLife, observedAt }: Snapshot): boolean =>
-    endOfLife !== undefined && endOfLife <= observedAt
-
   /**
    * Whether it was observed in the last minute. After the clock was set back, older observations
    * lie in the future. They are not young, because their age is unknown.
@@ -130,7 +131,7 @@ export const createCache = (options: CacheOptions): Cache => {
     return ageMs >= 0 && ageMs < SHORT_LIFE_MS
   }
 
-  const peek: Cache['peek'] = (ref, at) => {
+  const peek: Cache['peek'] = (ref, at = now()) => {
     const record = finals.get(ref)
     return record !== undefined && !isPastLife(record.snapshot, at) ? shown(record) : undefined
   }
@@ -183,15 +184,12 @@ export const createCache = (options: CacheOptions): Cache => {
       const known = latest.set(ref, snapshot, 'here')
       // Instead of an undocumented word it may be a newer pending status of another replica.
       if (isPending(snapshot) || isPending(known.snapshot)) return known
-      if (isFinal(snapshot) && !isPastLife(snapshot)) return known
+      if (isFinal(snapshot) && !isPastLife(snapshot, now())) return known
       observer.drift(isFinal(snapshot) ? 'past-life' : 'unknown-state')
       return { ...known, keptUntil: snapshot.observedAt + SHORT_LIFE_MS }
     },
   }
 }
-
-const expired = (): Problem =>
-  new Problem('export-expired', 'The export is over and its file is deleted.')
 
 const shown = ({ snapshot }: FinalRecord): Kept => ({
   snapshot,

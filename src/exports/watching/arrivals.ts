@@ -4,7 +4,8 @@ import type { Attendance, Soon } from '../following/attendance.ts'
 import type { Allowances } from '../reading/allowances.ts'
 import type { Cache } from '../reading/cache.ts'
 import { inSlices, SLICE } from '../slices.ts'
-import { type Hub, isOver } from './hub.ts'
+import type { Hub } from './hub.ts'
+import { isOver } from './topic.ts'
 
 /** Hands watched exports over to the shared poll, those that nobody has seen before one by one. */
 export interface Arrivals {

@@ -1,24 +1,6 @@
-import {
-  type ExportRef,
-  isFinal,
-  keyOf,
-  type ObservedOn,
-  type Snapshot,
-  supersedes,
-} from '../export.ts'
+import { type ExportRef, keyOf, type ObservedOn, type Snapshot } from '../export.ts'
 import type { Change } from '../ports.ts'
-
-/** An update without a status: the trouble or the end of an export, for those who watch it. */
-export type Word = Extract<Change, { kind: 'trouble' | 'gone' }>
-
-/** What the watchers on this replica know of an export: its newest status, its trouble or end. */
-export interface Topic {
-  readonly ref: ExportRef
-  readonly snapshot: Snapshot | undefined
-  readonly word: Word | undefined
-  /** When the last update of any kind came, epoch milliseconds. */
-  readonly heardAt: number
-}
+import { afterUpdate, asOf, isOver, type Topic } from './topic.ts'
 
 export interface Subscriber {
   /**
@@ -35,7 +17,10 @@ export interface Doubter extends Subscriber {
 }
 
 export interface Hub {
-  /** Adds a subscriber. The returned topic holds what is already known. */
+  /**
+   * Adds a subscriber. The returned topic holds what is already known. A status whose file is deleted by
+   * now is gone for those who come, as it is for readers. Nobody who was told of it is told more.
+   */
   subscribe(ref: ExportRef, subscriber: Subscriber): Topic
   unsubscribe(ref: ExportRef, subscriber: Subscriber): void
   /**
@@ -49,14 +34,11 @@ export interface Hub {
   isWatched(ref: ExportRef): boolean
   /** How many watch the export here. */
   watchers(ref: ExportRef): number
+  /** Returns the topic as somebody sees it who comes now. */
   topic(ref: ExportRef): Topic | undefined
   /** Returns the topics of the exports that are not over. */
   open(): Topic[]
 }
-
-/** Whether there will never be anything new about the export. */
-export const isOver = ({ snapshot, word }: Pick<Topic, 'snapshot' | 'word'>): boolean =>
-  word?.kind === 'gone' || (snapshot !== undefined && isFinal(snapshot))
 
 interface Watched {
   topic: Topic
@@ -128,7 +110,7 @@ export const createHub = (now: () => number = Date.now): Hub => {
         watched.set(key, one)
       }
       one.subscribers.add(subscriber)
-      return one.topic
+      return asOf(now(), one.topic)
     },
     unsubscribe: (ref, subscriber) => {
       const key = keyOf(ref)
@@ -145,7 +127,7 @@ export const createHub = (now: () => number = Date.now): Hub => {
       const one = watched.get(keyOf(ref))
       if (one === undefined) return
       const before = one.topic
-      const after = next(one, update, from, now())
+      const after = afterUpdate(one, update, from, now())
       one.topic = after
       if (after.snapshot !== before.snapshot) one.from = from
       const changed =
@@ -155,37 +137,10 @@ export const createHub = (now: () => number = Date.now): Hub => {
     },
     isWatched: (ref) => watched.has(keyOf(ref)),
     watchers: (ref) => watched.get(keyOf(ref))?.subscribers.size ?? 0,
-    topic: (ref) => watched.get(keyOf(ref))?.topic,
+    topic: (ref) => {
+      const topic = watched.get(keyOf(ref))?.topic
+      return topic && asOf(now(), topic)
+    },
     open: () => [...watched.values()].map(({ topic }) => topic).filter((topic) => !isOver(topic)),
   }
-}
-
-/**
- * Ends that only a final status can replace. Any status replaces the other ends, because lemlist
- * may know an export a moment after it did not.
- */
-const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expired'])
-
-/**
- * Returns the topic after an update. A final status stays for ever, a status ends trouble, and the
- * same trouble is told only once.
- */
-const next = (
-  { topic, from: previousFrom }: Pick<Watched, 'topic' | 'from'>,
-  update: Change,
-  from: ObservedOn,
-  heardAt: number,
-): Topic => {
-  const { snapshot, word } = topic
-  if (snapshot !== undefined && isFinal(snapshot)) return topic
-  if (update.kind === 'status') {
-    const previous = snapshot && { snapshot, from: previousFrom }
-    if (!supersedes({ snapshot: update.snapshot, from }, previous, heardAt)) return topic
-    const hasVerdict = word?.kind === 'gone' && VERDICTS.has(word.code)
-    const comesTooLate = hasVerdict && !isFinal(update.snapshot)
-    return comesTooLate ? topic : { ...topic, snapshot: update.snapshot, word: undefined, heardAt }
-  }
-  if (word?.kind === 'gone') return topic
-  const same = word?.kind === update.kind && word.code === update.code
-  return { ...topic, word: same ? word : update, heardAt }
 }

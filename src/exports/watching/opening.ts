@@ -9,7 +9,8 @@ import type { Looker } from '../reading/looker.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import { wasTurnedAway } from '../turned-away.ts'
 import type { Arrivals } from './arrivals.ts'
-import type { Doubter, Hub, Topic } from './hub.ts'
+import type { Doubter, Hub } from './hub.ts'
+import type { Topic } from './topic.ts'
 
 /**
  * Finds the first status for subscribers that join. The hub tells it to them. `callerId` says who

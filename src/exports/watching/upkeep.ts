@@ -6,7 +6,8 @@ import type { Observer, ResultRecord, Results } from '../ports.ts'
 import type { Cache } from '../reading/cache.ts'
 import { inSlices, nextTurn } from '../slices.ts'
 import type { Arrivals } from './arrivals.ts'
-import type { Hub, Topic } from './hub.ts'
+import type { Hub } from './hub.ts'
+import type { Topic } from './topic.ts'
 
 /**
  * Makes sure that watchers on this replica hear of changes, even when the store or the bus loses

@@ -3,8 +3,9 @@ import { type ExportRef, isFinal } from '../export.ts'
 import type { Attendance } from '../following/attendance.ts'
 import type { Reader, Reading } from '../reading/reader.ts'
 import type { Arrivals } from './arrivals.ts'
-import { type Hub, isOver, type Subscriber, type Topic } from './hub.ts'
+import type { Hub, Subscriber } from './hub.ts'
 import type { Opening } from './opening.ts'
+import { isOver, type Topic } from './topic.ts'
 
 /** Watching exports: tells a subscriber the first status, and makes sure that later ones come. */
 export interface Watch extends Pick<Opening, 'first' | 'firstOfMany' | 'confirm'> {
@@ -17,7 +18,8 @@ export interface Watch extends Pick<Opening, 'first' | 'firstOfMany' | 'confirm'
   join(ref: ExportRef, subscriber: Subscriber): Topic
   leave(ref: ExportRef, subscriber: Subscriber): void
   /**
-   * Resolves when the export is over, `ms` have passed or a signal aborts.
+   * Resolves when the export is over, `ms` have passed or a signal aborts. Resolves to what a read at
+   * that moment would give, or to what lemlist said of a pending export during the wait.
    * @throws Problem as `first`
    */
   wait(
@@ -35,11 +37,14 @@ interface WatchOptions {
   readonly arrivals: Pick<Arrivals, 'left'>
   readonly reader: Pick<Reader, 'lookup' | 'read'>
   readonly isAlone: () => boolean
+  /** Epoch milliseconds. */
+  readonly now?: () => number
 }
 
 export const createWatch = (options: WatchOptions): Watch => {
   const { hub, opening, attendance, arrivals, reader, isAlone } = options
   const { first, firstOfMany, confirm, young } = opening
+  const now = options.now ?? Date.now
 
   const join: Watch['join'] = (ref, subscriber) => {
     if (!hub.isWatched(ref)) attendance.came(ref)
@@ -61,6 +66,8 @@ export const createWatch = (options: WatchOptions): Watch => {
     first,
     firstOfMany,
     wait: async (ref, ms, signals, callerId) => {
+      const cameAt = now()
+      let isTroubled = false
       const over = Promise.withResolvers<void>()
       const subscriber = {
         changed: ({ snapshot, word }: Topic) => {
@@ -77,6 +84,7 @@ export const createWatch = (options: WatchOptions): Watch => {
         await Promise.race([first(ref, callerId), over.promise])
         const known = hub.topic(ref)
         if (known === undefined || !isOver(known)) await over.promise
+        isTroubled = hub.topic(ref)?.word?.kind === 'trouble'
       } finally {
         clearTimeout(timer)
         for (const signal of signals) signal.removeEventListener('abort', stop)
@@ -84,7 +92,14 @@ export const createWatch = (options: WatchOptions): Watch => {
       }
       // While this replica is alone, another one may have shown the end after the young observation.
       const observed = isAlone() ? undefined : young(ref)
-      return (await reader.lookup(ref)) ?? observed ?? (await reader.read(ref, { callerId }))
+      const known = await reader.lookup(ref)
+      if (known !== undefined) return known
+      // Nobody asks lemlist for a caller who has gone, nor while the gateway stops.
+      if (observed !== undefined && signals.some(({ aborted }) => aborted)) {
+        return isTroubled ? { ...observed, how: 'stale' } : observed
+      }
+      const isOfWait = observed !== undefined && observed.snapshot.observedAt >= cameAt
+      return isOfWait && !isTroubled ? observed : await reader.read(ref, { callerId })
     },
   }
 }

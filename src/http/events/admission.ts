@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Word } from '../../exports/watching/hub.ts'
+import type { Word } from '../../exports/watching/topic.ts'
 import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
 import { callerOf, countedAs } from '../entry.ts'
 import { exportParams } from '../openapi/schemas.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ExportRef, Snapshot } from '../../exports/export.ts'
-import type { Word } from '../../exports/watching/hub.ts'
+import type { Word } from '../../exports/watching/topic.ts'
 import { Problem, type ProblemCode, toDocument } from '../../problems.ts'
 import type { Bodies } from '../status/bodies.ts'
 import type { Told } from './lines.ts'

@@ -1,5 +1,5 @@
 import { type ExportRef, isSameExport, keyOf, type Snapshot } from '../../exports/export.ts'
-import type { Topic, Word } from '../../exports/watching/hub.ts'
+import type { Topic, Word } from '../../exports/watching/topic.ts'
 
 /** What a client is told of one export. */
 export type Told = Pick<Topic, 'ref' | 'snapshot' | 'word'>

@@ -1,5 +1,5 @@
 import { type ExportRef, isFinal } from '../../exports/export.ts'
-import { isOver, type Topic } from '../../exports/watching/hub.ts'
+import { isOver, type Topic } from '../../exports/watching/topic.ts'
 import type { Frames } from './frames.ts'
 import { type Line, Lines, type Told } from './lines.ts'
 import { State } from './state.ts'

@@ -1,4 +1,4 @@
-import { isOver } from '../../exports/watching/hub.ts'
+import { isOver } from '../../exports/watching/topic.ts'
 import type { Frames } from './frames.ts'
 import type { Line, Lines } from './lines.ts'
 

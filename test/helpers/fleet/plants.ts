@@ -39,7 +39,7 @@ export const PLANTS = {
       instead: 'if (isFinal(previous.snapshot)) return true',
     },
     {
-      file: 'src/exports/watching/hub.ts',
+      file: 'src/exports/watching/topic.ts',
       text: '  if (snapshot !== undefined && isFinal(snapshot)) return topic\n',
       instead: '',
     },

@@ -1,6 +1,6 @@
 import type { ExportRef } from '../../../src/exports/export.ts'
 import type { Origin, Schedule, Tracking } from '../../../src/exports/schedule.ts'
-import type { Topic } from '../../../src/exports/watching/hub.ts'
+import type { Topic } from '../../../src/exports/watching/topic.ts'
 import type { Watch } from '../../../src/exports/watching/watch.ts'
 import type { Random } from '../random.ts'
 import { durationMs } from './duration.ts'

@@ -133,6 +133,25 @@ describe('refused by a status when a client connects:', () => {
     expect(lemlist.calls).toEqual([])
   })
 
+  it('an export that has expired while another stream tells of it as done', async () => {
+    // Regression: whoever came while that stream was open got a 200 and the link of a deleted file.
+    const { url, open, say } = await startWatching({ FILE_TTL_MS: '1500' })
+    const other = { campaignId: REF.campaignId, exportId: 'axp_Other' }
+    say(doneBody())
+    say(pendingBody({}, other), other)
+    await fetch(url + statusPath(REF))
+    const query = [REF, other].map(({ campaignId, exportId }) => `${campaignId}/${exportId}`)
+    const many = open(`/events?export=${query.join('&export=')}`)
+    await many.waitFor(named('status'))
+    while ((await fetch(url + statusPath(REF))).status === 200);
+    expectProblem(await ask(url, rawRequest(eventsPath(REF))), 'export-expired')
+    const later = open(`/events?export=${query.join('&export=')}`)
+    expect(JSON.parse((await later.waitFor(named('gone'))).data)).toMatchObject({
+      ...{ code: 'export-expired', exportId: REF.exportId },
+    })
+    expect(many.events.filter(({ event }) => event === 'gone')).toEqual([])
+  })
+
   it('an unknown export that is already told as gone on a many-exports stream', async () => {
     // Regression: a client that came while that stream was open got a 200 and the old end.
     const { url, open, say, deny } = await startWatching()

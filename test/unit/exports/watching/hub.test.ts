@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ExportRef } from '../../../../src/exports/export.ts'
 import type { Change } from '../../../../src/exports/ports.ts'
-import { createHub, type Hub, isOver, type Topic } from '../../../../src/exports/watching/hub.ts'
+import { createHub, type Hub } from '../../../../src/exports/watching/hub.ts'
+import { isOver, type Topic } from '../../../../src/exports/watching/topic.ts'
 import { snapshotOf } from '../../../helpers/fakes.ts'
 import { REF } from '../../../helpers/status-bodies.ts'
 

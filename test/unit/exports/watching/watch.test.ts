@@ -69,6 +69,45 @@ describe('a wait', () => {
     expect(one.reads).toHaveLength(1)
   })
 
+  // Regression: a wait of no time answered an observation of 8 s ago, which no call had brought.
+  it.each([0, 1_000])('of %i ms does not end with an observation from before it', async (ms) => {
+    const one = start()
+    one.known.stale = observed(1)
+    const seen = begin(one, ms)
+    await vi.advanceTimersByTimeAsync(ms)
+    one.read().resolve(reading('pending'))
+    await one.settled()
+    expect(seen).toEqual(['miss pending'])
+  })
+
+  // Regression: what lemlist had said before the trouble was answered as if it had said it now.
+  it('ends with a look of its own when lemlist is in trouble', async () => {
+    const one = start()
+    const seen = begin(one)
+    await one.settled()
+    one.read().resolve(reading('pending'))
+    await one.settled()
+    one.known.stale = observed(0)
+    one.hub.dispatch(REF, { kind: 'trouble', code: 'upstream-timeout', detail: '' }, 'elsewhere')
+    await vi.advanceTimersByTimeAsync(10_000)
+    one.read(1).resolve(reading('pending', { how: 'stale' }))
+    await one.settled()
+    expect(seen).toEqual(['stale pending'])
+  })
+
+  it('says that its answer is stale when it is cut short while lemlist is in trouble', async () => {
+    const one = start()
+    one.known.stale = observed(1_000)
+    const abort = new AbortController()
+    const seen = begin(one, 10_000, [abort.signal])
+    await one.settled()
+    one.hub.dispatch(REF, { kind: 'trouble', code: 'upstream-timeout', detail: '' }, 'elsewhere')
+    abort.abort()
+    await one.settled()
+    expect(seen).toEqual(['stale pending'])
+    expect(one.reads).toEqual([])
+  })
+
   it('ends with a look of its own when its time is over and there is no young observation', async () => {
     const one = start()
     const seen = begin(one)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ExportRef } from '../../../../src/exports/export.ts'
-import type { Topic } from '../../../../src/exports/watching/hub.ts'
+import type { Topic } from '../../../../src/exports/watching/topic.ts'
 import {
   campaignPart,
   campaignStateId,

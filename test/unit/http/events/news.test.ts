@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ExportRef } from '../../../../src/exports/export.ts'
-import type { Word } from '../../../../src/exports/watching/hub.ts'
+import type { Word } from '../../../../src/exports/watching/topic.ts'
 import type { Frames } from '../../../../src/http/events/frames.ts'
 import { News } from '../../../../src/http/events/news.ts'
 import { type Encoded, encode } from '../../../../src/http/events/wire.ts'
