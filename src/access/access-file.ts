@@ -82,12 +82,13 @@ const file = z.strictObject({
 
 /** @throws AccessFault with every fault at once, by path and without values */
 export const parseAccessFile = (text: string): AccessFile => {
-  const parsed = file.safeParse(parseJson(text))
-  if (!parsed.success) throw new AccessFault(faultsOf(parsed.error.issues))
+  const json = parseJson(text)
+  const parsed = file.safeParse(json)
+  const crossed = crossFaults(references.parse(json))
+  if (!parsed.success) throw new AccessFault([...faultsOf(parsed.error.issues), ...crossed])
+  if (crossed.length > 0) throw new AccessFault(crossed)
   const accounts = parsed.data.accounts && new Map(Object.entries(parsed.data.accounts))
   const callers = new Map(Object.entries(parsed.data.callers ?? {}))
-  const faults = crossFaults(new Set(accounts?.keys() ?? [DEFAULT_ACCOUNT]), callers)
-  if (faults.length > 0) throw new AccessFault(faults)
   return {
     accounts: accounts && new Map([...accounts].map(([of, one]) => [of, accountKey(one)])),
     callers: new Map([...callers].map(([of, one]) => [of, entry(one)])),
@@ -107,16 +108,32 @@ const parseJson = (text: string): unknown => {
   }
 }
 
+const NO_REFERENCES = { keys: [], accounts: [] }
+
+/** The parts of the file that refer to each other. A part of another form has a fault of its own. */
+const references = z
+  .object({
+    accounts: z.record(z.string(), z.unknown()).default({ [DEFAULT_ACCOUNT]: {} }),
+    callers: z
+      .record(
+        z.string(),
+        z
+          .object({ keys: z.array(z.string().toLowerCase()), accounts: z.array(z.string()) })
+          .catch(NO_REFERENCES),
+      )
+      .default({}),
+  })
+  .catch({ accounts: {}, callers: {} })
+
 /** What one field alone cannot show: accounts that are missing, digests that are there twice. */
-const crossFaults = (
-  accounts: ReadonlySet<string>,
-  callers: ReadonlyMap<string, z.output<typeof caller>>,
-): string[] => {
+const crossFaults = ({ accounts, callers }: z.output<typeof references>): string[] => {
   const faults: string[] = []
   const seen = new Set<string>()
-  for (const [of, { keys, accounts: used }] of callers) {
+  for (const [of, { keys, accounts: used }] of Object.entries(callers)) {
+    // The name has a fault of its own.
+    if (!NAME.test(of)) continue
     used.forEach((one, index) => {
-      if (!accounts.has(one)) {
+      if (NAME.test(one) && !Object.hasOwn(accounts, one)) {
         faults.push(`callers.${of}.accounts.${index}: is no account of this file`)
       }
     })

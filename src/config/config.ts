@@ -109,6 +109,9 @@ export const loadConfig = (env: Environment, inspectAccessFile?: InspectAccessFi
   if (values.POLL_MAX_INTERVAL_MS < values.POLL_INTERVAL_MS) {
     faults.push('POLL_MAX_INTERVAL_MS: must be at least POLL_INTERVAL_MS')
   }
+  if (values.OPS_PORT !== undefined && values.OPS_PORT > 0 && values.OPS_PORT === values.PORT) {
+    faults.push('OPS_PORT: must differ from PORT')
+  }
   const loopback = isLoopback(values.HOST ?? '')
   if (values.HOST !== undefined && !loopback && values.AUTH === undefined) {
     faults.push('HOST: is not a loopback address, so AUTH must say how callers are authenticated')

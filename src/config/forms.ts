@@ -20,9 +20,12 @@ export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** The parsed URL without a slash at its end. Parsing may add one: `/a/.` becomes `/a/`. */
-const withoutLastSlash = (text: string): URL => {
+/** An empty query or fragment, as in `https://host?`, would stand before a path that is added. */
+const baseOf = (text: string): URL => {
   const url = new URL(text)
   url.pathname = url.pathname.replace(/\/+$/, '')
+  url.search = ''
+  url.hash = ''
   return url
 }
 
@@ -39,7 +42,7 @@ export const baseUrl = z
     const { username, password, search, hash } = new URL(text)
     return `${username}${password}${search}${hash}` === ''
   }, 'must have no user, password, query or fragment')
-  .transform(withoutLastSlash)
+  .transform(baseOf)
 
 const NO_WRAPPING = 'must be the bare key, without quotes around it, and no placeholder'
 
@@ -61,7 +64,7 @@ export const publicUrl = z
   .refine((text) => /^https?:\/\/[^/?#@\\\s]+(\/[^?#\\\s]*)?$/i.test(text) && URL.canParse(text), {
     error: 'must be http: or https: with a host, and nothing but a path after the host',
   })
-  .transform(withoutLastSlash)
+  .transform(baseOf)
 
 /** A name with digits and dots alone would be looked up like a name, and is an address with a slip. */
 const HOST_NAME = /^(?![\d.]*$)[A-Za-z0-9._-]{1,253}$/

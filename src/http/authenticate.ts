@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Bounds } from '../exports/bounds.ts'
@@ -27,6 +27,15 @@ interface AuthenticateOptions {
   /** How many requests each caller may make in a minute on this replica. */
   readonly callerRateLimit: number
   readonly bounds?: Bounds | undefined
+}
+
+/** The account that the header names, or the caller's first. Undefined if it is not his. */
+const accountOf = (
+  { headers }: FastifyRequest,
+  { accounts }: Pick<Caller, 'accounts'>,
+): string | undefined => {
+  const named = headers['x-lemlist-account'] ?? accounts[0]
+  return typeof named === 'string' && accounts.includes(named) ? named : undefined
 }
 
 const OVER_THE_LIMIT = 'This caller has reached its limit of requests a minute.'
@@ -60,6 +69,7 @@ export const authenticateCallers = (
       // He left while his credential was checked. Nobody would hear of what is done, above all of a start.
       if (reply.raw.destroyed) return
       notes.caller = caller
+      notes.account = accountOf(request, caller)
       const retryAfterMs = isRequired ? limit.take(caller.id, notes.startedAt) : 0
       if (retryAfterMs === 0) done()
       else refuse(new Problem('rate-limited', OVER_THE_LIMIT, { retryAfterMs }))

@@ -96,7 +96,10 @@ const ORIGIN_LINE = /\r\norigin:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)/gi
  * headers that are too large, and should be able to read the refusal.
  */
 const originIn = (error: ConnectionError): string | undefined => {
-  const [head = ''] = packetOf(error).toString('latin1').split('\r\n\r\n', 1)
+  const packet = packetOf(error).toString('latin1')
+  const end = packet.indexOf('\r\n\r\n')
+  // With the end of its last line. A line that has not arrived whole does not count.
+  const head = end === -1 ? packet : packet.slice(0, end + 2)
   const [first, ...more] = [...head.matchAll(ORIGIN_LINE)]
   return more.length === 0 ? first?.[1] : undefined
 }

@@ -75,13 +75,9 @@ export interface Entry {
 }
 
 export const createEntry = (accounts: { get(name: string): AccountParts | undefined }): Entry => {
-  /** The account that the header names, or the caller's first. Its name is empty if it is not his. */
-  const chosen = (request: FastifyRequest, caller: Caller) => {
-    const named = request.headers['x-lemlist-account'] ?? caller.accounts[0]
-    if (typeof named !== 'string' || !caller.accounts.includes(named)) return NO_ACCOUNT
-    request.notes.account = named
-    return { name: named, account: accounts.get(named) }
-  }
+  /** The account of the request. Its name is empty if it is not the caller's. */
+  const chosen = ({ notes: { account: name } }: FastifyRequest) =>
+    name === undefined ? NO_ACCOUNT : { name, account: accounts.get(name) }
 
   const callerWith = (request: FastifyRequest, scope: Scope): Caller => {
     const caller = callerOf(request)
@@ -91,7 +87,7 @@ export const createEntry = (accounts: { get(name: string): AccountParts | undefi
 
   const find: Entry['find'] = (request, scope, ids) => {
     const caller = callerWith(request, scope)
-    const { name, account } = chosen(request, caller)
+    const { name, account } = chosen(request)
     const ref = { ...ids, account: name }
     return { account: maySee(caller, ref) ? account : undefined, caller, ref }
   }
@@ -105,13 +101,13 @@ export const createEntry = (accounts: { get(name: string): AccountParts | undefi
     },
     enterMany: (request, scope, ids) => {
       const caller = callerWith(request, scope)
-      const { name, account } = chosen(request, caller)
+      const { name, account } = chosen(request)
       const refs = ids.map((one) => ({ account: name, ...one }))
       const foreign = refs.filter((ref) => account === undefined || !maySee(caller, ref))
       return { account, caller, refs, foreign: new Set(foreign) }
     },
     accountName: (request) => {
-      const { name, account } = chosen(request, callerOf(request))
+      const { name, account } = chosen(request)
       return account === undefined ? '' : name
     },
   }

@@ -30,9 +30,18 @@ export const sendProblem = (request: FastifyRequest, reply: FastifyReply, proble
     .send(Buffer.from(JSON.stringify(toDocument(problem, request.id))))
 }
 
+const BROKEN_ENCODING = 'has a percent sign that encodes nothing'
+const noJson = (message: string): Problem =>
+  new Problem('invalid-request', 'The request is malformed.', { errors: [{ path: '', message }] })
+
 /** The problems for Fastify's own errors, by their error code. */
 const FASTIFY_PROBLEMS: Readonly<Record<string, () => Problem>> = {
-  FST_ERR_BAD_URL: () => new Problem('invalid-request', 'The URL is not well-formed.'),
+  FST_ERR_BAD_URL: () =>
+    new Problem('invalid-request', 'The URL is not well-formed.', {
+      errors: [{ path: '', message: BROKEN_ENCODING }],
+    }),
+  FST_ERR_CTP_EMPTY_JSON_BODY: () => noJson('is empty'),
+  FST_ERR_CTP_INVALID_JSON_BODY: () => noJson('is not JSON'),
   FST_ERR_MAX_PARAM_LENGTH: () => new Problem('uri-too-long', 'A part of the path is too long.'),
   FST_ERR_CTP_BODY_TOO_LARGE: () =>
     new Problem('payload-too-large', 'The body is larger than 16 KiB.'),
@@ -46,7 +55,7 @@ const toProblem = (error: FastifyError | Error): Problem => {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const known = FASTIFY_PROBLEMS[code]
   if (known !== undefined) return known()
-  // Any other 4xx error of Fastify is a fault in the request, such as an empty or broken JSON body.
+  // Any other 4xx error of Fastify is a fault in the request.
   const status = 'statusCode' in error ? error.statusCode : undefined
   if (status !== undefined && status >= 400 && status < 500) {
     return new Problem('invalid-request', 'The request is malformed.', { cause: error })
@@ -83,7 +92,9 @@ export const frameworkErrorHandler = (logger: Logger, count?: CountRequest | und
     const mirrored =
       error.code === 'FST_ERR_BAD_URL' && pathOf(request.raw.url ?? '').startsWith('/campaigns/')
     const problem = mirrored
-      ? new Problem('invalid-id', 'An id in the path does not look like a lemlist id.')
+      ? new Problem('invalid-id', 'An id in the path does not look like a lemlist id.', {
+          errors: [{ path: '', message: BROKEN_ENCODING }],
+        })
       : toProblem(error)
     logAtEnd(log, request, reply)
     sendProblem(request, reply, problem)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { takesGzip, varyBy } from './negotiation.ts'
+import { notModified } from './not-modified.ts'
 import { matchesETag } from './status/conditional.ts'
 
 /** One of the gateway's own files, which is served unchanged. */
@@ -47,7 +48,7 @@ export const sendStatic = (request: FastifyRequest, reply: FastifyReply, file: S
     .header('etag', etag)
     .header('x-content-type-options', 'nosniff')
   if (file.gzip !== undefined) varyBy(reply, 'Accept-Encoding')
-  if (matchesETag(request.headers['if-none-match'], file.etag)) return reply.code(304).send()
+  if (matchesETag(request.headers['if-none-match'], file.etag)) return notModified(reply)
   if (gzip !== undefined) reply.header('content-encoding', 'gzip')
   return reply.type(file.type).send(gzip ?? file.bytes)
 }

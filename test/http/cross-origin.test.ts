@@ -93,6 +93,14 @@ describe('with CORS_ORIGINS', () => {
     }
   })
 
+  // Regression: the line of the last header was cut off before its end.
+  it('a broken request is refused readably when Origin is its last header', async () => {
+    const bytes = `${requestOf(undefined, STATUS, { headers: ['X : y'] }).trimEnd()}\r\nOrigin: ${APP}\r\n\r\n`
+    const answer = await ask(gateway().url, bytes)
+    expectProblem(answer, 'invalid-request')
+    expectReadable(answer.headers, APP)
+  })
+
   it('a sender that stops in the middle of its body is told so readably', async () => {
     const bytes = requestOf(APP, startPath(), { method: 'POST', headers: ['Content-Length: 9'] })
     const answer = await ask(gateway().url, `${bytes}{`)

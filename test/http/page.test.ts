@@ -65,7 +65,14 @@ describe('the live page', () => {
 
   it('is kept by a browser that has it', async () => {
     const etag = (await get('/')).headers.get('etag') ?? ''
-    expect((await get('/', { headers: { 'if-none-match': etag } })).status).toBe(304)
+    for (const method of ['GET', 'HEAD']) {
+      const { status, headers } = await get('/', { method, headers: { 'if-none-match': etag } })
+      expect([status, headers.get('etag'), headers.get('content-length')]).toEqual([
+        304,
+        etag,
+        null,
+      ])
+    }
   })
 
   it('lets nothing run and nothing be spoken to but the gateway', async () => {

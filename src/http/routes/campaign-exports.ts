@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Listed } from '../../exports/reading/campaign-list.ts'
 import type { Entry } from '../entry.ts'
+import { notModified } from '../not-modified.ts'
 import { campaignExports, campaignListQuery, listHeaders } from '../openapi/campaign-schemas.ts'
 import { LIST_EXAMPLES } from '../openapi/examples.ts'
 import {
@@ -77,7 +78,7 @@ const send = (request: FastifyRequest, reply: FastifyReply, text: string): void 
     .header('link', LINK)
     .header('x-request-id', request.id)
     .header('x-content-type-options', 'nosniff')
-  if (matchesETag(request.headers['if-none-match'], etag)) reply.code(304).send()
+  if (matchesETag(request.headers['if-none-match'], etag)) notModified(reply)
   else reply.type('application/json').serializer(asItIs).send(text)
 }
 

@@ -2,7 +2,8 @@
  * How far the clock of Redis is ahead of this process's, milliseconds. Each measurement is too long by
  * the way to Redis, which takes another time at each call. A time that is written with one measurement
  * and read with another one would change by itself, and with it the bytes of a list. So one value
- * stays in use while the measurements agree with it.
+ * stays in use while the measurements agree with it. It is 0 where the clocks agree, so that all replicas
+ * with such clocks show the same times.
  */
 export interface ClockShift {
   /** Notes what a script has measured. */
@@ -37,6 +38,6 @@ export const createClockShift = (): ClockShift => {
       longer = excess >= AGREES_MS ? [...longer, ms] : []
       if (longer.length >= SURE) use(Math.min(...longer))
     },
-    value: () => inUse,
+    value: () => (inUse !== undefined && Math.abs(inUse) < AGREES_MS ? 0 : inUse),
   }
 }

@@ -88,12 +88,15 @@ describe('the lines of requests and streams', () => {
     await send(gateway, statusPath(SALES), {
       headers: [bearer(KEYS.crm), 'X-Lemlist-Account: emea'],
     })
+    // Regression: a request that was refused before its route ran named no account.
+    await send(gateway, '/campaigns/cam_A/exports?limit=0', { headers: [bearer(KEYS.crm)] })
     await send(gateway, statusPath(SALES), { headers: [bearer(KEYS.spare)] })
     const lines = () => logLines(gateway.logs()).filter(({ msg }) => msg === 'request')
-    await expect.poll(lines).toHaveLength(3)
+    await expect.poll(lines).toHaveLength(4)
     expect(lines()).toMatchObject([
       { caller: 'crm', account: 'sales', status: 200 },
       { caller: 'crm', status: 404 },
+      { caller: 'crm', account: 'sales', status: 400 },
       { caller: 'anonymous', status: 401, problem: 'unauthenticated' },
     ])
     // What is not the caller's is named nowhere, not even by the header that he has sent.

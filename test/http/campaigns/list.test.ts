@@ -189,6 +189,10 @@ describe('the answer with the exports of a campaign', () => {
     })
     const again = await ask('', { headers: { 'If-None-Match': `W/"other", "${hash}"` } })
     expect([again.answer.status, again.text]).toEqual([304, ''])
+    // Regression: this said that the list is empty (RFC 9110, 8.6).
+    const head = await ask('', { method: 'HEAD', headers: { 'If-None-Match': '*' } })
+    expect([head.answer.status, head.answer.headers.get('content-length')]).toEqual([304, null])
+    expect(head.answer.headers.get('etag')).toBe(`"${hash}"`)
     await start(gateway)
     const changed = await ask('', { headers: { 'If-None-Match': `"${hash}"` } })
     expect(changed.answer.status).toBe(200)

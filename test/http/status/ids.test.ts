@@ -102,6 +102,14 @@ describe.each([
   )
 })
 
+it('an id that is not well-formed is refused with what is wrong', async () => {
+  const { url } = await startGateway()
+  const answer = await ask(url, rawRequest('/campaigns/cam_A/export/%zz/status'))
+  expect(expectProblem(answer, 'invalid-id').errors).toEqual([
+    { path: '', message: 'has a percent sign that encodes nothing' },
+  ])
+})
+
 it('the id of a team is refused as a campaign id', async () => {
   const { url, lemlist } = await startGateway()
   const answer = await ask(url, rawRequest(`/campaigns/tea_A1B2C3/export/${EXPORT}/status`))

@@ -33,6 +33,12 @@ describe('the difference between the clocks of Redis and of a replica', () => {
     expect(valuesAfter(100, ...drifted).slice(-2)).toEqual([100, 160])
   })
 
+  // Regression: each replica showed times with its own way to Redis in them, so the same list had
+  // another ETag on each.
+  it.each([0, 3, 49, -49])('is none where the clocks agree: %i ms', (ms) => {
+    expect(valuesAfter(ms)).toEqual([expect.closeTo(0)])
+  })
+
   it.each([3_600_000, -3_600_000])('is another one at once when a clock was set by %d ms', (ms) => {
     expect(valuesAfter(100, 100 + ms)).toEqual([100, 100 + ms])
   })

@@ -125,6 +125,20 @@ describe('a configuration', () => {
     expect(lemlist.baseUrl.href).toBe('https://a.example/api')
   })
 
+  // Regression: the `?` stood before the path of a download, and each of them was a 502.
+  it.each(['?', '#', '?#'])('drops an empty query and fragment of the base URL: %s', (rest) => {
+    const { lemlist } = loadConfig({ ...KEY, LEMLIST_BASE_URL: `https://a.example/api${rest}` })
+    expect(lemlist.baseUrl.href).toBe('https://a.example/api')
+  })
+
+  // Regression: the start failed with EADDRINUSE and named no variable.
+  it('wants two ports, unless the system chooses them', () => {
+    const fault = 'OPS_PORT: must differ from PORT'
+    expect(faultsOf({ ...KEY, PORT: '9090', OPS_PORT: '9090' })).toEqual([fault])
+    expect(faultsOf({ ...KEY, OPS_PORT: '8080' })).toEqual([fault])
+    expect(faultsOf({ ...KEY, PORT: '0', OPS_PORT: '0' })).toEqual([])
+  })
+
   it('reserves calls of the limit for others', () => {
     const env = { LEMLIST_RATE_LIMIT: '100', LEMLIST_RATE_RESERVE: '99' }
     expect(loadConfig({ ...KEY, ...env }).lemlist.calls).toBe(1)

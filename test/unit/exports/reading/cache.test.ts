@@ -151,6 +151,28 @@ describe('an answer that is repeated for a minute', () => {
     expect(await cache.lookup(REF)).toBeUndefined()
   })
 
+  it('is that of now when lemlist gives the same past end again after the minute', async () => {
+    // Regression: the first one won for ever, so after its minute each read was a call to lemlist, with an
+    // age that grew.
+    const { cache, clock } = start()
+    await cache.keep(REF, { ...done(), endOfLife: NOW - 1 })
+    clock.now = NOW + 2 * MINUTE
+    const again = { ...done(), observedAt: clock.now, endOfLife: NOW - 1 }
+    const kept = await cache.keep(REF, again)
+    expect(kept).toMatchObject({ snapshot: again, keptUntil: clock.now + MINUTE })
+    clock.now += MINUTE - 1
+    expect((await cache.lookup(REF))?.snapshot).toEqual(again)
+  })
+
+  it('follows the end that was kept, when lemlist gives that past its life', async () => {
+    const { cache, latest, clock } = start()
+    latest.set(REF, done(), 'elsewhere')
+    clock.now = NOW + 3 * DAY
+    const again = { ...done(), observedAt: clock.now }
+    await cache.keep(REF, again)
+    expect((await cache.lookup(REF))?.snapshot).toEqual(again)
+  })
+
   it('is replaced at once when lemlist gives a final status', async () => {
     const { cache } = start()
     await cache.keep(REF, snapshotOf('queued', NOW))
