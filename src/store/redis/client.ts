@@ -1,7 +1,7 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createClient, defineScript } from '@redis/client'
 import type { Observer } from '../../exports/ports.ts'
+import { afterDeadline } from './deadline.ts'
 import { faultOf, isNoPrimary, RedisFault } from './fault.ts'
 
 export interface RedisOptions {
@@ -47,6 +47,8 @@ const PING_MS = 500
 const SILENT_MS = 1_500
 const CONNECT_MS = 1_000
 const LONGEST_RECONNECT_MS = 1_000
+/** The code of the system when nobody listens on the port. */
+const NOBODY = 'ECONNREFUSED'
 
 const SCRIPTS = {
   readResults: script('./read-results.lua'),
@@ -131,14 +133,7 @@ export const connectRedis = (options: RedisOptions): Redis => {
 
   const within: Redis['within'] = async (work) => {
     const late = Promise.withResolvers<never>()
-    let timer = setTimeout(
-      () => {
-        // The answer may have come while this process was busy. It is read before the second timer
-        // fires, so Redis does not count as late.
-        timer = setTimeout(() => late.reject(new RedisLate(deadlineMs)), deadlineMs * LAST_PART)
-      },
-      deadlineMs * (1 - LAST_PART),
-    )
+    const inTime = afterDeadline(deadlineMs, () => late.reject(new RedisLate(deadlineMs)))
     try {
       return await Promise.race([work, late.promise])
     } catch (error) {
@@ -148,7 +143,7 @@ export const connectRedis = (options: RedisOptions): Redis => {
       findPrimary(fault)
       throw fault
     } finally {
-      clearTimeout(timer)
+      inTime()
     }
   }
 
@@ -192,21 +187,35 @@ const connect = (options: RedisOptions) => {
   client.on('ready', () => {
     last = undefined
   })
+  const fault = (): RedisFault | undefined =>
+    client.isReady ? undefined : (last ?? new RedisFault('OFFLINE', 'Redis is not connected'))
   const open = (): void => void client.connect().catch(() => {})
   open()
   return {
     client,
-    fault: (): RedisFault | undefined =>
-      client.isReady ? undefined : (last ?? new RedisFault('OFFLINE', 'Redis is not connected')),
-    /** Rejects with what is wrong, after `connectMs` at most. */
+    fault,
+    /**
+     * Rejects with what is wrong: at once when nobody listens there or waiting does not help, and
+     * else after `connectMs`. A connection that breaks says little about the next one.
+     */
     ready: async (): Promise<void> => {
       if (client.isReady) return
+      const connected = Promise.withResolvers<void>()
+      const giveUp = () => connected.reject(fault())
+      const failed = () => {
+        if (last !== undefined && (last.cure !== 'wait' || last.code === NOBODY)) giveUp()
+      }
+      client.once('ready', connected.resolve)
+      client.on('error', failed)
+      const inTime = afterDeadline(connectMs, giveUp)
       // It may have failed before, and tries again only after a while.
-      if (last?.cure === 'setting') throw last
+      failed()
       try {
-        await once(client, 'ready', { signal: AbortSignal.timeout(connectMs) })
-      } catch (error) {
-        throw last ?? faultOf(error)
+        await connected.promise
+      } finally {
+        inTime()
+        client.off('ready', connected.resolve)
+        client.off('error', failed)
       }
     },
     /** Does nothing while the client connects: it resolves the address at each try. */
@@ -217,6 +226,3 @@ const connect = (options: RedisOptions) => {
     },
   }
 }
-
-/** The part of the deadline in which an answer is read that came while the process was busy. */
-const LAST_PART = 0.1
