@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Observer, Update, UpdateListener, Updates } from '../../exports/ports.ts'
 import { decodeUpdate, encodeUpdate } from '../../exports/update.ts'
 import type { Redis } from './client.ts'
+import { afterDeadline } from './deadline.ts'
 import { faultOf, RedisFault } from './fault.ts'
 
 export interface RedisUpdates extends Updates {
@@ -30,7 +31,7 @@ interface RedisUpdatesOptions {
 const ORIGIN_LENGTH = 36
 /** Follows the origin in a message that a replica sends to itself. */
 const CHECK = 'check'
-/** A message to itself that takes longer than this is lost. The process may be busy meanwhile. */
+/** A message to itself that takes longer than this is lost. */
 const HEARD_MS = 2_000
 /** More replicas than share one lemlist key. Each restart makes a new one. */
 const MAX_PEERS = 1_000
@@ -57,7 +58,7 @@ export const createRedisUpdates = (
 
   const hear = (message: string): void => {
     if (message.startsWith(me)) {
-      heard.resolve()
+      for (const tell of waiting) tell()
       return
     }
     if (message.slice(ORIGIN_LENGTH) === CHECK) {
@@ -73,7 +74,8 @@ export const createRedisUpdates = (
     else listener(told.ref, notLater(told.update, now()), 'elsewhere')
   }
 
-  let heard = Promise.withResolvers<void>()
+  /** The checks that wait to hear this replica. They may overlap, and any message answers them all. */
+  const waiting = new Set<() => void>()
   /** What the last check or message has found. */
   let found: RedisFault | undefined
   let subscribing: Promise<void> | undefined
@@ -101,29 +103,40 @@ export const createRedisUpdates = (
     })
   })
 
-  const isHeard = async (): Promise<boolean> => {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, HEARD_MS, false)
-    })
-    const answer = await Promise.race([heard.promise.then(() => true), late])
-    clearTimeout(timer)
-    return answer
-  }
-
-  const say = async (text: string): Promise<void> => {
+  /** Resolves to the fault if Redis refuses to publish. Rejects when it fails in another way. */
+  const say = async (text: string): Promise<RedisFault | undefined> => {
     try {
       await within(commands.publish(channel, `${me}${text}`))
+      return undefined
     } catch (error) {
-      if (!(error instanceof RedisFault && error.cure === 'rights')) throw error
-      found = error
+      if (error instanceof RedisFault && error.cure === 'rights') return error
+      throw error
+    }
+  }
+
+  /** Says something to this replica. Resolves to what keeps it from being heard. */
+  const listenToMyself = async (): Promise<RedisFault | undefined> => {
+    const heard = Promise.withResolvers<boolean>()
+    const tell = () => heard.resolve(true)
+    // It may be heard before Redis has confirmed it.
+    waiting.add(tell)
+    let inTime = () => {}
+    try {
+      const refused = await say(CHECK)
+      if (refused !== undefined) return refused
+      inTime = afterDeadline(HEARD_MS, () => heard.resolve(false))
+      if (await heard.promise) return undefined
+      return new RedisFault('UNHEARD', 'Redis does not pass on what this replica publishes')
+    } finally {
+      waiting.delete(tell)
+      inTime()
     }
   }
 
   return {
     publish: async (ref, update) => {
       listener(ref, update, 'here')
-      await say(encodeUpdate(ref, update))
+      found = (await say(encodeUpdate(ref, update))) ?? found
     },
     check: async () => {
       if (subscriberFault() !== undefined) return
@@ -133,13 +146,9 @@ export const createRedisUpdates = (
         found = faultOf(error)
         return
       }
-      found = undefined
-      heard = Promise.withResolvers()
-      await say(CHECK)
-      if (found !== undefined || (await isHeard())) return
+      found = await listenToMyself()
       // The two connections may lead to different servers, after a failover for instance.
-      found = new RedisFault('UNHEARD', 'Redis does not pass on what this replica publishes')
-      renewSubscriber()
+      if (found?.code === 'UNHEARD') renewSubscriber()
     },
     fault: () => subscriberFault() ?? found,
     listen: (next) => {
