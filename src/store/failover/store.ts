@@ -107,6 +107,8 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
   const idempotency = createIdempotencyJournal(primary.idempotency, toggle, now, bounds)
   const budget = createFailoverBudget(primary.budget, toggle, options)
 
+  /** Whether `ready` has found out if Redis is there. An earlier beat would take it for away. */
+  let isMet = false
   let wasHeard = true
   /** The messages between the replicas may fail while everything else works. */
   const checkMessages = async (): Promise<void> => {
@@ -121,7 +123,7 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
     await checkMessages()
   }
   const beat = setInterval(() => {
-    if (up) beatOnce().catch(goAway)
+    if (up && isMet) beatOnce().catch(goAway)
   }, beatMs)
   const reminder = setInterval(() => {
     if (!up) storeFailed('redis', reason)
@@ -153,6 +155,8 @@ export const createFailover = (primary: RedisStore, options: FailoverOptions): S
       } catch (error) {
         if (cureOf(error) === 'setting') throw misconfigured(error)
         goAway(error)
+      } finally {
+        isMet = true
       }
     },
     isAway: () => !up || performance.now() - backAt < REUNION_MS,
