@@ -62,11 +62,14 @@ interface AccountOptions {
   /** Whether reads may ask lemlist now. Default: always. */
   readonly mayLook?: (() => boolean) | undefined
   readonly bounds?: Bounds | undefined
+  /** Returns a number from 0 up to, but not including, 1, to spread the looks. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined
 }
 
 /** Builds the domain of one lemlist account. Each object uses only objects built above it. */
 export const createAccount = (options: AccountOptions): Account => {
   const { name, upstream, config, store, observer, spans, mayLook, bounds } = options
+  const { random = Math.random } = options
   const { results, updates, budget, idempotency } = store
   const schedule = store.schedule(name)
   const { lemlist, fileTtlMs, exportTtlMs, poll: intervals, sse } = config
@@ -78,7 +81,7 @@ export const createAccount = (options: AccountOptions): Account => {
   const hub = createHub()
   const { isWatched } = hub
   const alarm = createAlarm()
-  const polling = { schedule, alarm, observer, intervals, isWatched }
+  const polling = { schedule, alarm, observer, intervals, isWatched, random }
   const attendance = createAttendance(polling)
   const lives = { exportTtlMs, fileTtlMs }
   const follower = createFollower({ ...polling, ...lives, results, updates })

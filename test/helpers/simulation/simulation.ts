@@ -80,7 +80,11 @@ export const simulate = async (scenario: Scenario): Promise<Report> => {
     const line = { lemlist, budget: store.budget, account: ACCOUNT, maxRunning: SOCKETS }
     const upstream = createVirtualUpstream({ ...line, random })
     const own = sharing.replica()
-    const account = createAccount({ name: ACCOUNT, upstream, config, store: own, observer })
+    const account = createAccount({
+      ...{ name: ACCOUNT, upstream, config, store: own, observer },
+      // Without it no two runs are the same, and a rare one fails.
+      random: random.next,
+    })
     own.updates.listen(account.hear)
     own.listen?.({ switched: account.rejoin, missed: account.renew })
     return { upstream, ...account }
