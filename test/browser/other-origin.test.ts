@@ -8,10 +8,10 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createTicket } from '../../src/client/client.js'
 import { browserObstacle } from '../helpers/chromium.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { startGuarded } from '../helpers/guarded-gateway.ts'
 import { startHastyProxy } from '../helpers/hasty-proxy.ts'
 import { sharedBrowser } from '../helpers/live-page.ts'
-import { freePort } from '../helpers/log-output.ts'
 import { fencesIn } from '../helpers/markdown.ts'
 
 const obstacle = browserObstacle()
@@ -55,7 +55,7 @@ inBrowser(`the example of another origin${why}`, () => {
       GATEWAY_URL: gateway.url,
       GATEWAY_KEY: gateway.key,
       EXPORTS: `${REF.campaignId}/${REF.exportId}`,
-      PORT: port,
+      PORT: `${port}`,
     }
     const file = join(project, 'examples/other-origin-backend.js')
     const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -112,7 +112,7 @@ inBrowser(`the pages in docs/access.md${why}`, () => {
       const ticket = await createTicket({ baseUrl, apiKey, exports: [REF], ttl })
       response.setHeader('content-type', 'application/json').end(JSON.stringify(ticket))
     })
-    server.listen(Number(port), '127.0.0.1')
+    server.listen(port, '127.0.0.1')
     await once(server, 'listening')
     onTestFinished(() => {
       server.closeAllConnections()

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { lstat, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Run, replayObstacle } from '../helpers/chroot.ts'
 import { ignoredBy, parseDockerfile } from '../helpers/dockerfile.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { type Image, replay, run } from '../helpers/replayed-image.ts'
 
 const project = fileURLToPath(new URL('../../', import.meta.url))
@@ -194,17 +193,6 @@ describe(`the image, built and run without an engine${obstacle ? ` - ${obstacle}
     expect(gateway.output()).not.toContain('no-real-key')
   })
 })
-
-/** A port that was free a moment ago: the health check has to know it before the gateway starts. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port')
-  return address.port
-}
 
 /** Resolves with the first good answer; throws with the output when the process ends or 20 s pass before. */
 async function answering(url: string, running: Run): Promise<void> {

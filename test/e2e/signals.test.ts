@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { compileCache } from '../helpers/compile-cache.ts'
-import { freePort, GATEWAY_ENV, listening } from '../helpers/log-output.ts'
+import { freePort } from '../helpers/free-port.ts'
+import { GATEWAY_ENV, listening } from '../helpers/log-output.ts'
 import { tempDirectory } from '../helpers/process.ts'
 import { startProgram } from '../helpers/program.ts'
 
@@ -75,7 +76,7 @@ describe.skipIf(withoutNpm || process.platform === 'win32')('npm start', () => {
       cwd: fileURLToPath(new URL('../../', import.meta.url)),
       env: {
         ...{ PATH: process.env.PATH, HOME: tempDirectory(), ...compileCache() },
-        ...{ ...QUIET, LEMLIST_API_KEY, PORT: port },
+        ...{ ...QUIET, LEMLIST_API_KEY, PORT: `${port}` },
       },
       stdio: ['ignore', 'pipe', 'inherit'],
       // A group of its own, so that the test can end whatever is left of it.

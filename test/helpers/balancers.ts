@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, chmodSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
+import { freePort } from './free-port.ts'
 import { tempDirectory } from './process.ts'
 
 /**
@@ -119,19 +120,8 @@ export const startWith = async (
   program: Startable,
   configure: (port: number, logFile: string) => string,
 ): Promise<Balancer> => {
-  for (let tries = 1; ; tries += 1) {
-    const balancer = await start(program, configure, await freePort())
-    if (balancer !== undefined) return balancer
-    // Another program took the port after `freePort` had found it free.
-    if (tries === 3) throw new Error(`${program.name} found no free port`)
-  }
-}
-
-const start = async (
-  program: Startable,
-  configure: (port: number, logFile: string) => string,
-  port: number,
-): Promise<Balancer | undefined> => {
+  // Neither program can choose a port itself and tell it.
+  const port = await freePort()
   const { name, file } = program
   const path = findProgram(name)
   if (path === undefined) throw new Error(`There is no ${name} here`)
@@ -166,7 +156,6 @@ const start = async (
     if (await listens(port)) return { url, output }
     await delay(20)
   }
-  if (/address already in use/i.test(printed)) return undefined
   throw new Error(`${name} did not start:\n${printed}`)
 }
 
@@ -200,17 +189,6 @@ const listens = (port: number): Promise<boolean> =>
     })
     socket.once('error', () => resolve(false))
   })
-
-/** A port that was free a moment ago. Neither program can choose a port itself and tell it. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port')
-  return address.port
-}
 
 /** Starts a Redis for this test alone; it ends with the test. Resolves to its URL. */
 export const startRedisFor = async (): Promise<string> => {

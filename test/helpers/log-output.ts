@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { compileCache } from './compile-cache.ts'
+import { freePort } from './free-port.ts'
 import { tempDirectory } from './process.ts'
 
 /** Gateways whose standard output is something that a test chooses, such as a full disk. */
@@ -18,17 +19,6 @@ export interface Muted {
   readonly child: ChildProcess
   /** Resolves to the exit code, or to the signal that ended it. */
   readonly ended: Promise<number | string>
-}
-
-/** Returns a port that nobody listened on a moment ago: a gateway without a log cannot tell its own. */
-export const freePort = async (): Promise<string> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  // Of a server that listens on TCP.
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return String(port)
 }
 
 /** Resolves when somebody listens on the port of the URL. */
@@ -52,9 +42,10 @@ export const startMuted = async (
   env: Readonly<Record<string, string>> = {},
   stderr: number | 'inherit' = 'inherit',
 ): Promise<Muted> => {
+  // A gateway without a log cannot tell its own port.
   const port = await freePort()
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env.PATH, ...compileCache(), ...GATEWAY_ENV, PORT: port, ...env },
+    env: { PATH: process.env.PATH, ...compileCache(), ...GATEWAY_ENV, PORT: `${port}`, ...env },
     cwd: tempDirectory(),
     stdio: ['ignore', stdout, stderr],
   })

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { freePort } from '../helpers/balancers.ts'
 import { parseDockerfile } from '../helpers/dockerfile.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { startProgram } from '../helpers/program.ts'
 
 /** The HEALTHCHECK of the image, in the environments in which gateways run. */

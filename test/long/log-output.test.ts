@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createLemlist } from '../../src/sandbox/lemlist.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { logLines, statusPath } from '../helpers/gateway.ts'
 import {
-  freePort,
   GATEWAY_ENV,
   listening,
   MAIN,
@@ -189,7 +189,7 @@ describe.skipIf(!hasScript && !ci)('a terminal as standard output', () => {
     const gateway = `${process.execPath} ${MAIN} & echo $! > pid; wait $!; echo $? > code`
     const terminal = spawn('script', ['-qec', `trap '' HUP; ${gateway}`, '/dev/null'], {
       env: {
-        ...{ PATH: process.env.PATH, ...compileCache(), ...env, PORT: port },
+        ...{ PATH: process.env.PATH, ...compileCache(), ...env, PORT: `${port}` },
         LEMLIST_API_KEY_FILE: join(folder, 'key'),
       },
       cwd: folder,
