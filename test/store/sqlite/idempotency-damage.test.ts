@@ -164,38 +164,42 @@ describe('damaged idempotency key of a sqlite store', () => {
     expect(told()).toHaveLength(end - at)
   })
 
-  it('is never given out again, wherever in the tables a bit flips', async () => {
-    const KEYS = 60
-    const { path, open, fill, told, onCorrupt } = setUp()
-    await fill(KEYS)
-    const sound = readFileSync(path)
-    const { next: random } = createRandom(20_260_104)
-    let moved = 0
-    let kept = 0
-    for (let round = 0; round < 200; round++) {
-      const bytes = Buffer.from(sound)
-      // The pages with the header and the schema are left out: damage.test.ts has them.
-      const at = 4096 + Math.floor(random() * (bytes.length - 4096))
-      bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
-      writeFileSync(path, bytes)
-      const { idempotency, close } = open()
-      // A file that is no longer a database is moved aside with its keys, and the operator is told.
-      const movedAside = onCorrupt.mock.calls.length > moved
-      moved = onCorrupt.mock.calls.length
-      for (let n = 0; n < KEYS && !movedAside; n++) {
-        const begun = await idempotency.begin(keyOf(n), until)
-        if (begun.state === 'unknown') continue
-        kept++
-        expect(begun.state).toBe(n % 2 === 0 ? 'finished' : 'in-progress')
-        if (begun.state !== 'finished') continue
-        expect(Buffer.from(begun.answer).toString()).toBe(answerOf(keyOf(n)))
+  // In parts, because together they would not fit into the time of one test on a busy machine.
+  it.each([1, 2, 3, 4])(
+    'is never given out again, wherever in the tables a bit flips, part %i',
+    async (part) => {
+      const KEYS = 60
+      const { path, open, fill, told, onCorrupt } = setUp()
+      await fill(KEYS)
+      const sound = readFileSync(path)
+      const { next: random } = createRandom(part * 20_260_104)
+      let moved = 0
+      let kept = 0
+      for (let round = 0; round < 50; round++) {
+        const bytes = Buffer.from(sound)
+        // The pages with the header and the schema are left out: damage.test.ts has them.
+        const at = 4096 + Math.floor(random() * (bytes.length - 4096))
+        bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
+        writeFileSync(path, bytes)
+        const { idempotency, close } = open()
+        // A file that is no longer a database is moved aside with its keys, and the operator is told.
+        const movedAside = onCorrupt.mock.calls.length > moved
+        moved = onCorrupt.mock.calls.length
+        for (let n = 0; n < KEYS && !movedAside; n++) {
+          const begun = await idempotency.begin(keyOf(n), until)
+          if (begun.state === 'unknown') continue
+          kept++
+          expect(begun.state).toBe(n % 2 === 0 ? 'finished' : 'in-progress')
+          if (begun.state !== 'finished') continue
+          expect(Buffer.from(begun.answer).toString()).toBe(answerOf(keyOf(n)))
+        }
+        await close()
       }
-      await close()
-    }
-    expect(kept).toBeGreaterThan(100 * (KEYS - 1))
-    expect(moved).toBeLessThan(100)
-    expect(told().length).toBeGreaterThan(20)
-  })
+      expect(kept).toBeGreaterThan(25 * (KEYS - 1))
+      expect(moved).toBeLessThan(25)
+      expect(told().length).toBeGreaterThan(5)
+    },
+  )
 
   it('on a page that cannot be read is counted and never given out again', async () => {
     const KEYS = 400

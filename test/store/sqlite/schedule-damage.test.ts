@@ -80,36 +80,40 @@ describe('damaged row in the schedule of a sqlite store', () => {
     expect(told().length).toBeGreaterThan(50)
   })
 
-  it('costs only its own export, wherever in the tables a bit flips', async () => {
-    const { path, open, fill, told, onCorrupt } = setUp()
-    const ids = Array.from({ length: 40 }, (_, n) => `exp_${n}`)
-    await fill(...ids)
-    const sound = readFileSync(path)
-    const { next: random } = createRandom(20_260_103)
-    let whole = 0
-    let moved = 0
-    for (let round = 0; round < 200; round++) {
-      const bytes = Buffer.from(sound)
-      // The pages with the header and the schema are left out: damage.test.ts has them.
-      const at = 4096 + Math.floor(random() * (bytes.length - 4096))
-      bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
-      writeFileSync(path, bytes)
-      const { schedule, close } = open()
-      const { claims, nextDueAt } = await schedule('default').claim(START, roomFor(1000))
-      for (const { ref, origin, firstSeenAt, dueAt } of claims) {
-        expect(ref).toEqual(refOf(ref.exportId))
-        expect([origin, firstSeenAt, dueAt]).toEqual(['pending', START, START])
+  // In parts, because together they would not fit into the time of one test on a busy machine.
+  it.each([1, 2, 3, 4])(
+    'costs only its own export, wherever in the tables a bit flips, part %i',
+    async (part) => {
+      const { path, open, fill, told, onCorrupt } = setUp()
+      const ids = Array.from({ length: 40 }, (_, n) => `exp_${n}`)
+      await fill(...ids)
+      const sound = readFileSync(path)
+      const { next: random } = createRandom(part * 20_260_103)
+      let whole = 0
+      let moved = 0
+      for (let round = 0; round < 50; round++) {
+        const bytes = Buffer.from(sound)
+        // The pages with the header and the schema are left out: damage.test.ts has them.
+        const at = 4096 + Math.floor(random() * (bytes.length - 4096))
+        bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
+        writeFileSync(path, bytes)
+        const { schedule, close } = open()
+        const { claims, nextDueAt } = await schedule('default').claim(START, roomFor(1000))
+        for (const { ref, origin, firstSeenAt, dueAt } of claims) {
+          expect(ref).toEqual(refOf(ref.exportId))
+          expect([origin, firstSeenAt, dueAt]).toEqual(['pending', START, START])
+        }
+        // With an earlier time the tracker, which waits for it, would be woken again and again.
+        expect(nextDueAt).toBe(claims.length === 0 ? undefined : START + VISIBILITY_MS)
+        expect(new Set(idsOf(claims)).size).toBe(claims.length)
+        const movedAside = onCorrupt.mock.calls.length > moved
+        if (!movedAside) expect(claims.length).toBeGreaterThanOrEqual(ids.length - 1)
+        moved = onCorrupt.mock.calls.length
+        if (claims.length === ids.length) whole++
+        await close()
       }
-      // With an earlier time the tracker, which waits for it, would be woken again and again.
-      expect(nextDueAt).toBe(claims.length === 0 ? undefined : START + VISIBILITY_MS)
-      expect(new Set(idsOf(claims)).size).toBe(claims.length)
-      const movedAside = onCorrupt.mock.calls.length > moved
-      if (!movedAside) expect(claims.length).toBeGreaterThanOrEqual(ids.length - 1)
-      moved = onCorrupt.mock.calls.length
-      if (claims.length === ids.length) whole++
-      await close()
-    }
-    expect(whole).toBeGreaterThan(20)
-    expect(told().length).toBeGreaterThan(20)
-  })
+      expect(whole).toBeGreaterThan(5)
+      expect(told().length).toBeGreaterThan(5)
+    },
+  )
 })
