@@ -14,8 +14,10 @@ export type Scene = (plant?: PlantName) => Promise<Violation[]>
 
 const SLACK_MS = 1_000
 const PACE = { firstMs: 200, intervalMs: 700, maxIntervalMs: 700 }
-/** Longer than a look and its event take, and shorter than two intervals of `PACE`. */
+/** So long that another replica would look at the same export meanwhile, if it could claim it. */
 const SLOW_MS = 900
+/** In this time a gateway has done what follows from an answer of lemlist. */
+const AFTERMATH_MS = 200
 /** Heartbeats are so rare that they cannot deliver what the bus should have delivered. */
 const SELDOM = { SSE_HEARTBEAT_MS: '20000' }
 /** Half of lemlist's window, so that the looks for the first callers are over sooner. */
@@ -71,19 +73,20 @@ export const ordinaryLife: Scene = async (plant) => {
     for (const old of bus.heardOf(story).slice(0, 1)) await bus.repeat(old)
 
   // A look of one replica takes long and finds the export pending. A look of another replica begins
-  // later and finds it done.
+  // later and finds it done. However busy the machine is, the slow look is over last.
   const callsOf = () => lemlist.calls.filter(({ exportId }) => exportId === first.exportId)
-  first.answerIn(SLOW_MS)
   const before = callsOf().length
-  await eventually('a slow look begins', () => callsOf().length > before)
-  first.answerIn(0)
+  const letGo = first.holdNext()
+  const slow = await eventually('a slow look begins', () => callsOf()[before])
   const looking = fleet.record().calls.findLast(({ key }) => key === first.key)?.replica
   first.finish()
   const elsewhere = replicas.find(({ name }) => name !== looking) ?? replicas[0]
   await readOnce({ client: 'reader-elsewhere', story: first, recorder }, elsewhere)
   first.relapse()
-  // Waits until the slow look is over, and 200 ms more.
-  await delay(SLOW_MS + 200)
+  await delay(Math.max(0, slow.at + SLOW_MS - performance.now()))
+  letGo()
+  await eventually('the slow look is answered', () => slow.status !== 0)
+  await delay(AFTERMATH_MS)
   for (const home of replicas)
     await readOnce({ client: 'reader-after', story: first, recorder }, home)
 
@@ -110,19 +113,18 @@ export const lateReschedule: Scene = async (plant) => {
   const { recorder, replicas } = fleet
   const story = at(fleet.stories(1), 0)
   await readOnce({ client: 'reader', story, recorder }, at<Replica>(replicas, 0))
-  story.answerIn(SLOW_MS)
-  const callsOf = () => fleet.record().calls.filter(({ key }) => key === story.key)
-  await eventually('a slow poll begins', () => callsOf().length > 1, 10_000)
-  story.answerIn(0)
-  const polling = callsOf()[1]?.replica
+  const letGo = story.holdNext()
+  const slow = await eventually('a slow poll begins', () => fleet.lemlist.calls[1], 10_000)
+  const polling = fleet.record().calls[1]?.replica
   const home = at(
     replicas.filter(({ name }) => name !== polling),
     0,
   )
   const follower = fleet.follow({ client: 'follower', stories: [story], home })
   await follower.told
-  // Waits until the slow poll is over, and 200 ms more.
-  await delay(SLOW_MS + 200)
+  letGo()
+  await eventually('the slow poll is answered', () => slow.status !== 0)
+  await delay(AFTERMATH_MS)
   story.finish()
   const finalWithinMs = 1.1 * pace.intervalMs + SLACK_MS
   await fleet.settled([follower], finalWithinMs + SLACK_MS)

@@ -16,6 +16,8 @@ export interface Story {
   finish(state?: 'done' | 'error'): void
   /** From now on lemlist takes so long to answer. */
   answerIn(ms: number): void
+  /** lemlist answers the next question, with what it says now, only when the result is called. */
+  holdNext(): () => void
   /** lemlist says pending again, even after a final status. No client may be shown that. */
   relapse(): void
 }
@@ -51,6 +53,11 @@ export const tellStory = (lemlist: Lemlist, recorder: Recorder, number: number):
     answerIn: (ms) => {
       delayMs = ms
       script()
+    },
+    holdNext: () => {
+      const { promise: gate, resolve } = Promise.withResolvers<void>()
+      lemlist.script({ exportId: ids.exportId, times: 1 }, { body, gate })
+      return () => resolve()
     },
     relapse: progress,
   }
