@@ -173,7 +173,7 @@ describe('damaged sqlite file', () => {
   })
 
   // In parts, because together they would not fit into the time of one test on a busy machine.
-  it.each([1, 2, 3, 4, 5, 6])(
+  it.each([1, 2, 3, 4])(
     'never gives a wrong record after random flips, part %i',
     async (part) => {
       const { path, onCorrupt, open } = setUp()
@@ -182,7 +182,7 @@ describe('damaged sqlite file', () => {
       const { next: random } = createRandom(part * 20_260_102)
       let refused = 0
       let missed = 0
-      for (let round = 0; round < 50; round++) {
+      for (let round = 0; round < 75; round++) {
         const bytes = Buffer.from(sound)
         for (let flips = 1 + Math.floor(random() * 3); flips > 0; flips--) {
           const at = Math.floor(random() * bytes.length)
@@ -202,7 +202,7 @@ describe('damaged sqlite file', () => {
         }
       }
       expect(refused).toBeLessThan(2)
-      expect(missed).toBeGreaterThan(9)
+      expect(missed).toBeGreaterThan(13)
       expect(onCorrupt.mock.calls.length).toBeGreaterThan(0)
     },
   )
