@@ -173,37 +173,34 @@ describe('damaged sqlite file', () => {
   })
 
   // In parts, because together they would not fit into the time of one test on a busy machine.
-  it.each([1, 2, 3, 4])(
-    'never gives a wrong record after random flips, part %i',
-    async (part) => {
-      const { path, onCorrupt, open } = setUp()
-      await fill(open())
-      const sound = readFileSync(path)
-      const { next: random } = createRandom(part * 20_260_102)
-      let refused = 0
-      let missed = 0
-      for (let round = 0; round < 75; round++) {
-        const bytes = Buffer.from(sound)
-        for (let flips = 1 + Math.floor(random() * 3); flips > 0; flips--) {
-          const at = Math.floor(random() * bytes.length)
-          bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
-        }
-        writeFileSync(path, bytes)
-        try {
-          const store = open()
-          const right = await countRight(store)
-          if (right < RECORDS) missed++
-          await store.close()
-        } catch (error) {
-          // A bit has flipped in the few bytes that name the program and the version of the file. The
-          // store then refuses the file and says why.
-          if (!(error instanceof StoreRefused)) throw error
-          refused++
-        }
+  it.each([1, 2, 3, 4])('never gives a wrong record after random flips, part %i', async (part) => {
+    const { path, onCorrupt, open } = setUp()
+    await fill(open())
+    const sound = readFileSync(path)
+    const { next: random } = createRandom(part * 20_260_102)
+    let refused = 0
+    let missed = 0
+    for (let round = 0; round < 75; round++) {
+      const bytes = Buffer.from(sound)
+      for (let flips = 1 + Math.floor(random() * 3); flips > 0; flips--) {
+        const at = Math.floor(random() * bytes.length)
+        bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at)
       }
-      expect(refused).toBeLessThan(2)
-      expect(missed).toBeGreaterThan(13)
-      expect(onCorrupt.mock.calls.length).toBeGreaterThan(0)
-    },
-  )
+      writeFileSync(path, bytes)
+      try {
+        const store = open()
+        const right = await countRight(store)
+        if (right < RECORDS) missed++
+        await store.close()
+      } catch (error) {
+        // A bit has flipped in the few bytes that name the program and the version of the file. The
+        // store then refuses the file and says why.
+        if (!(error instanceof StoreRefused)) throw error
+        refused++
+      }
+    }
+    expect(refused).toBeLessThan(2)
+    expect(missed).toBeGreaterThan(13)
+    expect(onCorrupt.mock.calls.length).toBeGreaterThan(0)
+  })
 })

@@ -165,7 +165,7 @@ describe('the open streams', () => {
     open(1, { stuckSince: () => since })
     await pass(29_999)
     expect(log.filter(({ did }) => did === 'slow')).toEqual([])
-    await pass(2_000)
+    await pass(5_000)
     expect(log.filter(({ did }) => did === 'slow')).toMatchObject([{ retryMs: undefined }])
   })
 
