@@ -84,7 +84,7 @@ export const VARIABLES = {
   OPS_PORT: {
     schema: whole(0, 65_535).optional(),
     about:
-      "The port on which operators read `GET /metrics`, for Prometheus, and `GET /exports`, what is followed now. It also serves `/health/live` and `/health/ready`. It listens on `HOST` and wants no credential, so only the operator's network must reach it. When it is unset, there is no such port. 0 = any free port.",
+      "The port on which operators read `GET /metrics`, for Prometheus, and `GET /exports`, what is followed now. It also serves `/health/live` and `/health/ready`. It listens on `HOST` and wants no credential, so only the operator's network must reach it. When it is unset, there is no such port. 0 = any free port; else it must differ from `PORT`.",
   },
   STORE_URL: {
     schema: z
