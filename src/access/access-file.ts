@@ -38,6 +38,7 @@ export interface AccessFile {
 const DEFAULT_ACCOUNT = 'default'
 /** The form of the names of callers and accounts. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
+const DIGEST = /^sha256:[0-9a-fA-F]{64}$/
 /** The form of lemlist's campaign ids. */
 export const CAMPAIGN_ID = /^cam_[A-Za-z0-9]{1,64}$/
 
@@ -54,12 +55,7 @@ const account = z
 
 const caller = z.strictObject({
   keys: z
-    .array(
-      z
-        .string()
-        .regex(/^sha256:[0-9a-fA-F]{64}$/, 'must be sha256: and 64 hex digits')
-        .toLowerCase(),
-    )
+    .array(z.string().regex(DIGEST, 'must be sha256: and 64 hex digits').toLowerCase())
     .refine(({ length }) => length === 1 || length === 2, 'must have one or two digests'),
   accounts: z.array(name).min(1, 'must name at least one account'),
   campaigns: z
@@ -108,37 +104,44 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-const NO_REFERENCES = { keys: [], accounts: [] }
+/** A part of another form refers to nothing. */
+const texts = (one: z.ZodType<string>) => z.array(one.catch('')).catch([])
+const names = z.record(z.string(), z.unknown())
 
 /** The parts of the file that refer to each other. A part of another form has a fault of its own. */
 const references = z
   .object({
-    accounts: z.record(z.string(), z.unknown()).default({ [DEFAULT_ACCOUNT]: {} }),
+    // Undefined when the accounts have another form. Then nothing is said of who names one.
+    accounts: names
+      .optional()
+      .default({ [DEFAULT_ACCOUNT]: {} })
+      .or(z.unknown().transform(() => undefined)),
     callers: z
       .record(
         z.string(),
         z
-          .object({ keys: z.array(z.string().toLowerCase()), accounts: z.array(z.string()) })
-          .catch(NO_REFERENCES),
+          .object({ keys: texts(z.string().toLowerCase()), accounts: texts(z.string()) })
+          .catch({ keys: [], accounts: [] }),
       )
-      .default({}),
+      .catch({}),
   })
-  .catch({ accounts: {}, callers: {} })
+  .catch({ accounts: undefined, callers: {} })
 
 /** What one field alone cannot show: accounts that are missing, digests that are there twice. */
 const crossFaults = ({ accounts, callers }: z.output<typeof references>): string[] => {
   const faults: string[] = []
   const seen = new Set<string>()
   for (const [of, { keys, accounts: used }] of Object.entries(callers)) {
-    // The name has a fault of its own.
-    if (!NAME.test(of)) continue
+    // A caller with a bad name has that fault, and his keys are there all the same.
+    const isNamed = NAME.test(of)
     used.forEach((one, index) => {
-      if (NAME.test(one) && !Object.hasOwn(accounts, one)) {
+      if (isNamed && accounts && NAME.test(one) && !Object.hasOwn(accounts, one)) {
         faults.push(`callers.${of}.accounts.${index}: is no account of this file`)
       }
     })
     keys.forEach((digest, index) => {
-      if (seen.has(digest)) faults.push(`callers.${of}.keys.${index}: is there twice`)
+      if (!DIGEST.test(digest)) return
+      if (isNamed && seen.has(digest)) faults.push(`callers.${of}.keys.${index}: is there twice`)
       seen.add(digest)
     })
   }

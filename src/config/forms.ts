@@ -19,8 +19,10 @@ export const duration = (min: number) => whole(min, LONGEST_TIMER)
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
-/** The parsed URL without a slash at its end. Parsing may add one: `/a/.` becomes `/a/`. */
-/** An empty query or fragment, as in `https://host?`, would stand before a path that is added. */
+/**
+ * The parsed URL without a slash at its end, which parsing may add: `/a/.` becomes `/a/`. Also without an
+ * empty query or fragment, as in `https://host?`, which would stand before a path that is added.
+ */
 const baseOf = (text: string): URL => {
   const url = new URL(text)
   url.pathname = url.pathname.replace(/\/+$/, '')

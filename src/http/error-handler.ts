@@ -30,7 +30,7 @@ export const sendProblem = (request: FastifyRequest, reply: FastifyReply, proble
     .send(Buffer.from(JSON.stringify(toDocument(problem, request.id))))
 }
 
-const BROKEN_ENCODING = 'has a percent sign that encodes nothing'
+const BROKEN_ENCODING = 'is not percent-encoded UTF-8'
 const noJson = (message: string): Problem =>
   new Problem('invalid-request', 'The request is malformed.', { errors: [{ path: '', message }] })
 

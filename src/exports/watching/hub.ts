@@ -75,7 +75,7 @@ export const createHub = (now: () => number = Date.now): Hub => {
     for (const [subscriber, { doubter, before }] of doubters) {
       if (said === before) continue
       doubters.delete(subscriber)
-      doubter.confirmed(topic)
+      doubter.confirmed(asOf(now(), topic))
     }
   }
 

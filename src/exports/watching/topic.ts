@@ -43,6 +43,13 @@ export const asOf = (at: number, topic: Topic): Topic => {
  */
 const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expired'])
 
+/** Whether lemlist gives an end again whose file it has deleted. Who comes then is told of that one. */
+const isGivenAgain = (known: Snapshot, update: Change): boolean =>
+  update.kind === 'status' &&
+  isFinal(update.snapshot) &&
+  cameTooLate(update.snapshot) &&
+  isPastLife(known, update.snapshot.observedAt)
+
 /**
  * Returns the topic after an update. A final status stays for ever, a status ends trouble, and the
  * same trouble is told only once.
@@ -54,6 +61,9 @@ export const afterUpdate = (
   heardAt: number,
 ): Topic => {
   const { snapshot, word } = topic
+  if (snapshot !== undefined && isGivenAgain(snapshot, update) && update.kind === 'status') {
+    return { ...topic, snapshot: update.snapshot, heardAt }
+  }
   if (snapshot !== undefined && isFinal(snapshot)) return topic
   if (update.kind === 'status') {
     const previous = snapshot && { snapshot, from: previousFrom }

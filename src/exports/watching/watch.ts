@@ -19,7 +19,8 @@ export interface Watch extends Pick<Opening, 'first' | 'firstOfMany' | 'confirm'
   leave(ref: ExportRef, subscriber: Subscriber): void
   /**
    * Resolves when the export is over, `ms` have passed or a signal aborts. Resolves to what a read at
-   * that moment would give, or to what lemlist said of a pending export during the wait.
+   * that moment would give, or to what lemlist said of a pending export during the wait, if that is
+   * younger than a poll interval and there was no trouble since.
    * @throws Problem as `first`
    */
   wait(
@@ -94,7 +95,7 @@ export const createWatch = (options: WatchOptions): Watch => {
       const observed = isAlone() ? undefined : young(ref)
       const known = await reader.lookup(ref)
       if (known !== undefined) return known
-      // Nobody asks lemlist for a caller who has gone, nor while the gateway stops.
+      // Who is cut short gets the young observation, if there is one.
       if (observed !== undefined && signals.some(({ aborted }) => aborted)) {
         return isTroubled ? { ...observed, how: 'stale' } : observed
       }

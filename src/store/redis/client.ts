@@ -102,7 +102,7 @@ export interface Redis {
   within<T>(work: Promise<T>): Promise<T>
   /** Like `within`, for a script. A script that has removed a foreign value runs a second time. */
   run(script: () => Promise<unknown>): Promise<unknown>
-  /** Resolves when commands can be sent; rejects with a `RedisFault`, after a second at most. */
+  /** Resolves when commands can be sent; rejects with a `RedisFault`. */
   ready(): Promise<void>
   /** What is wrong with the connection that listens. Undefined while it stands. */
   subscriberFault(): RedisFault | undefined

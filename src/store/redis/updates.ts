@@ -146,9 +146,12 @@ export const createRedisUpdates = (
         found = faultOf(error)
         return
       }
-      found = await listenToMyself()
+      found = undefined
+      const fault = await listenToMyself()
+      // A message may have been refused meanwhile.
+      found = fault ?? found
       // The two connections may lead to different servers, after a failover for instance.
-      if (found?.code === 'UNHEARD') renewSubscriber()
+      if (fault?.code === 'UNHEARD') renewSubscriber()
     },
     fault: () => subscriberFault() ?? found,
     listen: (next) => {

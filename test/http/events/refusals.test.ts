@@ -135,15 +135,16 @@ describe('refused by a status when a client connects:', () => {
 
   it('an export that has expired while another stream tells of it as done', async () => {
     // Regression: whoever came while that stream was open got a 200 and the link of a deleted file.
-    const { url, open, say } = await startWatching({ FILE_TTL_MS: '1500' })
+    const { url, open, say } = await startWatching({ FILE_TTL_MS: '3000' })
     const other = { campaignId: REF.campaignId, exportId: 'axp_Other' }
-    say(doneBody())
+    say(doneBody({ endedAt: new Date().toISOString() }))
     say(pendingBody({}, other), other)
     await fetch(url + statusPath(REF))
     const query = [REF, other].map(({ campaignId, exportId }) => `${campaignId}/${exportId}`)
     const many = open(`/events?export=${query.join('&export=')}`)
-    await many.waitFor(named('status'))
-    while ((await fetch(url + statusPath(REF))).status === 200);
+    await many.waitFor(({ data }) => data.includes(REF.exportId) && data.includes('"done"'))
+    const read = async () => (await fetch(url + statusPath(REF))).status
+    await expect.poll(read, { interval: 20, timeout: 10_000 }).toBe(410)
     expectProblem(await ask(url, rawRequest(eventsPath(REF))), 'export-expired')
     const later = open(`/events?export=${query.join('&export=')}`)
     expect(JSON.parse((await later.waitFor(named('gone'))).data)).toMatchObject({

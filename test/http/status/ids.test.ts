@@ -106,7 +106,7 @@ it('an id that is not well-formed is refused with what is wrong', async () => {
   const { url } = await startGateway()
   const answer = await ask(url, rawRequest('/campaigns/cam_A/export/%zz/status'))
   expect(expectProblem(answer, 'invalid-id').errors).toEqual([
-    { path: '', message: 'has a percent sign that encodes nothing' },
+    { path: '', message: 'is not percent-encoded UTF-8' },
   ])
 })
 

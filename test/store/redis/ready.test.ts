@@ -42,9 +42,9 @@ describe.skipIf(withoutRedis)('a store on Redis that has just begun to connect',
   // Regression: the time-outs fire first when a busy process goes on, so it never read that it had
   // been connected.
   it('is ready when the process was busy for longer than a connection may take', async () => {
-    const at = { url: server().url, prefix: freshPrefix(), deadlineMs: 1_500 }
+    const at = { url: server().url, prefix: freshPrefix(), deadlineMs: 3_000 }
     const opening = openRedisStore(at)
-    const busyUntil = performance.now() + 1_700
+    const busyUntil = performance.now() + 3_200
     while (performance.now() < busyUntil);
     const { store } = await opening
     expect(await store.healthy()).toBe(true)

@@ -152,6 +152,15 @@ describe('an access file', () => {
     ])
   })
 
+  it.each([
+    ['no accounts', { keys: CRM.keys }, 'callers.bi.keys.0'],
+    ['an account of another form', { ...CRM, accounts: ['nobody', 5] }, 'callers.bi.accounts.0'],
+  ])('tells what else is wrong with a caller with %s', (_, bi, fault) => {
+    const faults = faultsIn({ callers: { crm: CRM, bi } })
+    expect(faults.map((one) => one.replace(/:.*/s, ''))).toContain(fault)
+    expect(faults.length).toBeGreaterThan(1)
+  })
+
   it('shows no lemlist key when it is printed', () => {
     const file = parseAccessFile(JSON.stringify({ accounts: { sales: { apiKey: CANARY } } }))
     expect(inspect(file, { depth: 9, showHidden: true })).not.toContain(CANARY)

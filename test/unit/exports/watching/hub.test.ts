@@ -257,3 +257,50 @@ describe('an export', () => {
     expect(isOver({ snapshot: undefined, word })).toBe(false)
   })
 })
+
+describe('a status whose file is deleted by now', () => {
+  const done = (observedAt: number, endOfLife: number): Change => ({
+    kind: 'status',
+    snapshot: { ...snapshotOf('done', observedAt), endOfLife },
+  })
+  const setUp = () => {
+    const clock = { now: 1 }
+    const hub = createHub(() => clock.now)
+    const early = watcher(hub)
+    hub.dispatch(REF, done(1, 100), 'here')
+    return { clock, hub, early }
+  }
+  const seen = (hub: Hub) =>
+    [watcher(hub).topic, hub.topic(REF)].map((topic) => topic && wordsOf(topic))
+
+  it('is gone for whoever comes, and nobody who was told of it is told more', async () => {
+    const { clock, hub, early } = setUp()
+    clock.now = 99
+    expect(seen(hub)).toEqual(['done', 'done'])
+    clock.now = 100
+    expect(seen(hub)).toEqual(['export-expired', 'export-expired'])
+    await turn()
+    expect(early.told).toEqual(['done'])
+  })
+
+  it('is shown when lemlist gives it all the same', () => {
+    const { clock, hub, early } = setUp()
+    clock.now = 200
+    hub.dispatch(REF, done(200, 100), 'here')
+    expect([seen(hub), early.told]).toEqual([['done', 'done'], ['done']])
+  })
+
+  it('does not come back to a client that comes with a doubt', () => {
+    const { clock, hub } = setUp()
+    clock.now = 100
+    const confirmed: string[] = []
+    const doubter = {
+      changed: () => {},
+      confirmed: (topic: Topic) => void confirmed.push(wordsOf(topic)),
+    }
+    hub.subscribe(REF, doubter)
+    hub.doubt(REF, doubter, undefined)
+    hub.dispatch(REF, status('pending', 100), 'here')
+    expect(confirmed).toEqual(['export-expired'])
+  })
+})
