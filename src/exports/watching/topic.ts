@@ -44,7 +44,10 @@ export const asOf = (at: number, topic: Topic): Topic => {
 const VERDICTS: ReadonlySet<string> = new Set(['export-timed-out', 'export-expired'])
 
 /** Whether lemlist gives an end again whose file it has deleted. Who comes then is told of that one. */
-const isGivenAgain = (known: Snapshot, update: Change): boolean =>
+const isGivenAgain = (
+  known: Snapshot,
+  update: Change,
+): update is Extract<Change, { kind: 'status' }> =>
   update.kind === 'status' &&
   isFinal(update.snapshot) &&
   cameTooLate(update.snapshot) &&
@@ -61,7 +64,7 @@ export const afterUpdate = (
   heardAt: number,
 ): Topic => {
   const { snapshot, word } = topic
-  if (snapshot !== undefined && isGivenAgain(snapshot, update) && update.kind === 'status') {
+  if (snapshot !== undefined && isGivenAgain(snapshot, update)) {
     return { ...topic, snapshot: update.snapshot, heardAt }
   }
   if (snapshot !== undefined && isFinal(snapshot)) return topic
