@@ -117,6 +117,16 @@ export const createStreams = (options: StreamsOptions): Streams => {
     ends.set(stream, setTimeout(rotate, leftMs, stream))
   }
 
+  /** The same for a stream that will have been stuck for too long before the next sweep. */
+  const planCut = (stream: OpenStream, now: number): void => {
+    const since = stream.stuckSince()
+    if (since === undefined || since + STUCK_MS - now > SWEEP_MS) return
+    const cutIfStuck = (): void => {
+      if (streams.has(stream) && stream.stuckSince() === since) stream.cut('slow', undefined)
+    }
+    setTimeout(cutIfStuck, since + STUCK_MS - now).unref()
+  }
+
   const remove = (stream: OpenStream): void => {
     const holder = streams.get(stream)
     if (streams.delete(stream)) callers.change(holder?.caller, -1)
@@ -128,11 +138,9 @@ export const createStreams = (options: StreamsOptions): Streams => {
   const sweep = (): void => {
     // This clock is monotonic, so that setting the wall clock does not rotate all streams at once.
     const now = performance.now()
-    const stuckBefore = now - STUCK_MS
     inSlices((stream) => {
-      const since = stream.stuckSince()
-      if (since !== undefined && since < stuckBefore) stream.cut('slow', undefined)
-      else planEnd(stream, now)
+      planCut(stream, now)
+      planEnd(stream, now)
     })
   }
 

@@ -167,8 +167,18 @@ describe('the open streams', () => {
     open(1, { stuckSince: () => since })
     await pass(29_999)
     expect(log.filter(({ did }) => did === 'slow')).toEqual([])
-    await pass(5_000)
+    await pass(2_000)
     expect(log.filter(({ did }) => did === 'slow')).toMatchObject([{ retryMs: undefined }])
+  })
+
+  it('are not cut when their client reads on in the last moment', async () => {
+    const { log, open, pass } = start()
+    let since: number | undefined = performance.now()
+    open(1, { stuckSince: () => since })
+    await pass(29_999)
+    since = undefined
+    await pass(10_000)
+    expect(log.filter(({ did }) => did === 'slow')).toEqual([])
   })
 
   it('are all cut when the gateway closes', () => {
