@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { onTestFinished } from 'vitest'
+import { listeningPort } from './listening-port.ts'
 
 export interface Forwarder {
   /** `http://127.0.0.1:PORT`. It does not change with the targets. */
@@ -45,15 +44,9 @@ export const startForwarder = async (alter?: (bytes: Buffer) => Buffer): Promise
     dial(client, targets)
   })
   server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 })
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
+  const port = await listeningPort(server, sockets)
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${port}`,
     aim: (...urls) => {
       targets = urls
     },

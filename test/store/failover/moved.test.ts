@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { listeningPort } from '../../helpers/listening-port.ts'
 import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { bareClient, freshPrefix } from '../../helpers/redis-store.ts'
 import { isAway, openOn, ref, replicaOn, young } from './fixtures.ts'
@@ -21,15 +21,9 @@ const startAddress = async (port: number) => {
       one.pipe(other)
     }
   }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
+  const own = await listeningPort(server, sockets)
   return {
-    url: `redis://127.0.0.1:${address.port}`,
+    url: `redis://127.0.0.1:${own}`,
     aim: (next: number) => {
       target = next
     },

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { listeningPort } from '../../helpers/listening-port.ts'
 import { withoutRedis } from '../../helpers/redis.ts'
 import { freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
 
@@ -25,15 +25,9 @@ const startHolding = async (port: number) => {
       client.write(bytes)
     })
   }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
+  const own = await listeningPort(server, sockets)
   return {
-    url: `redis://127.0.0.1:${address.port}`,
+    url: `redis://127.0.0.1:${own}`,
     hold: () => {
       open = Promise.withResolvers()
     },

@@ -1,7 +1,7 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { listeningPort } from '../../helpers/listening-port.ts'
 import { startRedis, withoutRedis } from '../../helpers/redis.ts'
 import { freshPrefix, openRedisStore, sharedRedis } from '../../helpers/redis-store.ts'
 
@@ -18,14 +18,8 @@ const startBreaking = async (port: number, broken: number): Promise<string> => {
     sockets.add(redis)
     client.pipe(redis).pipe(client)
   }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return `redis://127.0.0.1:${address.port}`
+  const own = await listeningPort(server, sockets)
+  return `redis://127.0.0.1:${own}`
 }
 
 describe.skipIf(withoutRedis)('a store on Redis that has just begun to connect', () => {
